@@ -1,0 +1,41 @@
+"""The errors that a user may meet.
+
+Every message is one sentence: which file or key, what is wrong with it, what to do. Scripts print
+it without a traceback; any other exception is a defect of ours and keeps its traceback.
+"""
+
+
+class NasturtiumError(Exception):
+    """Base of every error that is explained to the user in one sentence."""
+
+
+class ConfigError(NasturtiumError):
+    """A key of the configuration is unknown, missing or out of range."""
+
+
+class DataError(NasturtiumError):
+    """A source file is missing, broken or not what its format says."""
+
+
+class RecordError(NasturtiumError):
+    """A row does not fit the schema of its table."""
+
+
+class TrainingError(NasturtiumError):
+    """A training can't give what was asked of it."""
+
+
+class PruningError(NasturtiumError):
+    """A model can't be pruned as asked, or was not."""
+
+
+class CompactionError(NasturtiumError):
+    """A compacted model does not compute what the original did."""
+
+
+class SearchError(NasturtiumError):
+    """An architecture search can't go on."""
+
+
+class MeasurementError(NasturtiumError):
+    """A saved model can't be measured."""

@@ -1,0 +1,88 @@
+"""The one writer and the one reader of Parquet tables."""
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import nasturtium
+from nasturtium.errors import RecordError
+from nasturtium.records.atomic import atomic_path
+
+SCHEMA_VERSION = "1"
+
+
+def column(name: str, kind: pa.DataType, description: str, *, required: bool = False) -> pa.Field:
+    """A field of a table's schema.
+
+    Parameters
+    ----------
+    name
+        With the unit at its end where there is one: ``_j``, ``_w``, ``_s``, ``_ms``, ``_bytes``.
+    kind
+        Its Arrow type.
+    description
+        What it holds; stored in the field's metadata.
+    required
+        Whether null is refused. Figures that may go unmeasured are never required.
+    """
+    return pa.field(name, kind, nullable=not required, metadata={"description": description})
+
+
+def write_table(
+    path: str | os.PathLike, schema: pa.Schema, rows: Iterable[Mapping[str, Any]], *, code: str
+) -> None:
+    """Write ``rows`` to ``path`` atomically, with provenance in the file's metadata.
+
+    Parameters
+    ----------
+    rows
+        Mappings of column name to value. A name that is left out is null; NaN is refused, since
+        "not measured" is null and a diverged figure needs a reason instead.
+    code
+        Digest of the modules that made the rows.
+
+    Raises
+    ------
+    RecordError
+        An unknown column, a null in a required one, a NaN, or a value of the wrong type.
+    """
+    rows = [dict(row) for row in rows]
+    for number, row in enumerate(rows):
+        _check_row(path, number, row, schema)
+    provenance = {
+        "schema_version": SCHEMA_VERSION,
+        "package_version": nasturtium.__version__,
+        "code_digest": code,
+    }
+    try:
+        table = pa.Table.from_pylist(rows, schema=schema.with_metadata(provenance))
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise RecordError(f"{path}: a value does not fit its column: {error}.") from error
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_rows(path: str | os.PathLike) -> list[dict[str, Any]]:
+    """The rows of a Parquet table as dictionaries."""
+    return pq.read_table(path).to_pylist()
+
+
+def _check_row(path: object, number: int, row: Mapping[str, Any], schema: pa.Schema) -> None:
+    unknown = sorted(set(row) - set(schema.names))
+    if unknown:
+        raise RecordError(
+            f"{path}: row {number} has the unknown column '{unknown[0]}'; add it to the schema in "
+            "nasturtium/records or leave it out."
+        )
+    for field in schema:
+        value = row.get(field.name)
+        if value is None and not field.nullable:
+            raise RecordError(f"{path}: row {number} lacks the required column '{field.name}'.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise RecordError(
+                f"{path}: row {number} holds {value} in '{field.name}'; write null and a reason."
+            )
