@@ -1,0 +1,67 @@
+"""What the study knows of each data set before any file is read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nasturtium.errors import DataError
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A data set as the models see it.
+
+    Attributes
+    ----------
+    task
+        Classification into ``classes`` labels, or regression of one target.
+    input_shape
+        Shape of one sample, channels last.
+    classes
+        Number of classes; None for a regression.
+    target_unit
+        Unit of a regression's target, in which MAE and RMSE are reported.
+    input_scale
+        Largest raw value of an image, by which it is divided; None for tabular data, whose
+        columns are standardised.
+    """
+
+    name: str
+    task: Task
+    input_shape: tuple[int, ...]
+    classes: int | None = None
+    target_unit: str | None = None
+    input_scale: float | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether samples have height, width and channels."""
+        return len(self.input_shape) == 3
+
+
+_CATALOG = {
+    description.name: description
+    for description in (
+        Description("digits", "classification", (8, 8, 1), classes=10, input_scale=16.0),
+        Description("diabetes", "regression", (10,), target_unit="progression score"),
+        Description("mnist", "classification", (28, 28, 1), classes=10, input_scale=255.0),
+        Description("cifar10", "classification", (32, 32, 3), classes=10, input_scale=255.0),
+        Description("sat6", "classification", (28, 28, 4), classes=6, input_scale=255.0),
+        Description("california_housing", "regression", (8,), target_unit="100,000 USD"),
+    )
+}
+NAMES = tuple(_CATALOG)
+
+
+def describe(name: str) -> Description:
+    """The description of data set ``name``.
+
+    Raises
+    ------
+    DataError
+        The study has no such data set.
+    """
+    if name not in _CATALOG:
+        raise DataError(f"Data set '{name}' is not known; choose from {', '.join(NAMES)}.")
+    return _CATALOG[name]

@@ -1,0 +1,90 @@
+"""A digest of exactly the code that a stage runs, for Snakemake's ``params`` rerun trigger."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+@cache
+def code_digest(module: str) -> str:
+    """Hexadecimal SHA-256 over ``module`` and every ``nasturtium`` module it imports, recursively.
+
+    Imports are found in the source, inside functions too, so nothing has to be imported here.
+    Comments, docstrings and layout don't count: what can't change a result reruns nothing.
+
+    Parameters
+    ----------
+    module
+        Dotted name, ``nasturtium.stages.baseline`` say.
+
+    Raises
+    ------
+    FileNotFoundError
+        The package has no such module.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(imported_modules(module)):
+        digest.update(name.encode())
+        digest.update(_meaning(name))
+    return digest.hexdigest()
+
+
+def imported_modules(module: str) -> set[str]:
+    """Names of ``module`` and of all ``nasturtium`` modules that it imports, recursively."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_imports(name))
+    return found
+
+
+def _file(module: str) -> Path:
+    path = _PACKAGE.joinpath(*module.split(".")[1:])
+    package = path / "__init__.py"
+    return package if package.is_file() else path.with_suffix(".py")
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_file(module).read_bytes())
+
+
+@cache
+def _meaning(module: str) -> bytes:
+    """The module's source without comments, docstrings and layout."""
+    tree = ast.parse(_file(module).read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body[0] = ast.Pass()
+    return ast.unparse(tree).encode()
+
+
+def _imports(module: str) -> set[str]:
+    names = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {parent for name in names for parent in _with_parents(name) if _file(parent).is_file()}
+
+
+def _with_parents(name: str) -> list[str]:
+    """``a.b.c`` gives a, a.b and a.b.c, as importing it runs all three; foreign names give none."""
+    parts = name.split(".")
+    if parts[0] != _PACKAGE.name:
+        return []
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]

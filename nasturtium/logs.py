@@ -1,0 +1,77 @@
+"""What a job tells: everything to its log file, the progress to the terminal.
+
+TensorFlow's C++ code and some libraries write to file descriptors 1 and 2 directly, so these are
+turned to the log file; the terminal keeps a duplicate that only the ``nasturtium`` logger uses.
+"""
+
+import faulthandler
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nasturtium.errors import NasturtiumError
+
+logger = logging.getLogger("nasturtium")
+
+
+@contextmanager
+def job(log: str | os.PathLike) -> Iterator[None]:
+    """Run a script's body with its output in ``log`` and its progress on the terminal.
+
+    Python's logging and warnings, standard output and error, TensorFlow's own lines, tracebacks
+    and those of fatal signals all go to ``log``; records of the ``nasturtium`` logger from level
+    INFO go to the terminal too. A :class:`NasturtiumError` ends the process with status 1 and its
+    one sentence; any other exception ends it with its traceback in the log.
+    """
+    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    file = open(log, "w", buffering=1)  # noqa: SIM115  (held open until the process ends)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(file.fileno(), 1)
+    os.dup2(file.fileno(), 2)
+    faulthandler.enable(file)
+    _configure(file, terminal)
+    try:
+        yield
+    except NasturtiumError as error:
+        logger.error("%s", error)
+        raise SystemExit(1) from None
+    except Exception as error:
+        logger.exception("Failed with a defect, please report it with this traceback.")
+        terminal.write(f"{type(error).__name__}: {error} (the traceback is in {log})\n")
+        raise SystemExit(1) from error
+
+
+class Progress:
+    """Says where a loop stands: every step to the log, one line in ``every_s`` to the terminal."""
+
+    def __init__(self, total: int, *, every_s: float = 5.0):
+        self._total = total
+        self._every_s = every_s
+        self._last_s = time.monotonic()
+
+    def step(self, number: int, text: str) -> None:
+        """Report step ``number`` (counted from 1) of the total."""
+        now_s = time.monotonic()
+        due = number == self._total or now_s - self._last_s >= self._every_s
+        if due:
+            self._last_s = now_s
+        logger.log(logging.INFO if due else logging.DEBUG, "%s", text)
+
+
+def _configure(file, terminal) -> None:
+    root = logging.getLogger()
+    root.handlers.clear()
+    root.setLevel(logging.INFO)
+    to_file = logging.StreamHandler(file)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(to_file)
+    logger.setLevel(logging.DEBUG)
+    to_terminal = logging.StreamHandler(terminal)
+    to_terminal.setLevel(logging.INFO)
+    to_terminal.setFormatter(logging.Formatter("  %(message)s"))
+    logger.addHandler(to_terminal)
+    logging.captureWarnings(True)

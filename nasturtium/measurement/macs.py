@@ -1,0 +1,61 @@
+"""Multiply-accumulate operations of one sample, counted from the layers' shapes.
+
+Bias additions, activations, pooling, normalisation and other elementwise work are not counted, as
+is usual; zeros are, since dense kernels multiply them.
+"""
+
+import math
+
+import tf_keras as keras
+
+# Layers without a multiply-accumulate: they move, compare, add or scale.
+_FREE = (
+    keras.layers.InputLayer,
+    keras.layers.Activation,
+    keras.layers.Add,
+    keras.layers.AveragePooling1D,
+    keras.layers.AveragePooling2D,
+    keras.layers.BatchNormalization,
+    keras.layers.Concatenate,
+    keras.layers.Dropout,
+    keras.layers.ELU,
+    keras.layers.Flatten,
+    keras.layers.GlobalAveragePooling1D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling1D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.LeakyReLU,
+    keras.layers.MaxPooling1D,
+    keras.layers.MaxPooling2D,
+    keras.layers.Multiply,
+    keras.layers.Normalization,
+    keras.layers.PReLU,
+    keras.layers.ReLU,
+    keras.layers.Rescaling,
+    keras.layers.Reshape,
+    keras.layers.Softmax,
+    keras.layers.SpatialDropout2D,
+    keras.layers.UpSampling2D,
+    keras.layers.ZeroPadding1D,
+    keras.layers.ZeroPadding2D,
+)
+
+
+def count_macs(model: keras.Model) -> tuple[int | None, str | None]:
+    """MACs of one sample, or None and the reason where a layer's count is not known."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.SeparableConv2D | keras.layers.SeparableConv1D):
+            positions = math.prod(layer.output_shape[1:-1])
+            total += positions * (
+                math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
+            )
+        elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            positions = math.prod(layer.output_shape[1:-1])
+            total += positions * math.prod(layer.depthwise_kernel.shape)
+        elif type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense):
+            # A kernel of a grouped convolution already has only its group's input channels.
+            total += math.prod(layer.output_shape[1:-1]) * math.prod(layer.kernel.shape)
+        elif not isinstance(layer, _FREE):
+            return None, f"no MAC count is known for layer '{layer.name}' ({type(layer).__name__})"
+    return total, None

@@ -1,0 +1,1 @@
+"""The reference nets, the search spaces, and the frame around both."""

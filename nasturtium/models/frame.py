@@ -1,0 +1,60 @@
+"""The frame around every net of a data set: raw samples in, classes or original units out.
+
+A saved model therefore needs no preprocessing beside it: it takes the data set's raw features and
+returns class probabilities, or the target in its own unit. The statistics are constants in the
+layers' configuration, so they add no parameter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tf_keras as keras
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Shapes and statistics of a data set, taken from its train split only.
+
+    Attributes
+    ----------
+    input_shape
+        Shape of one raw sample, channels last.
+    classes
+        Number of classes, or None for a regression.
+    input_scale
+        Images are divided by it.
+    feature_mean, feature_variance
+        Tabular columns are standardised by them; shape (columns,).
+    target_mean, target_std
+        A regression's last layer maps standardised values back to the target's unit by them.
+    """
+
+    input_shape: tuple[int, ...]
+    classes: int | None
+    input_scale: float | None = None
+    feature_mean: np.ndarray | None = None
+    feature_variance: np.ndarray | None = None
+    target_mean: float | None = None
+    target_std: float | None = None
+
+
+def build_framed(frame: Frame, body: Sequence[keras.layers.Layer], name: str) -> keras.Model:
+    """A functional model: the frame's input layer, ``body`` in order, the frame's output layer.
+
+    ``body`` ends with as many units as there are classes and a softmax, or with one linear unit.
+    """
+    inputs = keras.Input(frame.input_shape, name="input")
+    if frame.input_scale is not None:
+        tensor = keras.layers.Rescaling(1.0 / frame.input_scale, name="scale_input")(inputs)
+    else:
+        tensor = keras.layers.Normalization(
+            mean=frame.feature_mean, variance=frame.feature_variance, name="standardise_input"
+        )(inputs)
+    for layer in body:
+        tensor = layer(tensor)
+    if frame.classes is None:
+        tensor = keras.layers.Rescaling(
+            frame.target_std, offset=frame.target_mean, name="restore_unit"
+        )(tensor)
+    return keras.Model(inputs, tensor, name=name)

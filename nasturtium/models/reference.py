@@ -1,0 +1,114 @@
+"""The reference net of each data set."""
+
+from collections.abc import Sequence
+
+import tf_keras as keras
+
+from nasturtium.models.frame import Frame, build_framed
+
+PARAMETERS = {
+    "digits": 11_034,
+    "diabetes": 2_817,
+    "mnist": 483_482,
+    "cifar10": 122_570,
+    "sat6": 184_454,
+    "california_housing": 11_739,
+}
+
+
+def build_reference(dataset: str, frame: Frame) -> keras.Model:
+    """The untrained reference net of ``dataset``.
+
+    Raises
+    ------
+    AssertionError
+        The net has another number of parameters than the study says.
+    """
+    model = build_framed(frame, _BODIES[dataset](frame.classes), name=f"{dataset}_reference")
+    assert model.count_params() == PARAMETERS[dataset], (dataset, model.count_params())
+    return model
+
+
+def mlp(hidden: Sequence[int], classes: int | None) -> list[keras.layers.Layer]:
+    """Dense layers with ReLU, then the output layer."""
+    layers = [
+        keras.layers.Dense(units, activation="relu", name=f"dense_{i}")
+        for i, units in enumerate(hidden)
+    ]
+    return [*layers, output_layer(classes)]
+
+
+def output_layer(classes: int | None) -> keras.layers.Layer:
+    """Softmax over the classes, or one linear unit."""
+    if classes is None:
+        return keras.layers.Dense(1, name="output")
+    return keras.layers.Dense(classes, activation="softmax", name="output")
+
+
+def _conv(filters: int, name: str, padding: str = "valid") -> keras.layers.Layer:
+    return keras.layers.Conv2D(filters, 3, padding=padding, activation="relu", name=name)
+
+
+def _pool(name: str) -> keras.layers.Layer:
+    return keras.layers.MaxPooling2D(2, name=name)
+
+
+def _flatten() -> keras.layers.Layer:
+    return keras.layers.Flatten(name="flatten")
+
+
+def _digits(classes: int) -> list[keras.layers.Layer]:
+    return [
+        _conv(16, "conv_0", "same"),
+        _conv(16, "conv_1", "same"),
+        _pool("pool_0"),
+        _flatten(),
+        *mlp([32], classes),
+    ]
+
+
+def _diabetes(classes: None) -> list[keras.layers.Layer]:
+    return mlp([64, 32], classes)
+
+
+def _mnist(classes: int) -> list[keras.layers.Layer]:
+    return [_flatten(), *mlp([528, 128], classes)]
+
+
+def _cifar10(classes: int) -> list[keras.layers.Layer]:
+    return [
+        _conv(32, "conv_0"),
+        _pool("pool_0"),
+        _conv(64, "conv_1"),
+        _pool("pool_1"),
+        _conv(64, "conv_2"),
+        _flatten(),
+        *mlp([64], classes),
+    ]
+
+
+def _sat6(classes: int) -> list[keras.layers.Layer]:
+    return [
+        _conv(24, "conv_0", "same"),
+        _conv(24, "conv_1", "same"),
+        _pool("pool_0"),
+        _conv(24, "conv_2", "same"),
+        _conv(24, "conv_3", "same"),
+        _pool("pool_1"),
+        _flatten(),
+        *mlp([128, 128], classes),
+    ]
+
+
+def _california_housing(classes: None) -> list[keras.layers.Layer]:
+    return mlp([90, 108, 10], classes)
+
+
+_BODIES = {
+    "digits": _digits,
+    "diabetes": _diabetes,
+    "mnist": _mnist,
+    "cifar10": _cifar10,
+    "sat6": _sat6,
+    "california_housing": _california_housing,
+}

@@ -1,0 +1,62 @@
+"""Which weights of a model can be pruned, and how many of them are zero."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tf_keras as keras
+
+# What holds multiply-accumulate weights. Of a separable convolution it is the pointwise kernel;
+# a depthwise kernel has too few weights a channel to lose any, and biases are not pruned.
+_KERNELS = {
+    keras.layers.Dense: "kernel",
+    keras.layers.Conv1D: "kernel",
+    keras.layers.Conv2D: "kernel",
+    keras.layers.SeparableConv2D: "pointwise_kernel",
+}
+
+
+@dataclass(frozen=True)
+class WeightCounts:
+    """Numbers of scalars in a model's weights.
+
+    ``prunable`` and ``nonzero_prunable`` count the kernels of :func:`prunable_kernels` only;
+    ``parameters`` and ``nonzero`` count every weight, BatchNormalization's statistics included.
+    """
+
+    parameters: int
+    trainable: int
+    nonzero: int
+    prunable: int
+    nonzero_prunable: int
+
+    @property
+    def sparsity(self) -> float | None:
+        """Share of the prunable weights that are zero; None where there are none."""
+        return 1 - self.nonzero_prunable / self.prunable if self.prunable else None
+
+
+def is_prunable(layer: keras.layers.Layer) -> bool:
+    """Whether magnitude pruning has a kernel to prune in this layer."""
+    return type(layer) in _KERNELS
+
+
+def prunable_kernels(model: keras.Model) -> dict[str, np.ndarray]:
+    """Kernels that magnitude pruning may prune, by layer name."""
+    return {
+        layer.name: getattr(layer, _KERNELS[type(layer)]).numpy()
+        for layer in model.layers
+        if is_prunable(layer)
+    }
+
+
+def count_weights(model: keras.Model) -> WeightCounts:
+    """Count a model's parameters and those that are not zero."""
+    values = model.get_weights()
+    kernels = prunable_kernels(model).values()
+    return WeightCounts(
+        parameters=sum(value.size for value in values),
+        trainable=sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
+        nonzero=sum(int(np.count_nonzero(value)) for value in values),
+        prunable=sum(kernel.size for kernel in kernels),
+        nonzero_prunable=sum(int(np.count_nonzero(kernel)) for kernel in kernels),
+    )

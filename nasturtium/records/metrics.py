@@ -1,0 +1,103 @@
+"""Schemas of ``metrics.parquet``, one row a run, and of ``summary.parquet``, all of them."""
+
+import pyarrow as pa
+
+from nasturtium.records.parquet import column
+
+METRICS = pa.schema(
+    [
+        column("dataset", pa.string(), "data set", required=True),
+        column("seed", pa.int64(), "seed of split, initialisation and search", required=True),
+        column("run", pa.string(), "run directory below the seed's", required=True),
+        column("stage", pa.string(), "stage that made the model", required=True),
+        column("method", pa.string(), "pruning method; null where none is named"),
+        column("ratio", pa.float64(), "share of prunable parameters to prune; null where none"),
+        column("task", pa.string(), "classification or regression", required=True),
+        column("target_unit", pa.string(), "unit of MAE and RMSE; null for a classification"),
+        column("model_sha256", pa.string(), "SHA-256 of model.keras", required=True),
+        # quality, on the test split
+        column("test_samples", pa.int64(), "samples of the test split", required=True),
+        column("test_loss", pa.float64(), "cross-entropy in nats, or MSE in the unit squared"),
+        column("test_accuracy", pa.float64(), "share of right labels; null for a regression"),
+        column("test_mae", pa.float64(), "mean absolute error in target_unit"),
+        column("test_rmse", pa.float64(), "root mean squared error in target_unit"),
+        column("test_mae_of_largest_target", pa.float64(), "test_mae over the largest target"),
+        column("constant_accuracy", pa.float64(), "accuracy of always the most frequent label"),
+        column("constant_mae", pa.float64(), "MAE of always the mean training target"),
+        # size
+        column("parameters", pa.int64(), "all weights' scalars", required=True),
+        column("trainable_parameters", pa.int64(), "trainable scalars", required=True),
+        column("nonzero_parameters", pa.int64(), "scalars that are not zero", required=True),
+        column("prunable_parameters", pa.int64(), "scalars of prunable kernels", required=True),
+        column("nonzero_prunable_parameters", pa.int64(), "those not zero", required=True),
+        column("sparsity", pa.float64(), "share of prunable parameters that are zero"),
+        column("macs", pa.int64(), "multiply-accumulates of one sample, zeros included"),
+        column("macs_reason", pa.string(), "why macs is null"),
+        column("weights_bytes", pa.int64(), "weights in memory, dense", required=True),
+        column("weights_gzip_bytes", pa.int64(), "weights after gzip -9", required=True),
+        column("keras_bytes", pa.int64(), "model.keras", required=True),
+        column("keras_gzip_bytes", pa.int64(), "model.keras after gzip -9", required=True),
+        # memory
+        column("peak_activation_bytes", pa.int64(), "calculated, batch 1, float32", required=True),
+        column(
+            "calculated_memory_bytes",
+            pa.int64(),
+            "weights_bytes + peak_activation_bytes: a calculation",
+            required=True,
+        ),
+        column("gpu_weights_bytes", pa.int64(), "what loading the model adds on the GPU"),
+        column("gpu_inference_peak_bytes", pa.int64(), "peak on the GPU over one forward pass"),
+        column("gpu_memory_batch_size", pa.int64(), "samples of that pass"),
+        column("gpu_memory_method", pa.string(), "tf_allocator or none", required=True),
+        column("gpu_memory_reason", pa.string(), "why GPU memory is null"),
+        # time
+        column("latency_p50_ms", pa.float64(), "median of single calls at batch 1"),
+        column("latency_p95_ms", pa.float64(), "95th percentile of the same"),
+        column("latency_runs", pa.int64(), "number of timed calls"),
+        column("throughput_samples_per_s", pa.float64(), "at throughput_batch_size, median"),
+        column("throughput_batch_size", pa.int64(), "samples of one large batch"),
+        column("latency_threads", pa.int64(), "TensorFlow's threads of one operation"),
+        # energy
+        column("inference_energy_j", pa.float64(), "joules of one sample, idle power included"),
+        column("inference_energy_sd_j", pa.float64(), "sample standard deviation over repeats"),
+        column("inference_energy_repeats", pa.int64(), "number of repeats"),
+        column("inference_energy_batch_size", pa.int64(), "samples of one call"),
+        column("inference_energy_method", pa.string(), "how measured, or none", required=True),
+        column("inference_energy_reason", pa.string(), "why inference_energy_j is null"),
+        column("training_energy_j", pa.float64(), "joules of the run's fit or search"),
+        column("training_energy_method", pa.string(), "how measured, or none", required=True),
+        column("training_energy_reason", pa.string(), "why training_energy_j is null"),
+        # machine
+        column("device_kind", pa.string(), "cpu or gpu", required=True),
+        column("device_name", pa.string(), "what latency was measured on", required=True),
+        column("cpu_name", pa.string(), "processor", required=True),
+        column("cpu_count", pa.int64(), "logical processors", required=True),
+        column("python_version", pa.string(), "Python", required=True),
+        column("tensorflow_version", pa.string(), "TensorFlow", required=True),
+    ]
+)
+
+# What falls when a model gets smaller; each gets its ratio to the baseline of data set and seed.
+RATIOS = (
+    "parameters",
+    "nonzero_parameters",
+    "macs",
+    "weights_gzip_bytes",
+    "keras_bytes",
+    "calculated_memory_bytes",
+    "gpu_inference_peak_bytes",
+    "latency_p50_ms",
+    "throughput_samples_per_s",
+    "inference_energy_j",
+    "training_energy_j",
+    "test_loss",
+    "test_mae",
+)
+
+SUMMARY = pa.schema(
+    [
+        *METRICS,
+        *(column(f"{name}_ratio", pa.float64(), f"{name} over the baseline's") for name in RATIOS),
+        column("accuracy_change_points", pa.float64(), "test_accuracy less the baseline's, x 100"),
+    ]
+)

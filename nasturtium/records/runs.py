@@ -1,0 +1,56 @@
+"""Names: runs, and the files inside a run directory."""
+
+from dataclasses import dataclass
+
+BASELINE = "baseline"
+PRUNED = "pruned"
+NAS = "nas"
+NAS_PRUNED = "nas_pruned"
+NAS_WITH_PRUNING = "nas_with_pruning"
+STAGES = (BASELINE, PRUNED, NAS, NAS_PRUNED, NAS_WITH_PRUNING)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the study: ``results/{dataset}/seed{seed}/{name}/``."""
+
+    dataset: str
+    seed: int
+    name: str
+
+    @property
+    def stage(self) -> str:
+        """The stage that makes it: the part of the name before the slash."""
+        return self.name.split("/")[0]
+
+    @property
+    def method(self) -> str | None:
+        """Pruning method of a pruned run, else None."""
+        return self.name.split("/")[1].rsplit("-", 1)[0] if "/" in self.name else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Pruning ratio of a pruned run, else None."""
+        return float(self.name.rsplit("-", 1)[1]) if "/" in self.name else None
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The columns that every table of the run begins with."""
+        return {"dataset": self.dataset, "seed": self.seed, "run": self.name}
+
+
+def pruned_run(stage: str, method: str, ratio: float) -> str:
+    """Name of a pruned run: ``pruned/magnitude-0.50``."""
+    return f"{stage}/{method}-{ratio:.2f}"
+
+
+def run_names(methods: list[str], ratios: list[float]) -> list[str]:
+    """Names of all runs of one data set and seed, in the order of the stages."""
+    grid = [(method, ratio) for method in methods for ratio in ratios]
+    return [
+        BASELINE,
+        *(pruned_run(PRUNED, *point) for point in grid),
+        NAS,
+        *(pruned_run(NAS_PRUNED, *point) for point in grid),
+        NAS_WITH_PRUNING,
+    ]

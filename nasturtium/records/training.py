@@ -1,0 +1,26 @@
+"""Schema of ``training.parquet``: a row an epoch; in a search, of every trial."""
+
+import pyarrow as pa
+
+from nasturtium.records.parquet import column
+
+TRAINING = pa.schema(
+    [
+        column("dataset", pa.string(), "data set", required=True),
+        column("seed", pa.int64(), "seed of split, initialisation and search", required=True),
+        column("run", pa.string(), "run directory below the seed's", required=True),
+        column("trial", pa.string(), "trial of a search; null outside one"),
+        column("epoch", pa.int64(), "epoch, counted from 0", required=True),
+        column("loss", pa.float64(), "training loss; null where it diverged"),
+        column("validation_loss", pa.float64(), "validation loss; null where it diverged"),
+        column("accuracy", pa.float64(), "training accuracy; null for a regression"),
+        column("validation_accuracy", pa.float64(), "validation accuracy; null for a regression"),
+        column("mae", pa.float64(), "training MAE in the target's unit; null for a classification"),
+        column("validation_mae", pa.float64(), "validation MAE in the target's unit"),
+        column("learning_rate", pa.float64(), "learning rate at the epoch's end"),
+        column("sparsity", pa.float64(), "share of prunable weights masked; null if not pruning"),
+        column("admissible", pa.bool_(), "whether the epoch could be kept", required=True),
+        column("selected", pa.bool_(), "whether the epoch's weights were kept", required=True),
+        column("duration_s", pa.float64(), "wall time with validation, seconds", required=True),
+    ]
+)

@@ -1,0 +1,109 @@
+"""The configuration: checked against its schema, and resolved for one data set and stage."""
+
+import copy
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from nasturtium.errors import ConfigError
+
+# What each stage depends on: a change of any other key reruns nothing of it.
+_SECTIONS = {
+    "baseline": ("split", "training"),
+    "pruned": ("split", "training", "pruning"),
+    "nas": ("split", "training", "search"),
+    "nas_with_pruning": ("split", "training", "search", "pruning"),
+    "measure": ("split", "measure"),
+}
+# Lists that say which runs there are, not how one of them is made.
+_WHICH_RUNS = {"pruning": ("methods", "ratios")}
+
+
+def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with the schema's defaults filled in.
+
+    Raises
+    ------
+    ConfigError
+        One sentence that names the first offending key and the remedy.
+    """
+    import jsonschema
+
+    config = copy.deepcopy(dict(config))
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(config)
+    error = jsonschema.exceptions.best_match(errors)
+    if error is not None:
+        raise ConfigError(_sentence(error))
+    _fill_defaults(config, schema)
+    return config
+
+
+def for_dataset(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+    """The configuration with ``per_dataset.<dataset>`` laid over the common sections."""
+    common = {key: value for key, value in config.items() if key != "per_dataset"}
+    return _merged(common, config.get("per_dataset", {}).get(dataset, {}))
+
+
+def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, Any]:
+    """Exactly the settings that ``stage`` depends on, resolved for ``dataset``."""
+    resolved = for_dataset(config, dataset)
+    return {
+        section: {
+            key: value
+            for key, value in resolved[section].items()
+            if key not in _WHICH_RUNS.get(section, ())
+        }
+        for section in _SECTIONS[stage]
+    }
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
+def _fill_defaults(value: dict[str, Any], schema: Mapping[str, Any]) -> None:
+    for key, part in schema.get("properties", {}).items():
+        if "default" in part:
+            value.setdefault(key, copy.deepcopy(part["default"]))
+        if isinstance(value.get(key), dict):
+            _fill_defaults(value[key], part)
+
+
+def _sentence(error) -> str:
+    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
+    rule, wanted, value = error.validator, error.validator_value, error.instance
+    if rule == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(name for name in value if name not in known)
+        full = f"{key}.{unknown}" if error.absolute_path else unknown
+        near = difflib.get_close_matches(str(unknown), known, n=1)
+        remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}."
+        return f"Configuration key '{full}' is not known; {remedy}"
+    if rule == "type":
+        names = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        remedy = f"must be of type {names}, not {value!r}."
+    elif rule == "enum":
+        remedy = f"must be one of {', '.join(map(str, wanted))}, not {value!r}."
+    elif rule in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
+        bound = {
+            "minimum": "at least",
+            "exclusiveMinimum": "greater than",
+            "maximum": "at most",
+            "exclusiveMaximum": "less than",
+        }[rule]
+        remedy = f"must be {bound} {wanted}, not {value!r}."
+    elif rule == "multipleOf":
+        remedy = f"must be a multiple of {wanted}, not {value!r}."
+    elif rule == "minItems":
+        remedy = f"needs at least {wanted} entries."
+    elif rule == "uniqueItems":
+        remedy = f"must not hold an entry twice: {value!r}."
+    elif rule == "required":
+        remedy = f"lacks a key: {error.message}."
+    else:
+        remedy = f"is not valid: {error.message}."
+    return f"Configuration key '{key}' {remedy} See config/README.md."

@@ -1,0 +1,1 @@
+"""Training: fit a model, keep its best admissible epoch, write its history."""

@@ -1,0 +1,203 @@
+"""One training loop for all stages: compile, fit, keep the best admissible epoch."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tf_keras as keras
+
+from nasturtium.data.batches import batches, training_batches
+from nasturtium.data.catalog import Description
+from nasturtium.data.splits import Split, TrainingData
+from nasturtium.errors import TrainingError
+from nasturtium.logs import Progress
+
+logger = logging.getLogger(__name__)
+
+_VALIDATION_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training did; the model holds the weights of ``best_epoch``.
+
+    Attributes
+    ----------
+    epochs
+        A row an epoch, in the columns of ``training.parquet``.
+    best_epoch
+        Number of the kept epoch, counted from 0: the lowest validation loss among the admissible.
+    validation_loss
+        Its validation loss: cross-entropy, or squared error in the target's unit squared.
+    duration_s
+        Wall time of the fit.
+    """
+
+    epochs: list[dict]
+    best_epoch: int
+    validation_loss: float
+    duration_s: float
+
+    @property
+    def best(self) -> dict:
+        """The row of the kept epoch."""
+        return self.epochs[self.best_epoch]
+
+
+def steps_per_epoch(data: TrainingData, batch_size: int) -> int:
+    """Optimizer steps of one epoch, the last partial batch included."""
+    return math.ceil(len(data.train) / batch_size)
+
+
+def fit(
+    model: keras.Model,
+    data: TrainingData,
+    recipe: Mapping,
+    *,
+    seed: int,
+    label: str,
+    first_admissible_epoch: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    sparsity: Callable[[], float | None] = lambda: None,
+) -> Trained:
+    """Train ``model`` in place by ``recipe`` and leave it at its best admissible epoch.
+
+    Parameters
+    ----------
+    recipe
+        ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule`` and
+        ``weight_decay``.
+    label
+        Names the run in progress lines.
+    first_admissible_epoch
+        Epochs before it are never kept: a pruning schedule has not ended there, and their weights
+        are denser than asked for.
+    sparsity
+        Called at the end of each epoch; its value goes to the epoch's row.
+
+    Raises
+    ------
+    TrainingError
+        No admissible epoch has a finite validation loss.
+    """
+    steps = recipe["epochs"] * steps_per_epoch(data, recipe["batch_size"])
+    compile_model(model, data.description, make_optimizer(recipe, steps))
+    keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
+    start_s = time.monotonic()
+    model.fit(
+        training_batches(data.train, recipe["batch_size"], seed),
+        validation_data=batches(data.validation, _VALIDATION_BATCH),
+        epochs=recipe["epochs"],
+        callbacks=[*callbacks, keeper, keras.callbacks.TerminateOnNaN()],
+        verbose=0,
+    )
+    duration_s = time.monotonic() - start_s
+    if keeper.weights is None:
+        raise TrainingError(
+            f"{label}: no epoch from {first_admissible_epoch + 1} to {recipe['epochs']} has a "
+            "finite validation loss; lower training.learning_rate or raise the epochs."
+        )
+    model.set_weights(keeper.weights)
+    for row in keeper.rows:
+        row["selected"] = row["epoch"] == keeper.epoch
+    return Trained(keeper.rows, keeper.epoch, keeper.loss, duration_s)
+
+
+def validation_loss(model: keras.Model, data: TrainingData) -> float:
+    """The loss of ``model`` on the validation split, as :func:`fit` computes it."""
+    return evaluate(model, data.description, data.validation)["loss"]
+
+
+def evaluate(model: keras.Model, description: Description, split: Split) -> dict[str, float]:
+    """``loss`` and ``accuracy`` or ``mae`` of ``model`` on ``split``, in inference mode."""
+    compile_model(model, description, keras.optimizers.SGD())
+    return model.evaluate(batches(split, _VALIDATION_BATCH), verbose=0, return_dict=True)
+
+
+def compile_model(
+    model: keras.Model, description: Description, optimizer: keras.optimizers.Optimizer
+) -> None:
+    """Compile with the task's loss and metric: cross-entropy and accuracy, or MSE and MAE."""
+    if description.classes is None:
+        loss, metric = keras.losses.MeanSquaredError(), keras.metrics.MeanAbsoluteError("mae")
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy()
+        metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    model.compile(optimizer, loss, metrics=[metric])
+
+
+def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer, its learning rate constant or decaying as a cosine over ``steps``.
+
+    The cosine ends at zero (Loshchilov and Hutter 2017, arXiv 1608.03983, section 3, one cycle).
+    """
+    rate = recipe["learning_rate"]
+    if recipe["schedule"] == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    if recipe["optimizer"] == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=recipe["weight_decay"])
+    if recipe["optimizer"] == "adam":
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+
+
+class _BestEpoch(keras.callbacks.Callback):
+    """Collects a row an epoch and keeps the weights of the best admissible one in memory."""
+
+    def __init__(self, first_admissible: int, epochs: int, label: str, sparsity: Callable):
+        super().__init__()
+        self.rows: list[dict] = []
+        self.weights: list[np.ndarray] | None = None
+        self.epoch = -1
+        self.loss = math.inf
+        self._first_admissible = first_admissible
+        self._label = label
+        self._sparsity = sparsity
+        self._progress = Progress(epochs)
+        self._epochs = epochs
+        self._start_s = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start_s = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        duration_s = time.monotonic() - self._start_s
+        # NaN and infinity have no place in a table: a diverged epoch's figure is null.
+        figures = {
+            name: float(value) if math.isfinite(value) else None for name, value in logs.items()
+        }
+        loss = figures.get("val_loss")
+        admissible = epoch >= self._first_admissible
+        if admissible and loss is not None and loss < self.loss:
+            self.epoch, self.loss = epoch, loss
+            self.weights = self.model.get_weights()
+        self.rows.append(
+            {
+                "epoch": epoch,
+                "loss": figures["loss"],
+                "validation_loss": loss,
+                "accuracy": figures.get("accuracy"),
+                "validation_accuracy": figures.get("val_accuracy"),
+                "mae": figures.get("mae"),
+                "validation_mae": figures.get("val_mae"),
+                "learning_rate": _learning_rate(self.model.optimizer),
+                "sparsity": self._sparsity(),
+                "admissible": admissible,
+                "duration_s": duration_s,
+            }
+        )
+        self._progress.step(epoch + 1, self._line(epoch, figures))
+
+    def _line(self, epoch: int, figures: Mapping) -> str:
+        metric = "val_accuracy" if "val_accuracy" in figures else "val_mae"
+        value = figures.get(metric)
+        shown = "diverged" if value is None else f"{value:.4f}"
+        return f"{self._label}: epoch {epoch + 1}/{self._epochs}, {metric} {shown}"
+
+
+def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The rate of the last step; an optimizer with a schedule computes it from its step count."""
+    return float(keras.backend.get_value(optimizer.learning_rate))

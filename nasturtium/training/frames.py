@@ -1,0 +1,23 @@
+"""A data set's frame: the statistics that its nets carry, of the train split only."""
+
+import numpy as np
+
+from nasturtium.data.splits import TrainingData
+from nasturtium.models.frame import Frame
+
+
+def frame_of(data: TrainingData) -> Frame:
+    """The frame of every net that is trained on ``data``."""
+    description, train = data.description, data.train
+    tabular = description.input_scale is None
+    features = np.asarray(train.features, np.float64) if tabular else None
+    regression = description.classes is None
+    return Frame(
+        input_shape=description.input_shape,
+        classes=description.classes,
+        input_scale=description.input_scale,
+        feature_mean=features.mean(axis=0) if tabular else None,
+        feature_variance=features.var(axis=0) if tabular else None,
+        target_mean=float(np.mean(train.targets, dtype=np.float64)) if regression else None,
+        target_std=float(np.std(train.targets, dtype=np.float64)) if regression else None,
+    )
