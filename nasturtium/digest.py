@@ -9,8 +9,8 @@ _PACKAGE = Path(__file__).parent
 
 
 @cache
-def code_digest(module: str) -> str:
-    """Hexadecimal SHA-256 over ``module`` and every ``nasturtium`` module it imports, recursively.
+def code_digest(module: str, *scripts: str) -> str:
+    """Hexadecimal SHA-256 over ``scripts``, ``module`` and all ``nasturtium`` modules it imports.
 
     Imports are found in the source, inside functions too, so nothing has to be imported here.
     Comments, docstrings and layout don't count: what can't change a result reruns nothing.
@@ -19,16 +19,20 @@ def code_digest(module: str) -> str:
     ----------
     module
         Dotted name, ``nasturtium.stages.baseline`` say.
+    scripts
+        Paths of scripts that call the module.
 
     Raises
     ------
     FileNotFoundError
-        The package has no such module.
+        There is no such module or script.
     """
     digest = hashlib.sha256()
     for name in sorted(imported_modules(module)):
         digest.update(name.encode())
-        digest.update(_meaning(name))
+        digest.update(_meaning(_file(name)))
+    for script in scripts:
+        digest.update(_meaning(Path(script)))
     return digest.hexdigest()
 
 
@@ -56,9 +60,9 @@ def _tree(module: str) -> ast.Module:
 
 
 @cache
-def _meaning(module: str) -> bytes:
-    """The module's source without comments, docstrings and layout."""
-    tree = ast.parse(_file(module).read_bytes())
+def _meaning(file: Path) -> bytes:
+    """The file's source without comments, docstrings and layout."""
+    tree = ast.parse(file.read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None

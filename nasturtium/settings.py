@@ -34,7 +34,9 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     error = jsonschema.exceptions.best_match(errors)
     if error is not None:
         raise ConfigError(_sentence(error))
-    _fill_defaults(config, schema)
+    _fill_defaults(config, schema, schema.get("$defs", {}))
+    for dataset in ("", *config["per_dataset"]):
+        _check_ratios(config, dataset)
     return config
 
 
@@ -57,6 +59,19 @@ def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, 
     }
 
 
+def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
+    """Ratios are part of file names, with two decimals; JSON Schema can't say so in binary."""
+    resolved = for_dataset(config, dataset)
+    prefix = f"per_dataset.{dataset}." if dataset else ""
+    for section, key in (("pruning", "ratios"), ("search", "pruning_ratios")):
+        for ratio in resolved[section][key]:
+            if round(ratio, 2) != ratio:
+                raise ConfigError(
+                    f"Configuration key '{prefix}{section}.{key}' must hold ratios in steps of "
+                    f"0.01, not {ratio!r}. See config/README.md."
+                )
+
+
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(dict(base))
     for key, value in over.items():
@@ -65,12 +80,16 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _fill_defaults(value: dict[str, Any], schema: Mapping[str, Any]) -> None:
+def _fill_defaults(
+    value: dict[str, Any], schema: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> None:
     for key, part in schema.get("properties", {}).items():
-        if "default" in part:
-            value.setdefault(key, copy.deepcopy(part["default"]))
+        reference = part.get("$ref", "")
+        resolved = definitions[reference.rpartition("/")[2]] if reference else part
+        if "default" in resolved:
+            value.setdefault(key, copy.deepcopy(resolved["default"]))
         if isinstance(value.get(key), dict):
-            _fill_defaults(value[key], part)
+            _fill_defaults(value[key], resolved, definitions)
 
 
 def _sentence(error) -> str:
@@ -96,8 +115,6 @@ def _sentence(error) -> str:
             "exclusiveMaximum": "less than",
         }[rule]
         remedy = f"must be {bound} {wanted}, not {value!r}."
-    elif rule == "multipleOf":
-        remedy = f"must be a multiple of {wanted}, not {value!r}."
     elif rule == "minItems":
         remedy = f"needs at least {wanted} entries."
     elif rule == "uniqueItems":

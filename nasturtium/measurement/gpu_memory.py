@@ -1,8 +1,14 @@
 """GPU memory of one saved model, read from TensorFlow's allocator in a process without data."""
 
 import gc
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import nasturtium
+from nasturtium.errors import MeasurementError
 from nasturtium.models.files import load_model
 
 NO_GPU = "no GPU: TensorFlow's allocator statistics of a CPU are misleading and are not used"
@@ -51,3 +57,41 @@ def measure_gpu_memory(path: str | os.PathLike, batch_size: int) -> dict[str, in
         "gpu_memory_method": "tf_allocator",
         "gpu_memory_reason": None,
     }
+
+
+def measure_gpu_memory_apart(path: str | os.PathLike, batch_size: int) -> dict:
+    """:func:`measure_gpu_memory` in a process of its own, for callers that hold data or models.
+
+    Raises
+    ------
+    MeasurementError
+        The process failed.
+    """
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return measure_gpu_memory(path, batch_size)
+    root = str(Path(nasturtium.__file__).parent.parent)
+    command = [sys.executable, "-m", __name__, os.fspath(path), str(batch_size)]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last_line = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise MeasurementError(f"{path}: its GPU memory could not be measured: {last_line}.")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _main() -> None:
+    from nasturtium import runtime
+
+    runtime.configure(threads=1)
+    sys.stdout.write(json.dumps(measure_gpu_memory(sys.argv[1], int(sys.argv[2]))) + "\n")
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,11 +1,12 @@
 """Latency at batch 1 and throughput at a large batch, through a concrete function."""
 
 import time
-from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+
+_WARM_UP_BATCHES = 3
 
 
 def inference_function(model: keras.Model, batch_size: int):
@@ -18,29 +19,28 @@ def inference_function(model: keras.Model, batch_size: int):
     return call.get_concrete_function(signature)
 
 
-def measure_latency(model: keras.Model, settings: Mapping) -> dict[str, float | int]:
-    """Percentiles of single calls, and samples a second in large batches.
+def measure_latency(model: keras.Model, warm_up_runs: int, runs: int) -> dict[str, float | int]:
+    """Percentiles over ``runs`` single calls at batch 1, each timed by itself.
 
-    Each call is timed by itself and ends with its result on the host. Inputs are random; no layer
-    here takes another time for other values.
-
-    Parameters
-    ----------
-    settings
-        ``warm_up_runs``, ``latency_runs`` and ``throughput_batch_size``.
+    A call ends with its result on the host. Inputs are random: no layer here takes another time
+    for other values.
     """
-    runs = settings["latency_runs"]
-    single_ms = _times_ms(model, 1, settings["warm_up_runs"], runs)
-    batch_size = settings["throughput_batch_size"]
-    batch_ms = _times_ms(model, batch_size, 3, max(5, runs // 20))
-    p50_ms, p95_ms = np.percentile(single_ms, [50, 95])
+    times_ms = _times_ms(model, 1, warm_up_runs, runs)
+    p50_ms, p95_ms = np.percentile(times_ms, [50, 95])
     return {
         "latency_p50_ms": float(p50_ms),
         "latency_p95_ms": float(p95_ms),
         "latency_runs": runs,
-        "throughput_samples_per_s": float(batch_size / (np.median(batch_ms) / 1000)),
-        "throughput_batch_size": batch_size,
         "latency_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+    }
+
+
+def measure_throughput(model: keras.Model, batch_size: int, runs: int) -> dict[str, float | int]:
+    """Samples a second in batches of ``batch_size``, from the median of ``runs`` calls."""
+    times_ms = _times_ms(model, batch_size, _WARM_UP_BATCHES, runs)
+    return {
+        "throughput_samples_per_s": float(batch_size / (np.median(times_ms) / 1000)),
+        "throughput_batch_size": batch_size,
     }
 
 

@@ -34,6 +34,11 @@ class Run:
         return float(self.name.rsplit("-", 1)[1]) if "/" in self.name else None
 
     @property
+    def label(self) -> str:
+        """Its name for people: ``digits seed 0 baseline``."""
+        return f"{self.dataset} seed {self.seed} {self.name}"
+
+    @property
     def identity(self) -> dict[str, object]:
         """The columns that every table of the run begins with."""
         return {"dataset": self.dataset, "seed": self.seed, "run": self.name}

@@ -1,0 +1,24 @@
+# Nasturtium: what pruning and architecture search do to small neural networks, measured.
+#   snakemake --cores 1 --resources gpu=1                              the whole study
+#   snakemake --cores 1 --resources gpu=1 results/.../metrics.parquet  one file of it
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/baseline.smk"
+include: "workflow/rules/prune.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.summary.output,

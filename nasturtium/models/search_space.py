@@ -1,0 +1,122 @@
+"""The search spaces: AutoKeras blocks inside the same frame as the reference net.
+
+AutoKeras adds a cast layer of its own, an optimizer with a schedule that does not survive
+serialisation, and learning rates that don't train; here the frame takes the first's place, the
+training recipe the second's, and the learning rate is chosen among rates that do.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import autokeras as ak
+import keras_tuner
+import tf_keras as keras
+from autokeras.graph import Graph
+
+from nasturtium.errors import SearchError
+from nasturtium.models.frame import Frame, build_framed
+
+LEARNING_RATE = "learning_rate"
+PRUNING_RATIO = "pruning_ratio"
+
+
+class SearchSpace(Graph):
+    """A KerasTuner hypermodel: AutoKeras blocks, a learning rate and perhaps a pruning ratio.
+
+    Its models are built but not compiled; how to train them is the tuner's business.
+    """
+
+    def __init__(
+        self,
+        inputs,
+        outputs,
+        *,
+        frame: Frame,
+        learning_rates: Sequence[float],
+        pruning_ratios: Sequence[float],
+    ):
+        super().__init__(inputs=inputs, outputs=outputs)
+        self._frame = frame
+        self._learning_rates = list(learning_rates)
+        self._pruning_ratios = list(pruning_ratios)
+        # What AutoKeras otherwise learns by reading the data set through its own pipeline.
+        self.inputs[0].shape, self.inputs[0].dtype = frame.input_shape, "float32"
+        self.outputs[0].in_blocks[0].shape = (frame.classes or 1,)
+
+    def _compile_keras_model(self, hp, model):
+        # AutoKeras calls this last in build(). Every hyperparameter is declared on every build,
+        # since the greedy oracle never moves one that it meets only inside a trial.
+        hp.Choice(LEARNING_RATE, self._learning_rates, default=self._learning_rates[0])
+        if self._pruning_ratios:
+            hp.Choice(PRUNING_RATIO, self._pruning_ratios, default=self._pruning_ratios[0])
+        return build_framed(self._frame, _body(model), name="candidate")
+
+
+def image_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
+    """ConvBlock, spatial reduction, DenseBlock, head.
+
+    Parameters
+    ----------
+    settings
+        ``filters``, ``kernel_sizes``, ``conv_blocks``, ``units``, ``dense_layers`` and
+        ``learning_rates``: the choices of each.
+    """
+    inputs = ak.Input()
+    node = ak.ConvBlock(
+        kernel_size=_choice("kernel_size", settings["kernel_sizes"]),
+        num_blocks=_choice("num_blocks", settings["conv_blocks"]),
+        num_layers=_choice("num_layers", [1, 2]),
+        filters=_choice("filters", settings["filters"]),
+        dropout=_choice("dropout", [0.0, 0.25], default=0.0),
+    )(inputs)
+    node = ak.SpatialReduction()(node)
+    return _with_dense_and_head(inputs, node, frame, settings, pruning_ratios)
+
+
+def tabular_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
+    """DenseBlock and head; ``settings`` as in :func:`image_space`, of which it needs less."""
+    inputs = ak.Input()
+    return _with_dense_and_head(inputs, inputs, frame, settings, pruning_ratios)
+
+
+def _with_dense_and_head(inputs, node, frame, settings, pruning_ratios) -> SearchSpace:
+    node = ak.DenseBlock(
+        num_layers=_choice("num_layers", settings["dense_layers"]),
+        num_units=_choice("num_units", settings["units"]),
+        use_batchnorm=False,
+        dropout=_choice("dropout", [0.0, 0.25], default=0.0),
+    )(node)
+    if frame.classes is None:
+        output = ak.RegressionHead(output_dim=1, dropout=0.0)(node)
+    else:
+        # The loss only tells AutoKeras to end with a softmax, for two classes too.
+        loss = keras.losses.CategoricalCrossentropy()
+        output = ak.ClassificationHead(num_classes=frame.classes, loss=loss, dropout=0.0)(node)
+    return SearchSpace(
+        inputs,
+        output,
+        frame=frame,
+        learning_rates=settings["learning_rates"],
+        pruning_ratios=pruning_ratios,
+    )
+
+
+def _choice(name: str, values: Sequence, default: float | None = None):
+    # The largest value is the default: building the space once with the defaults then declares
+    # the hyperparameters of every layer that any trial can have.
+    default = max(values) if default is None else default
+    return keras_tuner.engine.hyperparameters.Choice(name, sorted(values), default=default)
+
+
+def _body(model: keras.Model) -> list[keras.layers.Layer]:
+    """Fresh copies of the layers of AutoKeras's model, a chain, without its input and cast."""
+    body = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer) or type(layer).__name__ == "CastToFloat32":
+            continue
+        if len(layer.inbound_nodes) != 1 or isinstance(layer.input, list):
+            raise SearchError(
+                f"The search space branches at layer '{layer.name}'; only chains of blocks can "
+                "be framed."
+            )
+        body.append(type(layer).from_config(layer.get_config()))
+    return body

@@ -1,0 +1,104 @@
+"""The summary: every run's figures with their ratios to the baseline, and a table to read."""
+
+from collections.abc import Mapping, Sequence
+
+from nasturtium.records.metrics import RATIOS
+
+
+def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
+    """The rows of all runs, each with its ratios to the baseline of its data set and seed.
+
+    A ratio is null where either figure is, where the baseline's is zero, and where a figure was
+    measured in another way or on another device than the baseline's.
+    """
+    baselines = {(row["dataset"], row["seed"]): row for row in rows if row["run"] == "baseline"}
+    summary = []
+    for row in rows:
+        baseline = baselines.get((row["dataset"], row["seed"]), {})
+        ratios = {f"{name}_ratio": _ratio(name, row, baseline) for name in RATIOS}
+        accuracy, reference = row.get("test_accuracy"), baseline.get("test_accuracy")
+        change = None if accuracy is None or reference is None else 100 * (accuracy - reference)
+        summary.append({**row, **ratios, "accuracy_change_points": change})
+    return summary
+
+
+def readable(rows: Sequence[Mapping]) -> str:
+    """A Markdown table of the summary, a line a run."""
+    header = (
+        "data set",
+        "seed",
+        "run",
+        "test",
+        "parameters",
+        "non-zero",
+        "MACs",
+        "gzip",
+        "memory (calculated)",
+        "latency p50",
+        "J/sample",
+    )
+    lines = [[*_names(row), *_figures(row)] for row in rows]
+    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
+
+    def render(cells: Sequence[str]) -> str:
+        left = [cell.ljust(width) for cell, width in zip(cells[:3], widths[:3], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(cells[3:], widths[3:], strict=True)]
+        return "| " + " | ".join([*left, *right]) + " |"
+
+    rule = [*("-" * w for w in widths[:3]), *("-" * (w - 1) + ":" for w in widths[3:])]
+    return "\n".join([render(header), render(rule), *map(render, lines)]) + "\n"
+
+
+# A ratio of two figures means something only if these agree.
+_COMPARABLE = {
+    "latency_p50_ms": ("device_name", "latency_threads"),
+    "throughput_samples_per_s": ("device_name", "latency_threads", "throughput_batch_size"),
+    "gpu_inference_peak_bytes": ("device_name", "gpu_memory_batch_size"),
+    "inference_energy_j": (
+        "device_name",
+        "inference_energy_method",
+        "inference_energy_batch_size",
+    ),
+    "training_energy_j": ("training_energy_method",),
+}
+
+
+def _ratio(name: str, row: Mapping, baseline: Mapping) -> float | None:
+    value, reference = row.get(name), baseline.get(name)
+    if value is None or not reference:
+        return None
+    if any(row[key] != baseline[key] for key in _COMPARABLE.get(name, ())):
+        return None
+    return value / reference
+
+
+def _names(row: Mapping) -> list[str]:
+    return [row["dataset"], str(row["seed"]), row["run"]]
+
+
+def _figures(row: Mapping) -> list[str]:
+    if row["task"] == "classification":
+        quality = f"{100 * row['test_accuracy']:.2f} %"
+    else:
+        quality = f"MAE {row['test_mae']:.4g}"
+    joules = row["inference_energy_j"]
+    return [
+        quality,
+        _with_ratio(f"{row['parameters']:,}", row["parameters_ratio"]),
+        _with_ratio(f"{row['nonzero_parameters']:,}", row["nonzero_parameters_ratio"]),
+        "-" if row["macs"] is None else _with_ratio(f"{row['macs']:,}", row["macs_ratio"]),
+        _with_ratio(_kilobytes(row["weights_gzip_bytes"]), row["weights_gzip_bytes_ratio"]),
+        _with_ratio(
+            _kilobytes(row["calculated_memory_bytes"]), row["calculated_memory_bytes_ratio"]
+        ),
+        _with_ratio(f"{row['latency_p50_ms']:.3f} ms", row["latency_p50_ms_ratio"]),
+        "not measured" if joules is None else f"{joules:.3g}",
+    ]
+
+
+def _kilobytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1000:.1f} kB"
+
+
+def _with_ratio(figure: str, ratio: float | None) -> str:
+    return figure if ratio is None else f"{figure} ({ratio:.2f})"

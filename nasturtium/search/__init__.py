@@ -1,0 +1,1 @@
+"""Architecture search: objective, tuner and trials."""

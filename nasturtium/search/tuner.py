@@ -1,0 +1,109 @@
+"""Our subclass of AutoKeras's tuner: it runs one trial after another, and nothing after them.
+
+AutoKeras's own search fits each trial through a pipeline, injects early stopping, keeps the epoch
+of the best objective (dense, when the trial is being pruned), copies the callbacks for every
+trial, and ends with a final fit that throws the pruning away. Of it we keep the hypergraph and the
+oracles; a trial itself is a function that we are given.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras_tuner
+import numpy as np
+import tf_keras as keras
+from autokeras.engine.tuner import AutoTuner
+from autokeras.tuners.greedy import GreedyOracle
+
+from nasturtium.errors import SearchError
+from nasturtium.models.search_space import SearchSpace
+
+logger = logging.getLogger(__name__)
+
+SCORE = "score"
+
+
+class TrialTuner(AutoTuner):
+    """Runs trials proposed by an oracle.
+
+    Parameters
+    ----------
+    run_trial
+        Called with the trial's number from 0, its name and its hyperparameters; returns its
+        score, lower is better. What it raises fails the trial, not the search.
+    """
+
+    def __init__(
+        self,
+        oracle: keras_tuner.Oracle,
+        space: SearchSpace,
+        run_trial: Callable[[int, str, keras_tuner.HyperParameters], float],
+        folder: Path,
+    ):
+        super().__init__(
+            oracle=oracle,
+            hypermodel=space,
+            directory=str(folder.parent),
+            project_name=folder.name,
+            overwrite=True,
+        )
+        self._run = run_trial
+        self._count = 0
+        # KerasTuner's own tables on standard output say less than our progress line.
+        self._display.verbose = 0
+
+    def search(self) -> None:
+        """Run trials until the oracle stops.
+
+        Raises
+        ------
+        SearchError
+            Too many trials failed one after another.
+        """
+        hyperparameters = self.oracle.get_space()
+        self.hypermodel.build(hyperparameters)
+        self.oracle.update_space(hyperparameters)
+        try:
+            # Past AutoTuner.search, whose final fit and early stopping are not wanted.
+            keras_tuner.Tuner.search(self)
+        except RuntimeError as error:
+            if "consecutive" not in str(error):
+                raise
+            raise SearchError(
+                "The search stopped after too many failed trials in a row; the reasons are in the "
+                "log, and search.learning_rates or the space are the keys to change."
+            ) from error
+
+    def run_trial(self, trial, *args, **kwargs) -> dict[str, float]:
+        """One trial, in a Keras session of its own."""
+        number = self._count
+        self._count += 1
+        # Frees the last trial's graph, and makes layer names independent of earlier trials.
+        keras.backend.clear_session()
+        try:
+            return {SCORE: self._run(number, trial.trial_id, trial.hyperparameters)}
+        except Exception as error:
+            logger.exception("Trial %d failed.", number)
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
+
+
+def make_oracle(settings: Mapping, seed: int) -> keras_tuner.Oracle:
+    """The oracle that ``search.tuner`` names.
+
+    Raises
+    ------
+    SearchError
+        It is not known.
+    """
+    if settings["tuner"] != "greedy":
+        raise SearchError(f"Tuner '{settings['tuner']}' is not known; search.tuner can be greedy.")
+    # AutoKeras's greedy oracle draws from NumPy's global generator, and KerasTuner takes seed 0
+    # for "none given".
+    np.random.seed(seed)  # noqa: NPY002
+    return GreedyOracle(
+        objective=keras_tuner.Objective(SCORE, "min"),
+        max_trials=settings["trials"],
+        seed=seed + 1,
+        max_consecutive_failed_trials=settings["max_consecutive_failures"],
+    )

@@ -1,0 +1,34 @@
+"""Stage ``baseline``: the reference net of the data set, trained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nasturtium import runtime
+from nasturtium.data import prepared
+from nasturtium.data.splits import training_data
+from nasturtium.models.files import save_model
+from nasturtium.models.reference import build_reference
+from nasturtium.records.parquet import write_table
+from nasturtium.records.runs import Run
+from nasturtium.records.training import TRAINING
+from nasturtium.training.fit import fit
+from nasturtium.training.frames import frame_of
+
+
+def run(
+    run: Run, data_folder: str | Path, folder: str | Path, settings: Mapping, code: str
+) -> None:
+    """Train the reference net and write ``model.keras`` and ``training.parquet`` to ``folder``.
+
+    Parameters
+    ----------
+    settings
+        Sections ``split`` and ``training``.
+    """
+    runtime.seed_everything(run.seed)
+    data = training_data(prepared.read(data_folder), settings["split"], run.seed)
+    model = build_reference(run.dataset, frame_of(data))
+    trained = fit(model, data, settings["training"], seed=run.seed, label=run.label)
+    rows = [{**run.identity, **epoch} for epoch in trained.epochs]
+    write_table(Path(folder) / "training.parquet", TRAINING, rows, code=code)
+    save_model(model, Path(folder) / "model.keras")

@@ -1,0 +1,81 @@
+"""Stage ``measure``: the one measurer, for the model of any run, in a process of its own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nasturtium.data import prepared
+from nasturtium.data.sources import file_sha256
+from nasturtium.data.splits import test_data, training_data
+from nasturtium.measurement.activations import peak_activation_bytes
+from nasturtium.measurement.gpu_memory import measure_gpu_memory
+from nasturtium.measurement.latency import measure_latency, measure_throughput
+from nasturtium.measurement.machine import describe_machine
+from nasturtium.measurement.macs import count_macs
+from nasturtium.measurement.quality import constant_prediction, measure_quality
+from nasturtium.measurement.size import measure_size
+from nasturtium.models.files import load_model
+from nasturtium.records.metrics import METRICS
+from nasturtium.records.parquet import write_table
+from nasturtium.records.runs import Run
+
+_NOT_METERED = {
+    "inference_energy_method": "none",
+    "inference_energy_reason": "not metered yet",
+    "training_energy_method": "none",
+    "training_energy_reason": "not metered yet",
+}
+
+
+def run(
+    run: Run,
+    model_path: str | Path,
+    data_folder: str | Path,
+    output: str | Path,
+    settings: Mapping,
+    code: str,
+) -> None:
+    """Measure ``model_path`` and write its one row to ``output``.
+
+    Memory comes first, while nothing but the model is there; the test split is read last.
+
+    Parameters
+    ----------
+    settings
+        Sections ``split`` and ``measure``.
+    """
+    measure = settings["measure"]
+    memory = measure_gpu_memory(model_path, batch_size=1)
+    model = load_model(model_path)
+    size = measure_size(model, model_path)
+    macs, macs_reason = count_macs(model)
+    activation_bytes = peak_activation_bytes(model)
+    latency = measure_latency(model, measure["warm_up_runs"], measure["latency_runs"])
+    throughput = measure_throughput(
+        model, measure["throughput_batch_size"], measure["throughput_runs"]
+    )
+    data = prepared.read(data_folder)
+    classes = data.description.classes
+    test = test_data(data, settings["split"], run.seed)
+    train = training_data(data, settings["split"], run.seed).train
+    row = {
+        **run.identity,
+        "stage": run.stage,
+        "method": run.method,
+        "ratio": run.ratio,
+        "task": data.description.task,
+        "target_unit": data.description.target_unit,
+        "model_sha256": file_sha256(model_path),
+        **measure_quality(model, test.features, test.targets, classes),
+        **constant_prediction(train.targets, test.targets, classes),
+        **size,
+        "macs": macs,
+        "macs_reason": macs_reason,
+        "peak_activation_bytes": activation_bytes,
+        "calculated_memory_bytes": size["weights_bytes"] + activation_bytes,
+        **memory,
+        **latency,
+        **throughput,
+        **_NOT_METERED,
+        **describe_machine(),
+    }
+    write_table(output, METRICS, [row], code=code)

@@ -1,0 +1,19 @@
+"""Stage ``summary``: every ``metrics.parquet`` in one table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nasturtium.records.atomic import atomic_path
+from nasturtium.records.metrics import SUMMARY
+from nasturtium.records.parquet import read_rows, write_table
+from nasturtium.report.summary import readable, with_ratios
+
+
+def run(metrics: Sequence[str | Path], table: str | Path, text: str | Path, code: str) -> str:
+    """Write ``summary.parquet`` and ``summary.md``; the latter's text."""
+    rows = with_ratios([row for path in metrics for row in read_rows(path)])
+    write_table(table, SUMMARY, rows, code=code)
+    readable_table = readable(rows)
+    with atomic_path(text) as temporary:
+        temporary.write_text(readable_table)
+    return readable_table

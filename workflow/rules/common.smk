@@ -1,0 +1,61 @@
+# Functions that the rules share. Nothing may be printed here: it would end up in --dag's output.
+import os
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from nasturtium import settings
+from nasturtium.data.catalog import NAMES
+from nasturtium.digest import code_digest
+from nasturtium.errors import NasturtiumError
+from nasturtium.records.runs import run_names
+
+ROOT = Path(workflow.basedir)
+
+
+def checked(config):
+    """The configuration with defaults; a wrong one ends the command with one sentence."""
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    try:
+        return settings.validated(config, schema)
+    except NasturtiumError as error:
+        raise WorkflowError(str(error)) from None
+
+
+config = checked(config)
+
+# Scripts inherit it. As a parameter of a rule, moving the data folder would rerun the study.
+os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
+
+
+def stage_settings(stage):
+    """For `params`: exactly the settings that a stage depends on, for the rule's data set."""
+    return lambda wildcards: settings.for_stage(config, stage, wildcards.dataset)
+
+
+def stage_code(stage):
+    """For `params`: a digest of the content of exactly the code that a stage runs."""
+    script = ROOT / "workflow/scripts" / f"{stage}.py"
+    return code_digest(f"nasturtium.stages.{stage}", str(script))
+
+
+def all_metrics(wildcards):
+    """One metrics.parquet for each run of the configured study."""
+    return [
+        f"results/{dataset}/seed{seed}/{run}/metrics.parquet"
+        for dataset in config["datasets"]
+        for seed in config["seeds"]
+        for run in run_names(
+            settings.for_dataset(config, dataset)["pruning"]["methods"],
+            settings.for_dataset(config, dataset)["pruning"]["ratios"],
+        )
+    ]
+
+
+wildcard_constraints:
+    dataset="|".join(NAMES),
+    seed=r"\d+",
+    method="magnitude",
+    ratio=r"0\.\d\d",
+    run=r"baseline|nas|nas_with_pruning|(nas_)?pruned/[a-z]+-0\.\d\d",

@@ -1,0 +1,21 @@
+rule measure:
+    input:
+        model="results/{dataset}/seed{seed}/{run}/model.keras",
+        data=rules.prepare_data.output,
+    output:
+        metrics="results/{dataset}/seed{seed}/{run}/metrics.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/{run}.measure.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/{run}.measure.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    # One thread: a latency on a CPU is comparable only at a stated number of threads.
+    threads: 1
+    resources:
+        gpu=1,
+    params:
+        settings=stage_settings("measure"),
+        code=stage_code("measure"),
+    script:
+        "../scripts/measure.py"

@@ -1,0 +1,39 @@
+rule pruned:
+    input:
+        model=rules.baseline.output.model,
+        data=rules.prepare_data.output,
+    output:
+        model="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/model.keras",
+        training="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/training.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/pruned/{method}-{ratio}.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/pruned/{method}-{ratio}.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=1,
+    params:
+        run="pruned/{method}-{ratio}",
+        settings=stage_settings("pruned"),
+        code=stage_code("pruned"),
+    script:
+        "../scripts/pruned.py"
+
+
+use rule pruned as nas_pruned with:
+    input:
+        model="results/{dataset}/seed{seed}/nas/model.keras",
+        data=rules.prepare_data.output,
+    output:
+        model="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/model.keras",
+        training="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/training.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}.tsv"
+    params:
+        run="nas_pruned/{method}-{ratio}",
+        settings=stage_settings("pruned"),
+        code=stage_code("pruned"),

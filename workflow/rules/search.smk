@@ -1,0 +1,40 @@
+rule nas:
+    input:
+        baseline=rules.baseline.output.model,
+        data=rules.prepare_data.output,
+    output:
+        model="results/{dataset}/seed{seed}/nas/model.keras",
+        trials="results/{dataset}/seed{seed}/nas/trials.parquet",
+        training="results/{dataset}/seed{seed}/nas/training.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/nas.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/nas.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=1,
+    params:
+        run="nas",
+        state="state/{dataset}/seed{seed}/nas",
+        settings=stage_settings("nas"),
+        code=stage_code("nas"),
+    script:
+        "../scripts/nas.py"
+
+
+use rule nas as nas_with_pruning with:
+    output:
+        model="results/{dataset}/seed{seed}/nas_with_pruning/model.keras",
+        trials="results/{dataset}/seed{seed}/nas_with_pruning/trials.parquet",
+        training="results/{dataset}/seed{seed}/nas_with_pruning/training.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/nas_with_pruning.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/nas_with_pruning.tsv"
+    params:
+        run="nas_with_pruning",
+        state="state/{dataset}/seed{seed}/nas_with_pruning",
+        settings=stage_settings("nas_with_pruning"),
+        code=stage_code("nas"),

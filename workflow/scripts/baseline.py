@@ -1,0 +1,19 @@
+"""Rule baseline: train the reference net."""
+
+from pathlib import Path
+
+from nasturtium.logs import job
+
+with job(snakemake.log[0]):
+    from nasturtium import runtime
+    from nasturtium.records.runs import Run
+    from nasturtium.stages import baseline
+
+    runtime.configure(snakemake.threads)
+    baseline.run(
+        Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
+        data_folder=Path(snakemake.input.data[0]).parent,
+        folder=Path(snakemake.output.model).parent,
+        settings=snakemake.params.settings,
+        code=snakemake.params.code,
+    )

@@ -1,0 +1,21 @@
+"""Rule measure: one saved model, in this process and no other."""
+
+from pathlib import Path
+
+from nasturtium.logs import job
+
+with job(snakemake.log[0]):
+    from nasturtium import runtime
+    from nasturtium.records.runs import Run
+    from nasturtium.stages import measure
+
+    runtime.configure(snakemake.threads)
+    wildcards = snakemake.wildcards
+    measure.run(
+        Run(wildcards.dataset, int(wildcards.seed), wildcards.run),
+        model_path=snakemake.input.model,
+        data_folder=Path(snakemake.input.data[0]).parent,
+        output=snakemake.output.metrics,
+        settings=snakemake.params.settings,
+        code=snakemake.params.code,
+    )

@@ -1,0 +1,21 @@
+"""Rules nas and nas_with_pruning: search, and export the best trial."""
+
+from pathlib import Path
+
+from nasturtium.logs import job
+
+with job(snakemake.log[0]):
+    from nasturtium import runtime
+    from nasturtium.records.runs import Run
+    from nasturtium.stages import nas
+
+    runtime.configure(snakemake.threads)
+    nas.run(
+        Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
+        baseline=snakemake.input.baseline,
+        data_folder=Path(snakemake.input.data[0]).parent,
+        folder=Path(snakemake.output.model).parent,
+        state=snakemake.params.state,
+        settings=snakemake.params.settings,
+        code=snakemake.params.code,
+    )

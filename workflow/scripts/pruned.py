@@ -1,0 +1,20 @@
+"""Rules pruned and nas_pruned: retrain a saved model while pruning it."""
+
+from pathlib import Path
+
+from nasturtium.logs import job
+
+with job(snakemake.log[0]):
+    from nasturtium import runtime
+    from nasturtium.records.runs import Run
+    from nasturtium.stages import pruned
+
+    runtime.configure(snakemake.threads)
+    pruned.run(
+        Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
+        source=snakemake.input.model,
+        data_folder=Path(snakemake.input.data[0]).parent,
+        folder=Path(snakemake.output.model).parent,
+        settings=snakemake.params.settings,
+        code=snakemake.params.code,
+    )
