@@ -5,6 +5,7 @@ serialisation, and learning rates that don't train; here the frame takes the fir
 training recipe the second's, and the learning rate is chosen among rates that do.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 import autokeras as ak
@@ -41,6 +42,34 @@ class SearchSpace(Graph):
         # What AutoKeras otherwise learns by reading the data set through its own pipeline.
         self.inputs[0].shape, self.inputs[0].dtype = frame.input_shape, "float32"
         self.outputs[0].in_blocks[0].shape = (frame.classes or 1,)
+
+    def middle(self) -> dict:
+        """Hyperparameters of a middling member of the space, for a search to start from.
+
+        Of sizes the upper middle choice; else the default, which for sizes is the largest.
+        """
+        hyperparameters = keras_tuner.HyperParameters()
+        self.build(hyperparameters)
+        values = dict(hyperparameters.values)
+        for parameter in hyperparameters.space:
+            choices = getattr(parameter, "values", None)
+            sizes = choices and all(type(choice) is int for choice in choices)
+            if sizes or parameter.name == PRUNING_RATIO:
+                values[parameter.name] = choices[len(choices) // 2]
+        return values
+
+    def signature(self, values: Mapping) -> str:
+        """Equal for hyperparameters that give the same net, trained in the same way.
+
+        Many differ only in the size of a layer that the net does not have.
+        """
+        hyperparameters = keras_tuner.HyperParameters()
+        hyperparameters.values.update(values)
+        layers = [(type(x).__name__, x.get_config()) for x in self.build(hyperparameters).layers]
+        for _, config in layers:
+            del config["name"]
+        training = [values.get(name) for name in (LEARNING_RATE, PRUNING_RATIO)]
+        return json.dumps([layers, training], sort_keys=True, default=str)
 
     def _compile_keras_model(self, hp, model):
         # AutoKeras calls this last in build(). Every hyperparameter is declared on every build,

@@ -7,21 +7,19 @@ oracles; a trial itself is a function that we are given.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import keras_tuner
 import numpy as np
 import tf_keras as keras
 from autokeras.engine.tuner import AutoTuner
-from autokeras.tuners.greedy import GreedyOracle
 
 from nasturtium.errors import SearchError
 from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.oracles import SCORE
 
 logger = logging.getLogger(__name__)
-
-SCORE = "score"
 
 
 class TrialTuner(AutoTuner):
@@ -81,29 +79,13 @@ class TrialTuner(AutoTuner):
         self._count += 1
         # Frees the last trial's graph, and makes layer names independent of earlier trials.
         keras.backend.clear_session()
+        # The greedy oracle draws from NumPy's global generator, which a trial seeds anew: without
+        # this it would draw the same for every trial, and change the same hyperparameter.
+        oracle_state = np.random.get_state()  # noqa: NPY002
         try:
             return {SCORE: self._run(number, trial.trial_id, trial.hyperparameters)}
         except Exception as error:
             logger.exception("Trial %d failed.", number)
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
-
-
-def make_oracle(settings: Mapping, seed: int) -> keras_tuner.Oracle:
-    """The oracle that ``search.tuner`` names.
-
-    Raises
-    ------
-    SearchError
-        It is not known.
-    """
-    if settings["tuner"] != "greedy":
-        raise SearchError(f"Tuner '{settings['tuner']}' is not known; search.tuner can be greedy.")
-    # AutoKeras's greedy oracle draws from NumPy's global generator, and KerasTuner takes seed 0
-    # for "none given".
-    np.random.seed(seed)  # noqa: NPY002
-    return GreedyOracle(
-        objective=keras_tuner.Objective(SCORE, "min"),
-        max_trials=settings["trials"],
-        seed=seed + 1,
-        max_consecutive_failed_trials=settings["max_consecutive_failures"],
-    )
+        finally:
+            np.random.set_state(oracle_state)  # noqa: NPY002

@@ -16,8 +16,9 @@ from nasturtium.records.training import TRAINING
 from nasturtium.records.trials import TRIALS
 from nasturtium.search.candidate import measure_candidate
 from nasturtium.search.objective import make_objective
+from nasturtium.search.oracles import make_oracle
 from nasturtium.search.trials import Trials
-from nasturtium.search.tuner import TrialTuner, make_oracle
+from nasturtium.search.tuner import TrialTuner
 from nasturtium.training.fit import validation_loss
 from nasturtium.training.frames import frame_of
 
@@ -71,7 +72,7 @@ def run(
     trials = Trials(
         space, data, recipe, search, pruning, objective, run.seed, run.label, state / "trials"
     )
-    TrialTuner(make_oracle(search, run.seed), space, trials, state / "oracle").search()
+    TrialTuner(make_oracle(search, space, run.seed), space, trials, state / "oracle").search()
 
     best = trials.finish()
     if best is None:
