@@ -208,7 +208,7 @@ def _source(index: int, handle: object, uuid: str | None, driver: str, note: str
         id=uuid or f"index {index}",
         name=_tell(pynvml.nvmlDeviceGetName, handle),
         driver=driver,
-        pci_id=pci and pci.busId.decode(),
+        pci_id=None if pci is None else pci.busId,
         note=note,
     )
     try:
