@@ -39,7 +39,7 @@ class Meter:
         self.is_closed = False
         self._synchronise = synchronise
         self._open: dict[int, Window] = {}
-        self._rows: dict[int, list[dict[str, Any]]] = {}
+        self._closed: dict[int, tuple[Window, list[dict[str, Any]]]] = {}
         self._next_id = 0
         self._idle_w: list[float | None] = [None] * len(found.sources)
 
@@ -152,9 +152,20 @@ class Meter:
         RuntimeError
             The window is still open.
         """
-        if window.id not in self._rows:
+        if window.id not in self._closed:
             raise RuntimeError(f"the {window.kind} window '{window.key}' is still open")
-        return accounting.total(self._rows[window.id])
+        return accounting.total(self._closed[window.id][1])
+
+    def closed_windows(self, kind: str | None = None, trial: str | None = None) -> list[Window]:
+        """The closed windows in the order they opened, of one kind or trial if asked.
+
+        A callback opens its windows out of its caller's sight; here they are found again.
+        """
+        return [
+            window
+            for _, (window, _) in sorted(self._closed.items())
+            if kind in (None, window.kind) and trial in (None, window.trial)
+        ]
 
     def write(
         self,
@@ -188,8 +199,8 @@ class Meter:
             raise RuntimeError("the session is still open: its last windows have no end yet")
         windows = (
             {**identity, **row, "t0_wall": self.clock.wall(row["t0_ns"])}
-            for number in sorted(self._rows)
-            for row in self._rows[number]
+            for _, (_, rows) in sorted(self._closed.items())
+            for row in rows
         )
         samples = (
             {**identity, "device_id": source.device.id, **row}
@@ -254,7 +265,7 @@ class Meter:
             idle_w=self._idle_w,
             none_reason=self.none_reason,
         )
-        self._rows[window.id] = rows
+        self._closed[window.id] = window, rows
         if window.kind == "idle" and window.status == "ok":
             for number, source in enumerate(self.sources):
                 self._idle_w[number] = next(

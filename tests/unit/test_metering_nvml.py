@@ -49,14 +49,16 @@ def run(clock, library, seconds=5.0, during=None, **session):
     """One window under ``library``; ``during`` happens in its middle."""
     with installed(library):
         sources, reason = open_gpus(session.pop("mask", None), session.pop("order", None))
-        with metering.session(
-            sources=sources, clock=clock, thread=False, idle_s=0, **session
-        ) as meter:
-            with meter.window("fit", key="k") as window:
-                clock.sleep(seconds / 2)
-                if during is not None:
-                    during()
-                clock.sleep(seconds / 2)
+        with (
+            metering.session(
+                sources=sources, clock=clock, thread=False, idle_s=0, **session
+            ) as meter,
+            meter.window("fit", key="k") as window,
+        ):
+            clock.sleep(seconds / 2)
+            if during is not None:
+                during()
+            clock.sleep(seconds / 2)
         energy = meter.energy(window)
     assert library.references == 0
     return {row["method"]: row for row in energy.rows}, energy, reason
