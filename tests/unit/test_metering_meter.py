@@ -116,14 +116,17 @@ def test_a_failed_window_keeps_its_energy(clock, open_session, tmp_path):
     class OutOfMemory(Exception):
         pass
 
+    def run_out():
+        clock.sleep(3.0)
+        raise OutOfMemory
+
     synchronised = []
     with (
-        pytest.raises(OutOfMemory),  # noqa: PT012  (a session needs its block)
+        pytest.raises(OutOfMemory),
         open_session(synchronise=lambda: synchronised.append(clock.now_ns())) as meter,
         meter.window("fit", key="k") as window,
     ):
-        clock.sleep(3.0)
-        raise OutOfMemory
+        run_out()
     energy = meter.energy(window)
     assert energy.energy_j == pytest.approx(300.0)
     assert {row["status"] for row in energy.rows} == {"error"}
@@ -227,9 +230,12 @@ def test_misuse(open_session):
 
 
 def test_what_is_written(clock, open_session, tmp_path):
-    with open_session(idle_s=3.0) as meter, meter.window("trial", key="007", trial="007"):
-        with meter.window("epoch", key="e", trial="007", epoch=4):
-            clock.sleep(2.5)
+    with (
+        open_session(idle_s=3.0) as meter,
+        meter.window("trial", key="007", trial="007"),
+        meter.window("epoch", key="e", trial="007", epoch=4),
+    ):
+        clock.sleep(2.5)
     energy_rows, power_rows = written(meter, tmp_path)
     assert pq.read_schema(tmp_path / "energy.parquet").equals(ENERGY)
     assert pq.read_schema(tmp_path / "power.parquet").equals(POWER)
