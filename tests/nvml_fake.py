@@ -78,6 +78,8 @@ class Board:
     name: str = "Fake board"
     update_s: float = 0.0
     """0: figures are always fresh."""
+    phase_s: float = 0.0
+    """When the sensor renews its figures, relative to the clock."""
     instant_window_s: float = 0.0
     average_window_s: float = 0.0
     counter_origin_j: float = 12345.0
@@ -87,7 +89,9 @@ class Board:
     """Error code by the name of the C function, or ``field 186``."""
 
     def _seen(self, t):
-        return t if self.update_s == 0 else int(t / self.update_s + 1e-9) * self.update_s
+        if self.update_s == 0:
+            return t
+        return self.phase_s + int((t - self.phase_s) / self.update_s + 1e-9) * self.update_s
 
     def _mean(self, t, window):
         return self.power.at(t) if window == 0 else self.power.joules(t - window, t) / window
@@ -97,6 +101,12 @@ class Board:
 
     def average_mw(self, t):
         return round(1000 * self._mean(self._seen(t), self.average_window_s))
+
+    def temperature_c(self, t):
+        return 45
+
+    def clock_mhz(self, t):
+        return 1700
 
     def counter_mj(self, t):
         return round(1000 * (self.counter_origin_j + self.power.joules_until(self._seen(t))))
@@ -114,12 +124,12 @@ class FakeNvml:
     def _board(self, handle):
         return self.boards[ctypes.cast(handle, ctypes.c_void_p).value - 1]
 
-    def _answer(self, name, handle, argument, value):
+    def _answer(self, name, handle, argument, figure):
         self.calls += 1
         board = self._board(handle)
         if name in board.failing:
             return board.failing[name]
-        argument._obj.value = value(board, self.clock.now_ns() / NS)
+        argument._obj.value = getattr(board, figure)(self.clock.now_ns() / NS)
         return pynvml.NVML_SUCCESS
 
     def nvmlInitWithFlags(self, flags):
@@ -164,16 +174,16 @@ class FakeNvml:
         return pynvml.NVML_SUCCESS
 
     def nvmlDeviceGetTotalEnergyConsumption(self, handle, out):
-        return self._answer("nvmlDeviceGetTotalEnergyConsumption", handle, out, Board.counter_mj)
+        return self._answer("nvmlDeviceGetTotalEnergyConsumption", handle, out, "counter_mj")
 
     def nvmlDeviceGetPowerUsage(self, handle, out):
-        return self._answer("nvmlDeviceGetPowerUsage", handle, out, Board.average_mw)
+        return self._answer("nvmlDeviceGetPowerUsage", handle, out, "average_mw")
 
     def nvmlDeviceGetTemperature(self, handle, sensor, out):
-        return self._answer("nvmlDeviceGetTemperature", handle, out, lambda board, t: 45)
+        return self._answer("nvmlDeviceGetTemperature", handle, out, "temperature_c")
 
     def nvmlDeviceGetClockInfo(self, handle, kind, out):
-        return self._answer("nvmlDeviceGetClockInfo", handle, out, lambda board, t: 1700)
+        return self._answer("nvmlDeviceGetClockInfo", handle, out, "clock_mhz")
 
     def nvmlDeviceGetFieldValues(self, handle, count, values):
         self.calls += 1
