@@ -98,7 +98,7 @@ def cell(values: list[float | None]) -> str:
 def main() -> None:
     """Print the table and fail if the counter misses its bound."""
     print(f"Error in %, mean ± standard deviation over {PHASES} random phases.\n")
-    print("| sensor | epoch | " + " | ".join(METHODS) + " | counter that guesses |")
+    print("| sensor | epoch | " + " | ".join(METHODS) + " | a counter of what the sensor saw |")
     print("|---" * (len(METHODS) + 3) + "|")
     worst = 0.0
     for name, sensor in SENSORS.items():

@@ -345,6 +345,11 @@ def session(
     found = discover() if sources is None else Discovery(list(sources), None)
     meter = Meter(found, synchronise=synchronise, clock=clock or Clock(), period_s=period_s)
     _current = meter
+    if meter.can_measure:
+        names = ", ".join(source.device.name or source.device.id for source in meter.sources)
+        logger.info("Metering the energy of %s.", names)
+    else:
+        logger.info("Energy can't be measured here: %s.", meter.reason)
     try:
         if thread and meter.can_measure:
             meter.sampler.start()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nasturtium.metering.clock import Clock
 from nasturtium.metering.integrate import NS
-from nasturtium.metering.sources import Reading, Source
+from nasturtium.metering.sources import Reading, Source, is_readable
 from nasturtium.metering.trace import Trace
 
 FORKED = "the process forked: the meter belongs to its parent"
@@ -57,10 +57,11 @@ class Sampler:
         return [source.processes() for source in self.sources]
 
     def sample(self) -> None:
-        """Take one sample of every source."""
+        """Take one sample of every source that can be read."""
         for source, trace in zip(self.sources, self.traces, strict=True):
-            t_ns = self._clock.now_ns()
-            trace.append(t_ns, source.read())
+            if is_readable(source):
+                t_ns = self._clock.now_ns()
+                trace.append(t_ns, source.read())
 
     def start(self) -> None:
         """Start the thread; it ends with the process at the latest."""
