@@ -7,7 +7,8 @@ stands in ``docs/measuring.md``.
 
 from nasturtium.metering.accounting import WindowEnergy
 from nasturtium.metering.inference import InferenceEnergy, measure_inference
-from nasturtium.metering.meter import Meter, current, session
+from nasturtium.metering.meter import Meter
+from nasturtium.metering.process import current, session
 from nasturtium.metering.windows import Window
 
 __all__ = [

@@ -2,7 +2,8 @@
 
 import tf_keras as keras
 
-from nasturtium.metering.meter import Meter, current
+from nasturtium.metering.meter import Meter
+from nasturtium.metering.process import current
 from nasturtium.metering.windows import Window
 
 

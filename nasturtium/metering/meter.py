@@ -9,7 +9,7 @@ from typing import Any
 from nasturtium.metering import accounting
 from nasturtium.metering.accounting import WindowEnergy
 from nasturtium.metering.clock import Clock
-from nasturtium.metering.discover import Discovery, discover
+from nasturtium.metering.discover import Discovery
 from nasturtium.metering.methods import NAIVE
 from nasturtium.metering.sampler import Sampler
 from nasturtium.metering.sources import Source, is_readable
@@ -19,11 +19,9 @@ from nasturtium.records.parquet import write_table
 
 logger = logging.getLogger(__name__)
 
-IDLE_S = 10.0
-
 
 class Meter:
-    """Windows over the sources of one process; made by :func:`session`.
+    """Windows over the sources of one process; made by :func:`nasturtium.metering.session`.
 
     Windows are stretches of time, so they nest and overlap freely, and one does not change
     another: each reads its devices itself at its two borders.
@@ -284,81 +282,3 @@ def _larger(before: tuple, after: tuple) -> tuple:
     if before[0] is None:
         return after
     return before if after[0] is None else max(before, after, key=lambda count: count[0])
-
-
-_current: Meter | None = None
-
-
-def current() -> Meter | None:
-    """The meter of this process; None outside of a session, and in a forked child."""
-    if _current is None or not _current.sampler.is_ours:
-        return None
-    return _current
-
-
-@contextmanager
-def session(
-    *,
-    synchronise: Callable[[], object] | None = None,
-    sources: Sequence[Source] | None = None,
-    period_s: float = 0.1,
-    idle_s: float = IDLE_S,
-    key: str = "job",
-    clock: Clock | None = None,
-    thread: bool = True,
-) -> Iterator[Meter]:
-    """Meter this process: discover the sources, start the sampler, open the ``job`` window.
-
-    Parameters
-    ----------
-    synchronise
-        Waits for the device, e.g. ``tensorflow.test.experimental.sync_devices``; called at the
-        borders of every window. None: windows are not synchronised, and say so.
-    sources
-        What to read, instead of every GPU this process sees and every CPU package. The session
-        closes them.
-    period_s
-        The sampler's period.
-    idle_s
-        Length of an ``idle`` window before the ``job`` window, so that the idle power stands next
-        to every energy; left out where nothing can be measured. 0 for none.
-    key
-        Name of the ``job`` window.
-    clock, thread
-        A clock of the caller's, and whether a thread samples; a replay has its own clock and
-        calls ``meter.sampler.sample`` itself.
-
-    Yields
-    ------
-    Meter
-        Its windows can be read and written after the block, also if that raised.
-
-    Raises
-    ------
-    RuntimeError
-        This process has a session already: two samplers would ask one driver, and a callback
-        could not know whose it is.
-    """
-    global _current
-    if current() is not None:
-        raise RuntimeError("this process has a metering session already")
-    found = discover() if sources is None else Discovery(list(sources), None)
-    meter = Meter(found, synchronise=synchronise, clock=clock or Clock(), period_s=period_s)
-    _current = meter
-    if meter.can_measure:
-        names = ", ".join(source.device.name or source.device.id for source in meter.sources)
-        logger.info("Metering the energy of %s.", names)
-    else:
-        logger.info("Energy can't be measured here: %s.", meter.reason)
-    try:
-        if thread and meter.can_measure:
-            meter.sampler.start()
-        # Outside of the job, whose energy is that of its work.
-        if idle_s > 0 and meter.can_measure:
-            with meter.window("idle", key=key):
-                meter.clock.sleep(idle_s)
-        with meter.window("job", key=key):
-            yield meter
-    finally:
-        _current = None
-        meter.close()

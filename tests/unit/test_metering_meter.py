@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pynvml
 import pytest
 
+import nasturtium.metering.process as process_module
 from nasturtium import metering
 from nasturtium.errors import RecordError
-from nasturtium.metering import meter as meter_module
 from nasturtium.metering.discover import discover
 from nasturtium.metering.nvml import open_gpus
 from nasturtium.metering.sampler import FORKED
@@ -287,7 +287,7 @@ def test_a_machine_without_gpu_and_rapl_names_both(tmp_path, monkeypatch):
         raise OSError(f"{name}: cannot open shared object file")
 
     monkeypatch.setattr(pynvml, "CDLL", missing)
-    monkeypatch.setattr(meter_module, "discover", lambda: discover(tmp_path / "powercap"))
+    monkeypatch.setattr(process_module, "discover", lambda: discover(tmp_path / "powercap"))
     with installed(None), metering.session() as meter, meter.window("fit", key="k") as window:
         pass
     assert meter.energy(window).reason == (
