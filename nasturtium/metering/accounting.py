@@ -155,7 +155,7 @@ def _figures(
     methods.compare(figures)
     if source.power_method is not None:
         figures.append(methods.two_readings(window, begin, end))
-        figures.append(methods.slow_thread(window, trace))
+        figures.append(methods.slow_thread(window, trace, begin, end))
     if not figures:
         reason = begin.reason or end.reason or "the device tells neither energy nor power"
         figures = [Figure("none").fail("none", reason)]

@@ -28,9 +28,13 @@ class Meter:
     """
 
     def __init__(
-        self, found: Discovery, *, synchronise: Callable[[], object] | None, clock: Clock,
+        self,
+        found: Discovery,
+        *,
+        synchronise: Callable[[], object] | None,
+        clock: Clock,
         period_s: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.sampler = Sampler(found.sources, clock, period_s)
         self.clock = clock
         self.none_reason = found.reason or "no source of energy readings was given"
@@ -98,13 +102,26 @@ class Meter:
             self.end(window, status)
 
     def begin(
-        self, kind: str, *, key: str, epoch: int | None = None, trial: str | None = None,
+        self,
+        kind: str,
+        *,
+        key: str,
+        epoch: int | None = None,
+        trial: str | None = None,
         lexical: bool = False,
-    ) -> Window:  # fmt: skip
+    ) -> Window:
         """Open a window that :meth:`end` closes; for callbacks, which have no block.
 
         If ``end`` is never called for it (a fit that raised), it is closed with status ``error``
-        as soon as the block closes in which it was opened. Parameters as of :meth:`window`.
+        as soon as a lexical window closes in which it was opened.
+
+        Parameters
+        ----------
+        kind, key, epoch, trial
+            As of :meth:`window`.
+        lexical
+            Whether the caller is sure to end it whatever happens, as a ``with`` block is; what
+            callbacks left open inside then ends with it.
         """
         if kind not in KINDS:
             raise ValueError(f"no kind of window is called '{kind}'; there are {', '.join(KINDS)}")

@@ -113,9 +113,12 @@ def two_readings(window: Window, begin: Reading, end: Reading) -> Figure:
     return figure
 
 
-def slow_thread(window: Window, trace: Trace) -> Figure:
+def slow_thread(window: Window, trace: Trace, begin: Reading, end: Reading) -> Figure:
     """What a thread that reads the default power every 2 s gives: mean power times duration."""
     figure = Figure("thread_2s")
+    if _default_power(begin) is None or _default_power(end) is None:
+        # The device was lost: a mean over what was seen before would pass for the whole.
+        return figure.fail("error", _missing("power", begin, end, _default_power(begin) is None))
     # The first sample of a slow period lies less than a period before any other sample of it.
     before_ns = window.t0_ns - round(SLOW_PERIOD_S * integrate.NS)
     samples = trace.between(before_ns, window.t1_ns)
@@ -127,7 +130,10 @@ def slow_thread(window: Window, trace: Trace) -> Figure:
     figure.n_samples = len(kept)
     figure.max_gap_s = integrate.longest_gap_s(times[kept], window.t0_ns, window.t1_ns)
     if len(kept) == 0:
-        return figure.fail("error", "no sample of a 2 s schedule inside the window")
+        quality = "short" if window.duration_s <= SLOW_PERIOD_S else "gap"
+        return figure.fail(quality, "no sample of a 2 s schedule inside the window")
+    if figure.max_gap_s > 2 * SLOW_PERIOD_S:
+        figure.problems["gap"] = f"no sample of power for {figure.max_gap_s:.1f} s"
     figure.energy_j = float(np.mean(power[kept])) * window.duration_s
     return figure
 
@@ -136,14 +142,14 @@ def compare(figures: list[Figure]) -> None:
     """Mark counter and integral where they contradict each other."""
     if len(figures) != 2 or any(figure.energy_j is None for figure in figures):
         return
-    counter, trapezoid = figures
-    if "gap" in trapezoid.problems:
+    by_counter, by_power = figures
+    if "gap" in by_power.problems:
         return
-    difference = abs(counter.energy_j - trapezoid.energy_j)
-    if difference > LARGEST_DISAGREEMENT * counter.energy_j:
+    difference = abs(by_counter.energy_j - by_power.energy_j)
+    if difference > LARGEST_DISAGREEMENT * by_counter.energy_j:
         reason = (
-            f"{counter.method} {counter.energy_j:.3g} J against "
-            f"{trapezoid.method} {trapezoid.energy_j:.3g} J"
+            f"{by_counter.method} {by_counter.energy_j:.3g} J against "
+            f"{by_power.method} {by_power.energy_j:.3g} J"
         )
         for figure in figures:
             figure.problems["disagree"] = reason

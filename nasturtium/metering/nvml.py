@@ -185,8 +185,10 @@ def _open_gpus(mask: str | None, order: str | None) -> tuple[list[Source], str |
     handles = [_handle(index) for index in range(pynvml.nvmlDeviceGetCount())]
     if not handles:
         return [], "the NVIDIA driver reports no GPU"
-    uuids = [None if isinstance(handle, str) else _tell(pynvml.nvmlDeviceGetUUID, handle)
-             for handle in handles]  # fmt: skip
+    uuids = [
+        None if isinstance(handle, str) else _tell(pynvml.nvmlDeviceGetUUID, handle)
+        for handle in handles
+    ]
     visible = resolve(mask, uuids)
     by_index = mask is not None and "GPU-" not in mask and len(handles) > 1
     note = None

@@ -94,7 +94,7 @@ def test_slow_thread_takes_every_twentieth_sample():
 def test_a_window_shorter_than_the_slow_thread_has_no_sample_of_it():
     rows, energy, _ = measure(Board(constant(90.0)), 0.5, lead_s=1.05)
     slow = rows["thread_2s"]
-    assert (slow["energy_j"], slow["n_samples"], slow["quality"]) == (None, 0, "error")
+    assert (slow["energy_j"], slow["n_samples"], slow["quality"]) == (None, 0, "short")
     assert "2 s schedule" in slow["reason"]
     assert energy.quality == "short"
     assert energy.energy_j == pytest.approx(45.0, abs=0.01)

@@ -217,7 +217,8 @@ def test_a_gpu_lost_on_the_way(clock):
     rows, energy, _ = run(clock, FakeNvml(clock, [board]), during=lose)
     assert (energy.energy_j, energy.quality) == (None, "error")
     assert "GPU is lost" in energy.reason
-    assert {row["energy_j"] for row in (rows["nvml_counter"], rows["nvml_power_trapz"])} == {None}
+    assert len(rows) == 4
+    assert {(row["energy_j"], row["quality"]) for row in rows.values()} == {(None, "error")}
     assert not any(row["is_best"] for row in rows.values())
 
 
