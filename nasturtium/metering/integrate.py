@@ -1,0 +1,98 @@
+"""Energy from sampled power: pure arithmetic on arrays."""
+
+import numpy as np
+
+NS = 1_000_000_000
+
+
+def trapezoid_j(
+    t_ns: np.ndarray,
+    power_w: np.ndarray,
+    t0_ns: int,
+    t1_ns: int,
+    *,
+    begin_w: float | None = None,
+    end_w: float | None = None,
+) -> float:
+    """Integral of piecewise linear power between two borders.
+
+    Without values at the borders, a window between two samples would be worth nothing and every
+    other one would lack its first and last piece; so the power at a border is the reading taken
+    there, or lies on the line between its neighbours, or is that of the nearest sample.
+
+    Parameters
+    ----------
+    t_ns, power_w
+        Samples, shape (n,), times strictly increasing; samples outside of the borders only serve
+        to interpolate the power at a border.
+    t0_ns, t1_ns
+        The borders, t0_ns <= t1_ns.
+    begin_w, end_w
+        Power read at the borders themselves, if it was.
+
+    Returns
+    -------
+    float
+        Joules. Exact where power is linear between samples.
+
+    Raises
+    ------
+    ValueError
+        No sample and no power at a border, or borders in the wrong order.
+    """
+    if t1_ns < t0_ns:
+        raise ValueError(f"the window ends {t0_ns - t1_ns} ns before it begins")
+    # Differences of integers first: float64 holds a monotonic clock in ns only to 128 ns or so
+    # after a year of uptime, and a shift of the clock must not change the result.
+    seconds = (np.asarray(t_ns, dtype=np.int64) - np.int64(t0_ns)) / NS
+    power = np.asarray(power_w, dtype=np.float64)
+    duration = (t1_ns - t0_ns) / NS
+    if power.size == 0:
+        begin_w = end_w if begin_w is None else begin_w
+        end_w = begin_w if end_w is None else end_w
+        if begin_w is None:
+            raise ValueError("neither a sample nor a power at a border")
+    if begin_w is None:
+        begin_w = float(np.interp(0.0, seconds, power))
+    if end_w is None:
+        end_w = float(np.interp(duration, seconds, power))
+    inside = (seconds > 0.0) & (seconds < duration)
+    at = np.concatenate(([0.0], seconds[inside], [duration]))
+    value = np.concatenate(([begin_w], power[inside], [end_w]))
+    return float(np.sum(np.diff(at) * (value[1:] + value[:-1]) / 2))
+
+
+def decimate(t_ns: np.ndarray, period_s: float, *, origin_ns: int | None = None) -> np.ndarray:
+    """Indices of the samples that a slower sampler would have taken.
+
+    Time is cut in periods from an origin on; the first sample of each period is kept.
+
+    Parameters
+    ----------
+    t_ns
+        Times of samples, shape (n,), increasing.
+    period_s
+        The slower sampler's period.
+    origin_ns
+        Where the periods start; the first sample if None.
+    """
+    times = np.asarray(t_ns, dtype=np.int64)
+    if times.size == 0:
+        return np.empty(0, dtype=np.int64)
+    origin = times[0] if origin_ns is None else np.int64(origin_ns)
+    period = (times - origin) // round(period_s * NS)
+    return np.flatnonzero(np.concatenate(([True], np.diff(period) > 0)))
+
+
+def longest_gap_s(t_ns: np.ndarray, t0_ns: int, t1_ns: int) -> float:
+    """Longest time between neighbours among the borders and the samples inside, in seconds."""
+    times = np.asarray(t_ns, dtype=np.int64)
+    inside = times[(times > t0_ns) & (times < t1_ns)]
+    return float(np.max(np.diff(np.concatenate(([t0_ns], inside, [t1_ns]))))) / NS
+
+
+def went_backwards(counter_j: np.ndarray) -> bool:
+    """Whether a counter that can only grow did not; unread values (NaN) are passed over."""
+    counter = np.asarray(counter_j, dtype=np.float64)
+    counter = counter[~np.isnan(counter)]
+    return bool(np.any(np.diff(counter) < 0))

@@ -1,0 +1,88 @@
+"""The one thread that reads every source at a fixed rate."""
+
+import os
+import threading
+from collections.abc import Sequence
+
+from nasturtium.metering.clock import Clock
+from nasturtium.metering.integrate import NS
+from nasturtium.metering.sources import Reading, Source, is_readable
+from nasturtium.metering.trace import Trace
+
+FORKED = "the process forked: the meter belongs to its parent"
+
+
+class Sampler:
+    """Reads the sources every ``period_s`` into one trace each.
+
+    The times are absolute multiples of the period after the start, so that a late reading does
+    not delay those after it; readings that are missed altogether are left out, not made up, and
+    the window they fall in shows the gap. Equal readings in a row are kept: a constant power is a
+    measurement too.
+
+    Parameters
+    ----------
+    sources
+        What to read.
+    clock
+        The clock of the whole meter.
+    period_s
+        0.1 s is the rate at which NVIDIA boards renew their figures.
+    """
+
+    def __init__(self, sources: Sequence[Source], clock: Clock, period_s: float = 0.1) -> None:
+        self.sources = list(sources)
+        self.period_s = period_s
+        self.traces = [Trace() for _ in self.sources]
+        self._clock = clock
+        self._pid = os.getpid()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process started the sampler: a forked child has neither thread nor NVML."""
+        return os.getpid() == self._pid
+
+    def read(self) -> list[Reading]:
+        """Read every source now, outside of the schedule and without a trace."""
+        if not self.is_ours:
+            return [Reading(reason=FORKED) for _ in self.sources]
+        return [source.read() for source in self.sources]
+
+    def processes(self) -> list[tuple[int | None, str | None]]:
+        """Number of processes on each device, or why it is unknown."""
+        if not self.is_ours:
+            return [(None, FORKED) for _ in self.sources]
+        return [source.processes() for source in self.sources]
+
+    def sample(self) -> None:
+        """Take one sample of every source that can be read."""
+        for source, trace in zip(self.sources, self.traces, strict=True):
+            if is_readable(source):
+                t_ns = self._clock.now_ns()
+                trace.append(t_ns, source.read())
+
+    def start(self) -> None:
+        """Start the thread; it ends with the process at the latest."""
+        self._thread = threading.Thread(target=self._run, name="power sampler", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """End the thread; whether it did within ``timeout_s``, which a hung driver may prevent."""
+        if self._thread is None or not self.is_ours:
+            return True
+        self._stop.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        period_ns = round(self.period_s * NS)
+        start_ns = self._clock.now_ns()
+        tick = 0
+        while True:
+            self.sample()
+            now_ns = self._clock.now_ns()
+            tick = max(tick + 1, -((start_ns - now_ns) // period_ns))
+            if self._clock.wait(self._stop, (start_ns + tick * period_ns - now_ns) / NS):
+                return
