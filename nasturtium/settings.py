@@ -9,11 +9,12 @@ from nasturtium.errors import ConfigError
 
 # What each stage depends on: a change of any other key reruns nothing of it.
 _SECTIONS = {
-    "baseline": ("split", "training"),
-    "pruned": ("split", "training", "pruning"),
-    "nas": ("split", "training", "search"),
-    "nas_with_pruning": ("split", "training", "search", "pruning"),
-    "measure": ("split", "measure"),
+    "split_data": ("split",),
+    "baseline": ("training",),
+    "pruned": ("training", "pruning"),
+    "nas": ("training", "search"),
+    "nas_with_pruning": ("training", "search", "pruning"),
+    "measure": ("measure",),
 }
 # Lists that say which runs there are, not how one of them is made.
 _WHICH_RUNS = {"pruning": ("methods", "ratios")}

@@ -16,6 +16,8 @@ from nasturtium.models.weights import is_prunable, prunable_kernels
 # Enough updates for the ramp to be smooth; tfmot's default of one in 100 steps prunes nothing in
 # a short training, and says nothing.
 _UPDATES = 20
+# tfmot counts steps by its callback's calls, one a batch.
+STEPS_PER_EXECUTION = 1
 # Tied magnitudes and rounding keep tfmot from hitting a ratio exactly in a small layer.
 _TOLERANCE = 0.01
 

@@ -4,6 +4,22 @@ import pyarrow as pa
 
 from nasturtium.records.parquet import column
 
+
+def _inference_energy(name: str, how: str) -> list[pa.Field]:
+    return [
+        column(f"{name}_j", pa.float64(), f"joules of a sample {how}, idle power included"),
+        column(f"{name}_sd_j", pa.float64(), "sample standard deviation over the repeats"),
+        column(f"{name}_net_j", pa.float64(), "the same less the idle power"),
+        column(f"{name}_net_sd_j", pa.float64(), "its sample standard deviation"),
+        column(f"{name}_idle_power_w", pa.float64(), "idle power before"),
+        column(f"{name}_repeats", pa.int64(), "windows measured", required=True),
+        column(f"{name}_batch_size", pa.int64(), "samples of one call", required=True),
+        column(f"{name}_method", pa.string(), "how measured, or none", required=True),
+        column(f"{name}_quality", pa.string(), "as in energy.parquet", required=True),
+        column(f"{name}_reason", pa.string(), "why it is null or not quite right"),
+    ]
+
+
 METRICS = pa.schema(
     [
         column("dataset", pa.string(), "data set", required=True),
@@ -58,15 +74,13 @@ METRICS = pa.schema(
         column("throughput_batch_size", pa.int64(), "samples of one large batch"),
         column("latency_threads", pa.int64(), "TensorFlow's threads of one operation"),
         # energy
-        column("inference_energy_j", pa.float64(), "joules of one sample, idle power included"),
-        column("inference_energy_sd_j", pa.float64(), "sample standard deviation over repeats"),
-        column("inference_energy_repeats", pa.int64(), "number of repeats"),
-        column("inference_energy_batch_size", pa.int64(), "samples of one call"),
-        column("inference_energy_method", pa.string(), "how measured, or none", required=True),
-        column("inference_energy_reason", pa.string(), "why inference_energy_j is null"),
-        column("training_energy_j", pa.float64(), "joules of the run's fit or search"),
-        column("training_energy_method", pa.string(), "how measured, or none", required=True),
-        column("training_energy_reason", pa.string(), "why training_energy_j is null"),
+        *_inference_energy("inference_energy", "in batches of inference_energy_batch_size"),
+        *_inference_energy("single_inference_energy", "at batch 1"),
+        column("job_energy_j", pa.float64(), "joules of the job that made the model, alone"),
+        column("job_energy_method", pa.string(), "how measured, or none", required=True),
+        column("job_energy_quality", pa.string(), "as in energy.parquet", required=True),
+        column("job_energy_reason", pa.string(), "why it is null or not quite right"),
+        column("job_duration_s", pa.float64(), "wall time of the same job", required=True),
         # machine
         column("device_kind", pa.string(), "cpu or gpu", required=True),
         column("device_name", pa.string(), "what latency was measured on", required=True),
@@ -89,7 +103,9 @@ RATIOS = (
     "latency_p50_ms",
     "throughput_samples_per_s",
     "inference_energy_j",
-    "training_energy_j",
+    "single_inference_energy_j",
+    "job_energy_j",
+    "job_duration_s",
     "test_loss",
     "test_mae",
 )

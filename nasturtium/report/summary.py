@@ -59,7 +59,9 @@ _COMPARABLE = {
         "inference_energy_method",
         "inference_energy_batch_size",
     ),
-    "training_energy_j": ("training_energy_method",),
+    "single_inference_energy_j": ("device_name", "single_inference_energy_method"),
+    "job_energy_j": ("device_name", "job_energy_method"),
+    "job_duration_s": ("device_name",),
 }
 
 

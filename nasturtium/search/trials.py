@@ -13,7 +13,7 @@ from nasturtium.data.splits import TrainingData
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace
 from nasturtium.pruning import magnitude
-from nasturtium.search.candidate import measure_candidate
+from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import Objective
 from nasturtium.search.pareto import pareto_front
 from nasturtium.training.fit import Trained, fit, steps_per_epoch
@@ -33,6 +33,10 @@ class Trials:
         The training recipe, with the search's epochs; each trial brings its learning rate.
     pruning
         Settings of the pruning inside every trial, or None for none.
+    measurer
+        Measures each trial's saved model.
+    total
+        Number of trials to come, for the progress line.
     folder
         Each trial's model goes to a folder of its own in it.
     rows, epochs
@@ -42,9 +46,10 @@ class Trials:
     space: SearchSpace
     data: TrainingData
     recipe: Mapping
-    settings: Mapping
     pruning: Mapping | None
+    measurer: Measurer
     objective: Objective
+    total: int
     seed: int
     label: str
     folder: Path
@@ -72,19 +77,9 @@ class Trials:
         }
         self.rows.append(row)
         try:
-            runtime.seed_everything(self.seed)
-            model, trained = self._train(self.space.build(hyperparameters), recipe, row)
-            self.epochs.extend({"trial": name, **epoch} for epoch in trained.epochs)
-            path = self.folder / f"trial_{name}" / "model.keras"
-            save_model(model, path)
-            row.update(
-                measure_candidate(model, path, self.settings),
-                validation_loss=trained.validation_loss,
-                validation_accuracy=trained.best["validation_accuracy"],
-                validation_mae=trained.best["validation_mae"],
-                best_epoch=trained.best_epoch,
-                model_path=str(path),
-            )
+            # The trial's joules are those between its borders, whatever runs inside.
+            with self.measurer.meter.window("trial", key=self.label, trial=name):
+                self._run(name, hyperparameters, recipe, row)
             row["score"] = self.objective.score(row)
             row["status"] = "completed"
         except Exception as error:
@@ -107,11 +102,29 @@ class Trials:
         best["best"] = True
         return best
 
+    def _run(self, name: str, hyperparameters, recipe: Mapping, row: dict) -> None:
+        runtime.seed_everything(self.seed)
+        model, trained = self._train(self.space.build(hyperparameters), recipe, row)
+        self.epochs.extend({"trial": name, **epoch} for epoch in trained.epochs)
+        path = self.folder / f"trial_{name}" / "model.keras"
+        save_model(model, path)
+        row.update(
+            self.measurer.saved(model, path),
+            **self.measurer.fit_energy(name),
+            validation_loss=trained.validation_loss,
+            validation_accuracy=trained.best["validation_accuracy"],
+            validation_mae=trained.best["validation_mae"],
+            best_epoch=trained.best_epoch,
+            model_path=str(path),
+        )
+
     def _train(self, model, recipe: Mapping, row: Mapping) -> tuple[object, Trained]:
         label = f"{self.label} trial {row['number'] + 1}"
         ratio = row["pruning_ratio"]
         if not ratio:
-            return model, fit(model, self.data, recipe, seed=self.seed, label=label)
+            return model, fit(
+                model, self.data, recipe, seed=self.seed, label=label, trial=row["trial"]
+            )
         schedule = magnitude.plan(
             recipe["epochs"],
             steps_per_epoch(self.data, recipe["batch_size"]),
@@ -124,16 +137,17 @@ class Trials:
             recipe,
             seed=self.seed,
             label=label,
+            trial=row["trial"],
             first_admissible_epoch=schedule.first_admissible_epoch,
+            steps_per_execution=magnitude.STEPS_PER_EXECUTION,
             callbacks=magnitude.callbacks(),
             sparsity=lambda: magnitude.masked_share(wrapped),
         )
         return magnitude.strip(wrapped, ratio), trained
 
     def _report(self, row: Mapping) -> None:
-        total = self.settings["trials"]
         spent_s = sum(done["duration_s"] for done in self.rows)
-        left_s = spent_s / len(self.rows) * (total - len(self.rows))
+        left_s = spent_s / len(self.rows) * (self.total - len(self.rows))
         if row["status"] == "completed":
             loss = row["validation_loss"]
             outcome = f"score {row['score']:.3f}, loss {loss:.4g}, {row['parameters']:,} parameters"
@@ -143,7 +157,7 @@ class Trials:
             "%s: trial %d/%d %s, %.1f s, about %d s left",
             self.label,
             row["number"] + 1,
-            total,
+            self.total,
             outcome,
             row["duration_s"],
             math.ceil(left_s),

@@ -11,24 +11,31 @@ from nasturtium.models.reference import build_reference
 from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run
 from nasturtium.records.training import TRAINING
+from nasturtium.stages.metered import metered
 from nasturtium.training.fit import fit
 from nasturtium.training.frames import frame_of
 
 
 def run(
-    run: Run, data_folder: str | Path, folder: str | Path, settings: Mapping, code: str
+    run: Run,
+    data_folder: str | Path,
+    split: str | Path,
+    folder: str | Path,
+    settings: Mapping,
+    code: str,
 ) -> None:
-    """Train the reference net and write ``model.keras`` and ``training.parquet`` to ``folder``.
+    """Train the reference net; write it, its history and its energy to ``folder``.
 
     Parameters
     ----------
     settings
-        Sections ``split`` and ``training``.
+        Section ``training``.
     """
     runtime.seed_everything(run.seed)
-    data = training_data(prepared.read(data_folder), settings["split"], run.seed)
-    model = build_reference(run.dataset, frame_of(data))
-    trained = fit(model, data, settings["training"], seed=run.seed, label=run.label)
+    with metered(run, folder, code):
+        data = training_data(prepared.read(data_folder), split)
+        model = build_reference(run.dataset, frame_of(data))
+        trained = fit(model, data, settings["training"], seed=run.seed, label=run.label)
     rows = [{**run.identity, **epoch} for epoch in trained.epochs]
     write_table(Path(folder) / "training.parquet", TRAINING, rows, code=code)
     save_model(model, Path(folder) / "model.keras")

@@ -3,33 +3,33 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import tensorflow as tf
+
+from nasturtium import metering
 from nasturtium.data import prepared
 from nasturtium.data.sources import file_sha256
 from nasturtium.data.splits import test_data, training_data
 from nasturtium.measurement.activations import peak_activation_bytes
+from nasturtium.measurement.energy import energy_columns, measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory
 from nasturtium.measurement.latency import measure_latency, measure_throughput
 from nasturtium.measurement.machine import describe_machine
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.quality import constant_prediction, measure_quality
 from nasturtium.measurement.size import measure_size
+from nasturtium.metering.stored import stored_energy
 from nasturtium.models.files import load_model
 from nasturtium.records.metrics import METRICS
 from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run
 
-_NOT_METERED = {
-    "inference_energy_method": "none",
-    "inference_energy_reason": "not metered yet",
-    "training_energy_method": "none",
-    "training_energy_reason": "not metered yet",
-}
-
 
 def run(
     run: Run,
     model_path: str | Path,
+    energy_path: str | Path,
     data_folder: str | Path,
+    split: str | Path,
     output: str | Path,
     settings: Mapping,
     code: str,
@@ -40,8 +40,10 @@ def run(
 
     Parameters
     ----------
+    energy_path
+        ``energy.parquet`` of the job that made the model.
     settings
-        Sections ``split`` and ``measure``.
+        Section ``measure``.
     """
     measure = settings["measure"]
     memory = measure_gpu_memory(model_path, batch_size=1)
@@ -53,10 +55,17 @@ def run(
     throughput = measure_throughput(
         model, measure["throughput_batch_size"], measure["throughput_runs"]
     )
+    with metering.session(synchronise=tf.test.experimental.sync_devices, idle_s=0) as meter:
+        batch_size = measure["throughput_batch_size"]
+        energy = {
+            **energy_columns("inference_energy", measure_energy(model, batch_size, meter, measure)),
+            **energy_columns("single_inference_energy", measure_energy(model, 1, meter, measure)),
+        }
+    job = stored_energy(energy_path, "job")
     data = prepared.read(data_folder)
     classes = data.description.classes
-    test = test_data(data, settings["split"], run.seed)
-    train = training_data(data, settings["split"], run.seed).train
+    test = test_data(data, split)
+    train = training_data(data, split).train
     row = {
         **run.identity,
         "stage": run.stage,
@@ -75,7 +84,12 @@ def run(
         **memory,
         **latency,
         **throughput,
-        **_NOT_METERED,
+        **energy,
+        "job_energy_j": job.energy_j,
+        "job_energy_method": job.method,
+        "job_energy_quality": job.quality,
+        "job_energy_reason": job.reason,
+        "job_duration_s": job.duration_s,
         **describe_machine(),
     }
     write_table(output, METRICS, [row], code=code)

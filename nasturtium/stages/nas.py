@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nasturtium.data import prepared
-from nasturtium.data.splits import training_data
+from nasturtium.data.splits import TrainingData, training_data
 from nasturtium.errors import SearchError
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import image_space, tabular_space
@@ -14,19 +14,21 @@ from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run
 from nasturtium.records.training import TRAINING
 from nasturtium.records.trials import TRIALS
-from nasturtium.search.candidate import measure_candidate
+from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
-from nasturtium.training.fit import validation_loss
+from nasturtium.stages.metered import metered
 from nasturtium.training.frames import frame_of
 
 
 def run(
     run: Run,
     baseline: str | Path,
+    baseline_energy: str | Path,
     data_folder: str | Path,
+    split: str | Path,
     folder: str | Path,
     state: str | Path,
     settings: Mapping,
@@ -38,12 +40,12 @@ def run(
 
     Parameters
     ----------
-    baseline
-        Model whose values are the objective's reference.
+    baseline, baseline_energy
+        Model whose values are the objective's reference, and ``energy.parquet`` of its training.
     state
         Folder for the trials' models and the oracle's state; emptied first.
     settings
-        Sections ``split``, ``training`` and ``search``; with a section ``pruning``, every trial
+        Sections ``training`` and ``search``; with a section ``pruning``, every trial
         is pruned while it trains, by a ratio that the search chooses.
 
     Raises
@@ -51,30 +53,14 @@ def run(
     SearchError
         No trial was completed.
     """
-    data = training_data(prepared.read(data_folder), settings["split"], run.seed)
-    search, pruning = settings["search"], settings.get("pruning")
     folder, state = Path(folder), Path(state)
     shutil.rmtree(state, ignore_errors=True)
-
-    model = load_model(baseline)
-    reference = measure_candidate(model, baseline, search)
-    reference["validation_loss"] = validation_loss(model, data)
-    reasons = {
-        "gpu_inference_peak_bytes": reference["gpu_memory_reason"],
-        "macs": reference["macs_reason"],
-    }
-    objective = make_objective(search["objective"], reference, reasons)
-
-    build_space = image_space if data.description.is_image else tabular_space
-    ratios = search["pruning_ratios"] if pruning else []
-    space = build_space(frame_of(data), search, ratios)
-    recipe = {**settings["training"], "epochs": search["epochs"]}
-    trials = Trials(
-        space, data, recipe, search, pruning, objective, run.seed, run.label, state / "trials"
-    )
-    TrialTuner(make_oracle(search, space, run.seed), space, trials, state / "oracle").search()
-
-    best = trials.finish()
+    with metered(run, folder, code) as meter:
+        data = training_data(prepared.read(data_folder), split)
+        measurer = Measurer(meter, settings["search"])
+        reference = measurer.reference(load_model(baseline), baseline, baseline_energy, data)
+        trials = _search(run, data, measurer, reference, state, settings)
+        best = trials.finish()
     if best is None:
         raise SearchError(f"{run.label}: no trial was completed; its log says why each failed.")
     rows = [{**run.identity, **row} for row in trials.rows]
@@ -83,3 +69,30 @@ def run(
     write_table(folder / "training.parquet", TRAINING, epochs, code=code)
     with atomic_path(folder / "model.keras") as temporary:
         shutil.copyfile(best["model_path"], temporary)
+
+
+def _search(
+    run: Run,
+    data: TrainingData,
+    measurer: Measurer,
+    reference: tuple[dict, dict],
+    state: Path,
+    settings: Mapping,
+) -> Trials:
+    search, pruning = settings["search"], settings.get("pruning")
+    build_space = image_space if data.description.is_image else tabular_space
+    space = build_space(frame_of(data), search, search["pruning_ratios"] if pruning else [])
+    trials = Trials(
+        space=space,
+        data=data,
+        recipe={**settings["training"], "epochs": search["epochs"]},
+        pruning=pruning,
+        measurer=measurer,
+        objective=make_objective(search["objective"], *reference),
+        total=search["trials"],
+        seed=run.seed,
+        label=run.label,
+        folder=state / "trials",
+    )
+    TrialTuner(make_oracle(search, space, run.seed), space, trials, state / "oracle").search()
+    return trials

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tf_keras as keras
 
+from nasturtium import metering
 from nasturtium.data.batches import batches, training_batches
 from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
@@ -18,6 +19,8 @@ from nasturtium.logs import Progress
 logger = logging.getLogger(__name__)
 
 _VALIDATION_BATCH = 1024
+# Small nets spend half of a step in Python; beyond some tens of steps there is nothing to gain.
+MOST_STEPS_PER_EXECUTION = 32
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ def fit(
     *,
     seed: int,
     label: str,
+    trial: str | None = None,
     first_admissible_epoch: int = 0,
+    steps_per_execution: int = MOST_STEPS_PER_EXECUTION,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     sparsity: Callable[[], float | None] = lambda: None,
 ) -> Trained:
@@ -71,10 +76,15 @@ def fit(
         ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule`` and
         ``weight_decay``.
     label
-        Names the run in progress lines.
+        Names the run in progress lines and in the windows of its energy.
+    trial
+        Trial of a search that the energy belongs to.
     first_admissible_epoch
         Epochs before it are never kept: a pruning schedule has not ended there, and their weights
         are denser than asked for.
+    steps_per_execution
+        Most steps that TensorFlow runs without coming back to Python; 1 for callbacks that have
+        to act at every step.
     sparsity
         Called at the end of each epoch; its value goes to the epoch's row.
 
@@ -84,14 +94,24 @@ def fit(
         No admissible epoch has a finite validation loss.
     """
     steps = recipe["epochs"] * steps_per_epoch(data, recipe["batch_size"])
-    compile_model(model, data.description, make_optimizer(recipe, steps))
+    compile_model(
+        model,
+        data.description,
+        make_optimizer(recipe, steps),
+        min(steps_per_execution, steps_per_epoch(data, recipe["batch_size"])),
+    )
     keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
     start_s = time.monotonic()
     model.fit(
         training_batches(data.train, recipe["batch_size"], seed),
         validation_data=batches(data.validation, _VALIDATION_BATCH),
         epochs=recipe["epochs"],
-        callbacks=[*callbacks, keeper, keras.callbacks.TerminateOnNaN()],
+        callbacks=[
+            metering.MeterCallback(label, trial),
+            *callbacks,
+            keeper,
+            keras.callbacks.TerminateOnNaN(),
+        ],
         verbose=0,
     )
     duration_s = time.monotonic() - start_s
@@ -118,7 +138,10 @@ def evaluate(model: keras.Model, description: Description, split: Split) -> dict
 
 
 def compile_model(
-    model: keras.Model, description: Description, optimizer: keras.optimizers.Optimizer
+    model: keras.Model,
+    description: Description,
+    optimizer: keras.optimizers.Optimizer,
+    steps_per_execution: int = 1,
 ) -> None:
     """Compile with the task's loss and metric: cross-entropy and accuracy, or MSE and MAE."""
     if description.classes is None:
@@ -126,7 +149,7 @@ def compile_model(
     else:
         loss = keras.losses.SparseCategoricalCrossentropy()
         metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
-    model.compile(optimizer, loss, metrics=[metric])
+    model.compile(optimizer, loss, metrics=[metric], steps_per_execution=steps_per_execution)
 
 
 def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:

@@ -1,9 +1,12 @@
 rule baseline:
     input:
         data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
     output:
         model="results/{dataset}/seed{seed}/baseline/model.keras",
         training="results/{dataset}/seed{seed}/baseline/training.parquet",
+        energy="results/{dataset}/seed{seed}/baseline/energy.parquet",
+        power="results/{dataset}/seed{seed}/baseline/power.parquet",
     log:
         "logs/{dataset}/seed{seed}/baseline.log",
     benchmark:

@@ -13,3 +13,21 @@ rule prepare_data:
         code=stage_code("prepare_data"),
     script:
         "../scripts/prepare_data.py"
+
+
+rule split_data:
+    input:
+        data=rules.prepare_data.output,
+    output:
+        split="results/data/{dataset}/seed{seed}.split.npz",
+    log:
+        "logs/{dataset}/seed{seed}/split_data.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/split_data.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    params:
+        settings=stage_settings("split_data"),
+        code=stage_code("split_data"),
+    script:
+        "../scripts/split_data.py"

@@ -1,7 +1,9 @@
 rule measure:
     input:
         model="results/{dataset}/seed{seed}/{run}/model.keras",
+        energy="results/{dataset}/seed{seed}/{run}/energy.parquet",
         data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
     output:
         metrics="results/{dataset}/seed{seed}/{run}/metrics.parquet",
     log:

@@ -2,9 +2,12 @@ rule pruned:
     input:
         model=rules.baseline.output.model,
         data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
     output:
         model="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/model.keras",
         training="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/training.parquet",
+        energy="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/energy.parquet",
+        power="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/power.parquet",
     log:
         "logs/{dataset}/seed{seed}/pruned/{method}-{ratio}.log",
     benchmark:
@@ -26,9 +29,12 @@ use rule pruned as nas_pruned with:
     input:
         model="results/{dataset}/seed{seed}/nas/model.keras",
         data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
     output:
         model="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/model.keras",
         training="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/training.parquet",
+        energy="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/energy.parquet",
+        power="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/power.parquet",
     log:
         "logs/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}.log",
     benchmark:

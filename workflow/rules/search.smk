@@ -1,11 +1,15 @@
 rule nas:
     input:
         baseline=rules.baseline.output.model,
+        baseline_energy=rules.baseline.output.energy,
         data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
     output:
         model="results/{dataset}/seed{seed}/nas/model.keras",
         trials="results/{dataset}/seed{seed}/nas/trials.parquet",
         training="results/{dataset}/seed{seed}/nas/training.parquet",
+        energy="results/{dataset}/seed{seed}/nas/energy.parquet",
+        power="results/{dataset}/seed{seed}/nas/power.parquet",
     log:
         "logs/{dataset}/seed{seed}/nas.log",
     benchmark:
@@ -29,6 +33,8 @@ use rule nas as nas_with_pruning with:
         model="results/{dataset}/seed{seed}/nas_with_pruning/model.keras",
         trials="results/{dataset}/seed{seed}/nas_with_pruning/trials.parquet",
         training="results/{dataset}/seed{seed}/nas_with_pruning/training.parquet",
+        energy="results/{dataset}/seed{seed}/nas_with_pruning/energy.parquet",
+        power="results/{dataset}/seed{seed}/nas_with_pruning/power.parquet",
     log:
         "logs/{dataset}/seed{seed}/nas_with_pruning.log",
     benchmark:

@@ -13,6 +13,7 @@ with job(snakemake.log[0]):
     baseline.run(
         Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
         data_folder=Path(snakemake.input.data[0]).parent,
+        split=snakemake.input.split,
         folder=Path(snakemake.output.model).parent,
         settings=snakemake.params.settings,
         code=snakemake.params.code,

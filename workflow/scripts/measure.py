@@ -14,7 +14,9 @@ with job(snakemake.log[0]):
     measure.run(
         Run(wildcards.dataset, int(wildcards.seed), wildcards.run),
         model_path=snakemake.input.model,
+        energy_path=snakemake.input.energy,
         data_folder=Path(snakemake.input.data[0]).parent,
+        split=snakemake.input.split,
         output=snakemake.output.metrics,
         settings=snakemake.params.settings,
         code=snakemake.params.code,

@@ -13,7 +13,9 @@ with job(snakemake.log[0]):
     nas.run(
         Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
         baseline=snakemake.input.baseline,
+        baseline_energy=snakemake.input.baseline_energy,
         data_folder=Path(snakemake.input.data[0]).parent,
+        split=snakemake.input.split,
         folder=Path(snakemake.output.model).parent,
         state=snakemake.params.state,
         settings=snakemake.params.settings,

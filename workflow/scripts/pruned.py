@@ -14,6 +14,7 @@ with job(snakemake.log[0]):
         Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
         source=snakemake.input.model,
         data_folder=Path(snakemake.input.data[0]).parent,
+        split=snakemake.input.split,
         folder=Path(snakemake.output.model).parent,
         settings=snakemake.params.settings,
         code=snakemake.params.code,

@@ -1,0 +1,119 @@
+"""What the objective needs to know of a model: the baseline's reference values, or a trial's."""
+
+import os
+from collections.abc import Mapping
+
+import tf_keras as keras
+
+from nasturtium.data.splits import TrainingData
+from nasturtium.measurement.activations import peak_activation_bytes
+from nasturtium.measurement.energy import measure_energy
+from nasturtium.measurement.gpu_memory import measure_gpu_memory_apart
+from nasturtium.measurement.latency import measure_latency
+from nasturtium.measurement.macs import count_macs
+from nasturtium.measurement.size import weight_bytes
+from nasturtium.metering import Meter
+from nasturtium.metering.stored import stored_energy
+from nasturtium.models.weights import count_weights
+from nasturtium.training.fit import validation_loss
+
+_WARM_UP_RUNS = 20
+# One sample of a net this small costs a GPU hardly more than a launch; a batch costs its work.
+_ENERGY_BATCH = 256
+
+
+class Measurer:
+    """Measures models of one search, the baseline like every trial.
+
+    Parameters
+    ----------
+    meter
+        Of the search's process.
+    settings
+        Section ``search``.
+    """
+
+    def __init__(self, meter: Meter, settings: Mapping):
+        self.meter = meter
+        self._settings = settings
+
+    def saved(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
+        """Size, memory, latency and inference energy of ``model``, whose file is ``path``.
+
+        In the columns of ``trials.parquet``.
+        """
+        counts = count_weights(model)
+        macs, macs_reason = count_macs(model)
+        weights_bytes, activation_bytes = weight_bytes(model), peak_activation_bytes(model)
+        memory = measure_gpu_memory_apart(path, batch_size=1)
+        latency = measure_latency(model, _WARM_UP_RUNS, self._settings["latency_runs"])
+        return {
+            "parameters": counts.parameters,
+            "nonzero_parameters": counts.nonzero,
+            "prunable_parameters": counts.prunable,
+            "sparsity": counts.sparsity,
+            "macs": macs,
+            "macs_reason": macs_reason,
+            "weights_bytes": weights_bytes,
+            "peak_activation_bytes": activation_bytes,
+            "calculated_memory_bytes": weights_bytes + activation_bytes,
+            "gpu_weights_bytes": memory["gpu_weights_bytes"],
+            "gpu_inference_peak_bytes": memory["gpu_inference_peak_bytes"],
+            "gpu_memory_method": memory["gpu_memory_method"],
+            "gpu_memory_reason": memory["gpu_memory_reason"],
+            "latency_p50_ms": latency["latency_p50_ms"],
+            "latency_p95_ms": latency["latency_p95_ms"],
+            **self._inference_energy(model),
+        }
+
+    def reference(
+        self,
+        model: keras.Model,
+        path: str | os.PathLike,
+        energy_path: str | os.PathLike,
+        data: TrainingData,
+    ) -> tuple[dict[str, object], dict[str, str]]:
+        """Values of the baseline by column, and the reason of each that is None.
+
+        Parameters
+        ----------
+        model, path
+            The baseline and its file.
+        energy_path
+            ``energy.parquet`` of its training.
+        """
+        values = self.saved(model, path)
+        values["validation_loss"] = validation_loss(model, data)
+        training = stored_energy(energy_path, "fit")
+        # If the search itself can't be metered, no trial could be held against the baseline.
+        values["training_energy_j"] = training.energy_j if self.meter.can_measure else None
+        reasons = {
+            "macs": values["macs_reason"],
+            "gpu_inference_peak_bytes": values["gpu_memory_reason"],
+            "inference_energy_j": values["inference_energy_reason"],
+            "training_energy_j": self.meter.reason or training.reason,
+        }
+        return values, {name: reason for name, reason in reasons.items() if reason}
+
+    def fit_energy(self, trial: str) -> dict[str, object]:
+        """Joules of the trial's latest fit."""
+        energy = self.meter.energy(self.meter.closed_windows("fit", trial)[-1])
+        return {
+            "training_energy_j": energy.energy_j,
+            "training_energy_method": energy.method,
+            "training_energy_quality": energy.quality,
+            "training_energy_reason": energy.reason,
+        }
+
+    def _inference_energy(self, model: keras.Model) -> dict[str, object]:
+        if not self._settings["objective"]["inference_energy"]:
+            reason = "not a term of the objective"
+            return {"inference_energy_method": "none", "inference_energy_reason": reason}
+        energy = measure_energy(model, _ENERGY_BATCH, self.meter, self._settings)
+        return {
+            "inference_energy_j": energy.joules_per_sample_mean,
+            "inference_energy_batch_size": energy.samples_per_call,
+            "inference_energy_method": energy.method,
+            "inference_energy_quality": energy.quality,
+            "inference_energy_reason": energy.reason,
+        }

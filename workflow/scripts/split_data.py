@@ -1,0 +1,15 @@
+"""Rule split_data: draw train, validation and test of one seed."""
+
+from pathlib import Path
+
+from nasturtium.logs import job
+
+with job(snakemake.log[0]):
+    from nasturtium.stages import split_data
+
+    split_data.run(
+        int(snakemake.wildcards.seed),
+        data_folder=Path(snakemake.input.data[0]).parent,
+        output=snakemake.output.split,
+        settings=snakemake.params.settings["split"],
+    )
