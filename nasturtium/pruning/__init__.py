@@ -1,0 +1,1 @@
+"""Pruning: zeros in single weights (magnitude), or whole units and filters (channels)."""
