@@ -100,7 +100,6 @@ class _Builder:
         depths = model._nodes_by_depth
         self.nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
         self.calls = Counter(id(node.layer) for node in self.nodes)
-        self.tied = _tied_layers(node.layer for node in self.nodes)
 
     def build(self) -> ChannelGraph:
         for node in self.nodes:
@@ -155,8 +154,6 @@ class _Builder:
             return f"{type(layer).__name__} is not a layer whose channels are known"
         if self.calls[id(layer)] > 1:
             return "shared layer: it is called more than once"
-        if id(layer) in self.tied:
-            return "it shares a weight with another layer"
         arguments = tf.nest.flatten(node.call_args)
         special = [key for key, value in node.call_kwargs.items() if value not in (None, False)]
         if len(arguments) != len(step.inputs) or special:
@@ -198,12 +195,3 @@ class _Builder:
 
     def _union(self, a: int, b: int) -> None:
         self.parents[self._find(b)] = self._find(a)
-
-
-def _tied_layers(layers) -> set[int]:
-    """Return the ids of layers that hold a variable which another layer holds too."""
-    owners: dict[int, set[int]] = {}
-    for layer in layers:
-        for variable in layer.weights:
-            owners.setdefault(id(variable), set()).add(id(layer))
-    return {layer for sharing in owners.values() if len(sharing) > 1 for layer in sharing}

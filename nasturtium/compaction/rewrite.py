@@ -9,6 +9,7 @@ import tf_keras as keras
 from nasturtium.compaction.graph import ChannelGraph, Step, channel_graph
 from nasturtium.compaction.liveness import Liveness, find_liveness
 from nasturtium.compaction.rules import Unknown
+from nasturtium.errors import CompactionError
 
 
 @dataclass
@@ -51,7 +52,8 @@ def compact(model: keras.Model) -> CompactionResult:
     Raises
     ------
     CompactionError
-        The model has no graph of layers (subclassed, or not built).
+        The model has no graph of layers (subclassed, or not built), or a layer can't be built
+        again from its configuration.
     """
     graph = channel_graph(model)
     liveness = find_liveness(graph)
@@ -79,7 +81,13 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
             _count(graph, liveness, step, result)
         return _plain(layer, step, config)
 
-    result.model = keras.models.clone_model(graph.model, clone_function=clone)
+    try:
+        result.model = keras.models.clone_model(graph.model, clone_function=clone)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise CompactionError(
+            f"Model {graph.model.name!r} can't be built again from the configurations of its "
+            f"layers, so it could not be loaded from a file either: {str(error).splitlines()[0]}"
+        ) from error
     originals = {layer.name: layer for layer in graph.model.layers}
     for layer in result.model.layers:
         _set_weights(layer, originals[layer.name], weights.get(layer.name))
@@ -138,6 +146,8 @@ def _plain(layer, step: Step | None, changes: dict | None = None):
         if sizes.count(-1) <= 1:
             return keras.layers.Reshape((*sizes, 1), name=layer.name, dtype=layer.dtype)
     config = layer.get_config()
+    if "activation" in config:
+        config["activation"] = layer.activation  # a function that has no name to be found by
     if changes:
         # The shape that a layer of a Sequential was declared with would name the old channels.
         config.pop("batch_input_shape", None)
