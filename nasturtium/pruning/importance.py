@@ -58,7 +58,7 @@ def taylor(model: keras.Model, groups: Sequence[Group], batches: Iterable, loss=
     PruningError
         There is no batch, or no loss.
     """
-    loss = keras.losses.get(loss if loss is not None else model.loss)
+    loss = keras.losses.get(loss if loss is not None else getattr(model, "loss", None))
     if not callable(loss):
         raise PruningError(
             "Taylor importance needs one loss function: compile the model with one, or pass it."

@@ -74,7 +74,9 @@ def test_a_fold_that_would_cost_more_than_it_saves_is_left_out():
 
 
 def test_a_whole_dead_layer_keeps_one_channel():
-    model = sequential(layers.Dense(16, activation="relu"), layers.Dense(8), layers.Dense(2), shape=(5,))
+    model = sequential(
+        layers.Dense(16, activation="relu"), layers.Dense(8), layers.Dense(2), shape=(5,)
+    )
     kill(model.layers[1], *range(8), bias=0.5)
     result = compact(model)
     assert [layer.units for layer in result.model.layers] == [1, 1, 2]
@@ -195,7 +197,9 @@ UNKNOWN = {
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_channels_around_unknown_layers_stay(name):
     layer = UNKNOWN[name]()
-    model = sequential(layers.Conv2D(4, 3), layer, layers.Flatten(), layers.Dense(6), layers.Dense(2))
+    model = sequential(
+        layers.Conv2D(4, 3), layer, layers.Flatten(), layers.Dense(6), layers.Dense(2)
+    )
     kill(model.layers[0], 1)
     kill(model.layers[3], 2, 3)
     result = compact(model)
@@ -328,9 +332,7 @@ def test_a_compacted_model_loads_trains_on_and_converts(tmp_path):
     before = loaded.get_weights()
     history = loaded.fit(batch, np.arange(8) % 3, epochs=2, verbose=0).history["loss"]
     assert np.isfinite(history).all()
-    assert any(
-        not np.array_equal(a, b) for a, b in zip(before, loaded.get_weights(), strict=True)
-    )
+    assert any(not np.array_equal(a, b) for a, b in zip(before, loaded.get_weights(), strict=True))
 
 
 def test_several_inputs_and_outputs_keep_their_order_and_names():
