@@ -16,7 +16,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.compaction.rules import Rule, Unknown
-from nasturtium.compaction.table import rule_for
+from nasturtium.compaction.table import rule_for, why_unknown
 from nasturtium.errors import CompactionError
 
 
@@ -151,7 +151,7 @@ class _Builder:
         layer = step.layer
         rule = rule_for(layer)
         if rule is None:
-            return f"{type(layer).__name__} is not a layer whose channels are known"
+            return why_unknown(layer)
         if self.calls[id(layer)] > 1:
             return "shared layer: it is called more than once"
         arguments = tf.nest.flatten(node.call_args)

@@ -104,6 +104,12 @@ class PassThrough(Rule):
     leaves the padding out of its mean.
     """
 
+    def refusal(self, step):
+        """Refuse a Dropout with a noise shape, which may name the number of channels."""
+        if getattr(step.layer, "noise_shape", None) is not None:
+            return "it has a noise shape"
+        return super().refusal(step)
+
 
 class Elementwise(Rule):
     """An activation as a layer of its own; a softmax or a user's function is refused."""

@@ -42,6 +42,20 @@ _TABLE = {
     getattr(keras.layers, name): rule for names, rule in _RULES.items() for name in names.split()
 }
 
+_STAYING = {
+    "Normalization": "its statistics belong to the channels that it was adapted to",
+    "Softmax": "it mixes channels",
+    "LayerNormalization": "it mixes channels",
+}
+
+
+def why_unknown(layer: keras.layers.Layer) -> str:
+    """Return why a layer without a rule keeps the channels around it."""
+    if isinstance(layer, keras.Model):
+        return "nested model: compacted inside, its inputs and outputs stay"
+    kind = type(layer).__name__
+    return _STAYING.get(kind, f"{kind} is not a layer whose channels are known")
+
 
 def rule_for(layer: keras.layers.Layer) -> Rule | None:
     """Return the rule of a layer's exact class; None for a class that is not known.

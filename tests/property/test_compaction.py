@@ -21,6 +21,8 @@ def check(seed: int, seen: Counter) -> None:
     assert verify(model, result.model, tolerance=1e-5, seed=seed % 2**16) <= 1e-5
     assert result.params_after <= result.params_before
     assert [layer.name for layer in result.model.layers] == [layer.name for layer in model.layers]
+    assert result.model.input_names == model.input_names
+    assert result.model.output_names == model.output_names
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     if not result.removed_channels:
         assert result.params_after == result.params_before

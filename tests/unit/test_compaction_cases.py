@@ -191,6 +191,7 @@ UNKNOWN = {
     "concatenated rows": lambda: layers.Permute((2, 1, 3)),
     "norm on another axis": lambda: layers.BatchNormalization(axis=1),
     "prelu": lambda: layers.PReLU(),
+    "noise shape": lambda: layers.Dropout(0.2, noise_shape=(None, 1, 1, 4)),
 }
 
 
@@ -258,6 +259,22 @@ def test_nested_models_are_compacted_inside_only():
     result = compact(model)
     assert result.removed_channels == {f"{inner.name}/hidden": 2, "second": 1}
     assert verify(model, result.model) < 1e-5
+
+
+def test_a_nested_model_called_twice_in_a_sequential():
+    inner = sequential(layers.Dense(6, name="hidden"), layers.Dense(4), shape=(4,))
+    kill(inner.get_layer("hidden"), 0, 1)
+    model = sequential(inner, layers.Dropout(0.1), layers.Dense(3), layers.Dense(2), shape=(4,))
+    kill(model.layers[2], 1)
+    result = compact(model)
+    assert sorted(result.removed_channels.values()) == [1, 2]
+    assert verify(model, result.model) < 1e-5
+    inputs = keras.Input((4,))
+    twice = keras.Model(inputs, {"a": layers.Dense(1)(inner(inner(inputs))), "b": inner(inputs)})
+    result = compact(twice)
+    assert list(result.removed_channels.values()) == [2]
+    assert set(result.model(np.ones((1, 4)))) == {"a", "b"}
+    assert verify(twice, result.model) < 1e-5
 
 
 class CastToFloat32(layers.Layer):
