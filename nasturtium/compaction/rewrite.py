@@ -84,9 +84,10 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
     try:
         result.model = keras.models.clone_model(graph.model, clone_function=clone)
     except (TypeError, ValueError, NotImplementedError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
         raise CompactionError(
             f"Model {graph.model.name!r} can't be built again from the configurations of its "
-            f"layers, so it could not be loaded from a file either: {str(error).splitlines()[0]}"
+            f"layers, so it could not be loaded from a file either: {why}"
         ) from error
     originals = {layer.name: layer for layer in graph.model.layers}
     for layer in result.model.layers:

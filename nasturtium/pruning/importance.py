@@ -1,9 +1,11 @@
 """How much a dependency group matters: the scores that channel pruning ranks groups by.
 
 A group's score is the mean over its members that produce its channels: kernel columns, depthwise
-kernels and BatchNormalization's |gamma|, each relative to the mean of its layer, so that layers of
-different scale compare over the whole net. Channels pruned before count in the layer's mean as
-zeros, so what is left of a much pruned layer weighs more and layers don't run empty.
+kernels and BatchNormalization's |gamma|, each relative to the mean of its layer *at the moment when
+it would go*, with all lesser channels of the layer counted as zeros. So layers of different scale
+compare over the whole net, and what is left of a much pruned layer weighs more, which keeps a
+global ranking from emptying one layer. That is the idea of LAMP (Lee et al., ICLR 2021, arXiv
+2010.07611, section 2), on channels, and times the width, so that alike layers keep alike shares.
 
 The norms are those of Li et al. (2017, arXiv 1608.08710) and, for groups, of DepGraph (Fang et al.,
 2023, arXiv 2301.12900, section 3.3); |gamma| is network slimming's (Liu et al., 2017, arXiv
@@ -90,7 +92,7 @@ def random(groups: Sequence[Group], seed: int) -> np.ndarray:
 
 
 def _relative(groups: Sequence[Group], weights: Weights, norm) -> np.ndarray:
-    """Return the mean over a group's producing slices of norm / mean norm of the layer."""
+    """Return the mean over a group's producing slices of the norm relative to the layer."""
     norms: dict[tuple[str, str, int], np.ndarray] = {}
     scores = np.zeros(len(groups))
     for position, group in enumerate(groups):
@@ -102,8 +104,16 @@ def _relative(groups: Sequence[Group], weights: Weights, norm) -> np.ndarray:
             if key not in norms:
                 weight = weights[key[:2]]
                 axes = tuple(axis for axis in range(weight.ndim) if axis != member.axis)
-                norms[key] = norm(weight, axes)
-                norms[key] = norms[key] / max(norms[key].mean(), np.finfo(float).tiny)
+                norms[key] = _relative_to_layer(norm(weight, axes))
             found.extend(norms[key][list(member.indices)])
         scores[position] = np.mean(found)
     return scores
+
+
+def _relative_to_layer(norms: np.ndarray) -> np.ndarray:
+    """Return each channel's norm over the layer's mean when all lesser channels are zero."""
+    order = np.argsort(norms, kind="stable")
+    remaining = np.cumsum(norms[order][::-1])[::-1]
+    relative = np.empty(len(norms))
+    relative[order] = len(norms) * norms[order] / np.maximum(remaining, np.finfo(float).tiny)
+    return relative

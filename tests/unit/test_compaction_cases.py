@@ -154,6 +154,21 @@ def test_squeeze_and_excite_through_reshape():
     assert verify(model, result.model) < 1e-5
 
 
+@pytest.mark.parametrize("kind", ["depthwise", "separable"])
+def test_a_depth_multiplier_repeats_its_channels(kind):
+    layer = {
+        "depthwise": layers.DepthwiseConv2D(3, depth_multiplier=2, bias_initializer="ones"),
+        "separable": layers.SeparableConv2D(5, 3, depth_multiplier=2, bias_initializer="ones"),
+    }[kind]
+    model = sequential(layers.Conv2D(4, 3), layer, layers.Flatten(), layers.Dense(2))
+    kill(model.layers[0], 1, bias=0.5)
+    kill(model.layers[0], 2)
+    result = compact(model)
+    assert result.model.layers[0].filters == 2
+    assert result.model.layers[1].output_shape[-1] == {"depthwise": 4, "separable": 5}[kind]
+    assert verify(model, result.model) < 1e-5
+
+
 def test_outputs_and_hidden_softmax_are_frozen():
     model = sequential(
         layers.Dense(4, activation="softmax", name="mixing"),

@@ -22,20 +22,28 @@ def net():
     return model
 
 
+def relative(norms):
+    """Norm over the layer's mean when all lesser channels (the first of equal ones) are zero."""
+    ranks = sorted(range(len(norms)), key=lambda i: norms[i])
+    left = {i: sum(norms[j] for j in ranks[position:]) for position, i in enumerate(ranks)}
+    return np.array([len(norms) * norms[i] / left[i] for i in range(len(norms))])
+
+
 def scores(model, function):
     groups = dependency_groups(model)
     return function(groups, importance.read_weights(model, groups))
 
 
 def test_l2_is_the_mean_of_relative_norms(net):
+    np.testing.assert_allclose(relative([5, 1, 1]), [3, 3 / 7, 3 / 6])
     norms, gammas = np.array([5, 1, 1]), np.array([1, 4, 1])
-    expected = (norms / norms.mean() + gammas / gammas.mean()) / 2
+    expected = (relative(norms) + relative(gammas)) / 2
     np.testing.assert_allclose(scores(net, importance.l2), expected)
 
 
 def test_l1(net):
     norms, gammas = np.array([7, 1, 1]), np.array([1, 4, 1])
-    expected = (norms / norms.mean() + gammas / gammas.mean()) / 2
+    expected = (relative(norms) + relative(gammas)) / 2
     np.testing.assert_allclose(scores(net, importance.l1), expected)
 
 
@@ -57,7 +65,7 @@ def test_taylor_is_weight_times_gradient_summed_over_batches(net):
     slope = 2 * output * scale * np.array([1, 2, 0])
     kernel = np.abs(slope * np.array([[3, 0, 1], [4, 1, 0]]) * x.T).sum(axis=0)
     gamma = np.abs(slope * hidden)
-    expected = (kernel / kernel.mean() + gamma / gamma.mean()) / 2
+    expected = (relative(kernel) + relative(gamma)) / 2
     groups = dependency_groups(net)
     found = importance.taylor(net, groups, [(x, y), (x, y)], loss="mse")
     np.testing.assert_allclose(found, expected, rtol=1e-4)
@@ -78,4 +86,4 @@ def test_a_layer_pruned_before_is_not_pruned_empty():
     kernel[:, :3] = 0
     model.layers[0].kernel.assign(kernel)
     found = scores(model, importance.l2)
-    np.testing.assert_allclose(found, [0, 0, 0, 4, 1, 1, 1, 1])
+    np.testing.assert_allclose(found, [0, 0, 0, 4, 1, 4 / 3, 2, 4])
