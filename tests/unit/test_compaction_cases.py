@@ -427,6 +427,28 @@ def test_verify_uses_the_real_inputs_given():
         verify(model, other, inputs=np.full((1, 2), 1e-3, "float32"))
 
 
+def test_verify_tells_rounding_from_a_difference(caplog):
+    """Logits in the hundreds, and close: float32 alone makes two equal softmaxes differ."""
+    model = sequential(
+        layers.Normalization(mean=0.1, variance=1.5),
+        layers.Conv2D(24, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.Flatten(),
+        layers.Dense(64, activation="relu"),
+        layers.Dense(5, activation="softmax"),
+    )
+    kill(model.layers[1], *range(12))
+    kernel = model.layers[5].kernel
+    kernel.assign(kernel * 0.1 + 1000 * np.random.default_rng(1).normal(size=(64, 1)))
+    images = np.random.default_rng(0).standard_normal((200, 8, 8, 3)).astype("float32")
+    small = compact(model).model
+    assert verify(model, small, inputs=images) < 1e-5
+    assert "magnify rounding" in caplog.text
+    small.layers[5].bias.assign([0.01, 0, 0, 0, 0])
+    with pytest.raises(CompactionError, match="differ"):
+        verify(model, small, inputs=images)
+
+
 class Subclassed(keras.Model):
     def call(self, inputs):
         return inputs
