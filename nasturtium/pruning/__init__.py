@@ -1,1 +1,1 @@
-"""Pruning while a model is retrained."""
+"""Pruning: zeros in single weights (magnitude), or whole units and filters (channels)."""

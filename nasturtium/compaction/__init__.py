@@ -1,0 +1,22 @@
+"""Compaction: a smaller dense model that computes the same function, and the proof that it does."""
+
+from nasturtium.compaction.groups import (
+    PRUNABLE_WEIGHTS,
+    Group,
+    Member,
+    dependency_groups,
+    prunable_parameters,
+)
+from nasturtium.compaction.rewrite import CompactionResult, compact
+from nasturtium.compaction.verify import verify
+
+__all__ = [
+    "PRUNABLE_WEIGHTS",
+    "CompactionResult",
+    "Group",
+    "Member",
+    "compact",
+    "dependency_groups",
+    "prunable_parameters",
+    "verify",
+]

@@ -1,0 +1,169 @@
+"""Build the smaller model: the same layers with fewer units and filters, and sliced weights."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from nasturtium.compaction.graph import ChannelGraph, Step, channel_graph
+from nasturtium.compaction.liveness import Liveness, find_liveness
+from nasturtium.compaction.rules import Unknown
+from nasturtium.errors import CompactionError
+
+
+@dataclass
+class CompactionResult:
+    """A compacted model and what was done to it.
+
+    Attributes
+    ----------
+    model
+        The smaller model, not compiled; its layers have the names that they had.
+    params_before, params_after
+        ``count_params()`` of the two models.
+    removed_channels
+        Layer with a kernel -> how many of its output channels are gone; only where some are.
+        A layer of a nested model is called ``nested/layer``.
+    frozen
+        Pairs (layer, reason): where channels were left as they are, and why.
+    frozen_channels
+        How many output channels of layers with a kernel could not have been removed.
+    """
+
+    model: keras.Model
+    params_before: int
+    params_after: int
+    removed_channels: dict[str, int] = field(default_factory=dict)
+    frozen: list[tuple[str, str]] = field(default_factory=list)
+    frozen_channels: int = 0
+
+
+def compact(model: keras.Model) -> CompactionResult:
+    """Return a smaller model that computes the same function in inference mode.
+
+    Units and filters that can't reach an output are removed; what constant ones contribute is
+    folded into the biases of the layers that read them, which get a bias where they had none. If
+    that would not lower the number of parameters, the model is copied as it is. The model given is
+    left untouched. Nested models are compacted by themselves, with their inputs and outputs kept.
+    AutoKeras's own cast and expand layers are replaced by plain Keras layers that do the same, so
+    that the model loads without AutoKeras.
+
+    Raises
+    ------
+    CompactionError
+        The model has no graph of layers (subclassed, or not built), or a layer can't be built
+        again from its configuration.
+    """
+    graph = channel_graph(model)
+    liveness = find_liveness(graph)
+    result = _rewrite(graph, liveness)
+    if result.params_after >= result.params_before and not liveness.keep.all():
+        liveness.keep[:] = True
+        result = _rewrite(graph, liveness)
+    return result
+
+
+def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
+    steps = {id(step.layer): step for step in graph.steps}
+    result = CompactionResult(graph.model, graph.model.count_params(), 0)
+    weights: dict[str, dict[str, np.ndarray]] = {}
+    changing = not liveness.keep.all()
+
+    def clone(layer):
+        step = steps.get(id(layer))
+        if isinstance(layer, keras.Model) and getattr(layer, "_is_graph_network", False):
+            return _clone_nested(layer, result)
+        if step is None or isinstance(step.rule, Unknown) or not changing:
+            return _plain(layer, step)
+        config, weights[layer.name] = _shrink(graph, liveness, step)
+        if step.rule.attributes:
+            _count(graph, liveness, step, result)
+        return _plain(layer, step, config)
+
+    try:
+        result.model = keras.models.clone_model(graph.model, clone_function=clone)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise CompactionError(
+            f"Model {graph.model.name!r} can't be built again from the configurations of its "
+            f"layers, so it could not be loaded from a file either: {why}"
+        ) from error
+    originals = {layer.name: layer for layer in graph.model.layers}
+    for layer in result.model.layers:
+        _set_weights(layer, originals[layer.name], weights.get(layer.name))
+    result.params_after = result.model.count_params()
+    result.frozen = graph.reasons + result.frozen
+    result.frozen_channels += sum(
+        int(graph.frozen[graph.channels[step.outputs[0]]].sum())
+        for step in graph.steps
+        if any("kernel" in name for name in step.rule.attributes)
+    )
+    return result
+
+
+def _shrink(graph: ChannelGraph, liveness: Liveness, step: Step):
+    """Return the changes of the configuration and the weights of the smaller layer."""
+    ins = [liveness.constants[t] for t in step.inputs]
+    out = step.outputs[0]
+    kept = liveness.keep[graph.channels[out]]
+    original = graph.weights_of(step)
+    changed = step.rule.fold(step, original, ins, liveness.needed[out])
+    for name, axes in graph.axes(step).items():
+        if name in changed:
+            for axis, (_, channels) in axes.items():
+                changed[name] = np.compress(liveness.keep[channels], changed[name], axis=axis)
+    config = step.rule.config(step, int(kept.sum())) if not kept.all() else {}
+    if "bias" in changed and "bias" not in original:
+        config["use_bias"] = True
+    return config, changed
+
+
+def _count(graph: ChannelGraph, liveness: Liveness, step: Step, result: CompactionResult) -> None:
+    channels = graph.channels[step.outputs[0]]
+    removed = int((~liveness.keep[channels]).sum())
+    if removed and any("kernel" in name for name in step.rule.attributes):
+        result.removed_channels[step.layer.name] = removed
+
+
+def _clone_nested(layer: keras.Model, result: CompactionResult) -> keras.Model:
+    inner = compact(layer)
+    for name, removed in inner.removed_channels.items():
+        result.removed_channels[f"{layer.name}/{name}"] = removed
+    result.frozen += [(f"{layer.name}/{name}", reason) for name, reason in inner.frozen]
+    result.frozen_channels += inner.frozen_channels
+    return inner.model
+
+
+def _plain(layer, step: Step | None, changes: dict | None = None):
+    """Return a new layer of the same configuration with ``changes``, from plain Keras."""
+    kind = type(layer).__name__
+    number = step is not None and step.in_types[0] != tf.string
+    if number and kind == "CastToFloat32" and layer.dtype == "float32":
+        # Rescaling casts its input to the layer's type, integers too, as the original does.
+        return keras.layers.Rescaling(1.0, name=layer.name, dtype="float32")
+    if number and kind == "ExpandLastDim":
+        sizes = [-1 if size is None else size for size in step.in_shapes[0][1:]]
+        if sizes.count(-1) <= 1:
+            return keras.layers.Reshape((*sizes, 1), name=layer.name, dtype=layer.dtype)
+    config = layer.get_config()
+    if "activation" in config:
+        config["activation"] = layer.activation  # a function that has no name to be found by
+    if changes:
+        # The shape that a layer of a Sequential was declared with would name the old channels.
+        config.pop("batch_input_shape", None)
+        config.update(changes)
+    return layer.__class__.from_config(config)
+
+
+def _set_weights(layer, original, changed: dict[str, np.ndarray] | None) -> None:
+    if isinstance(layer, keras.Model):
+        return  # A nested model: compacted by itself, weights and all.
+    if changed:
+        pairs = [(getattr(layer, name), value) for name, value in changed.items()]
+        keras.backend.batch_set_value(pairs)
+    elif original.weights:
+        layer.set_weights(original.get_weights())
+        if hasattr(layer, "finalize_state"):
+            # Normalization computes with tensors made from its weights, not with the weights.
+            layer.finalize_state()

@@ -1,0 +1,68 @@
+"""Which rule belongs to which Keras layer."""
+
+import tf_keras as keras
+
+from nasturtium.compaction.kernels import BatchNorm, Depthwise, Kernel, Separable
+from nasturtium.compaction.rules import (
+    Concatenate,
+    Elementwise,
+    Flatten,
+    Merge,
+    PassThrough,
+    Rescale,
+    Reshape,
+    Rule,
+    ZeroPad,
+    product,
+)
+
+_RULES: dict[str, Rule] = {
+    "Dense Conv1D Conv2D": Kernel(),
+    "DepthwiseConv2D": Depthwise(),
+    "SeparableConv2D": Separable(),
+    "BatchNormalization": BatchNorm(),
+    "Activation ReLU LeakyReLU ELU ThresholdedReLU": Elementwise(),
+    "Rescaling": Rescale(),
+    "Dropout SpatialDropout1D SpatialDropout2D GaussianDropout GaussianNoise AlphaDropout "
+    "ActivityRegularization MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D "
+    "GlobalMaxPooling1D GlobalMaxPooling2D GlobalAveragePooling1D GlobalAveragePooling2D "
+    "UpSampling1D UpSampling2D Cropping1D Cropping2D RepeatVector": PassThrough(),
+    "ZeroPadding1D ZeroPadding2D": ZeroPad(),
+    "Flatten": Flatten(),
+    "Reshape": Reshape(),
+    "Concatenate": Concatenate(),
+    "Add": Merge(lambda stacked: stacked.sum(axis=0)),
+    "Subtract": Merge(lambda stacked: stacked[0] - stacked[1]),
+    "Multiply": Merge(product),
+    "Average": Merge(lambda stacked: stacked.mean(axis=0)),
+    "Maximum": Merge(lambda stacked: stacked.max(axis=0)),
+    "Minimum": Merge(lambda stacked: stacked.min(axis=0)),
+}
+_TABLE = {
+    getattr(keras.layers, name): rule for names, rule in _RULES.items() for name in names.split()
+}
+
+_STAYING = {
+    "Normalization": "its statistics belong to the channels that it was adapted to",
+    "Softmax": "it mixes channels",
+    "LayerNormalization": "it mixes channels",
+}
+
+
+def why_unknown(layer: keras.layers.Layer) -> str:
+    """Return why a layer without a rule keeps the channels around it."""
+    if isinstance(layer, keras.Model):
+        return "nested model: compacted inside, its inputs and outputs stay"
+    kind = type(layer).__name__
+    return _STAYING.get(kind, f"{kind} is not a layer whose channels are known")
+
+
+def rule_for(layer: keras.layers.Layer) -> Rule | None:
+    """Return the rule of a layer's exact class; None for a class that is not known.
+
+    A subclass may compute something else, so it is not taken for its parent. AutoKeras's own cast
+    layer is known by the name of its class, so AutoKeras need not be installed.
+    """
+    if type(layer).__name__ == "CastToFloat32":
+        return PassThrough()
+    return _TABLE.get(type(layer))

@@ -1,0 +1,178 @@
+"""Hold a compacted model against its original: the same outputs, and nothing left to remove."""
+
+import logging
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from nasturtium.compaction.rewrite import compact
+from nasturtium.errors import CompactionError
+
+log = logging.getLogger(__name__)
+
+_EXAMPLES = 16  # random inputs a scale
+_UNKNOWN_SIZE = 16  # stands in for a size that the model leaves open, such as an image's height
+
+
+def verify(
+    original: keras.Model,
+    compacted: keras.Model,
+    inputs=None,
+    tolerance: float = 1e-5,
+    seed: int = 0,
+) -> float:
+    """Return the largest relative error of ``compacted``, and refuse it beyond ``tolerance``.
+
+    Both models are called in inference mode, on the CPU, so that a GPU's shortened floats
+    (TensorFloat-32) don't count as a difference. Where they differ by more than the tolerance, they
+    are compared again in float64: a softmax of large logits magnifies float32's rounding, and sums
+    over fewer terms round differently. A real difference stays one in float64.
+
+    Parameters
+    ----------
+    inputs
+        Real examples for the models, an array or what the models take (a list or dict of arrays
+        with the examples along the first axis), beside the random ones that are always tried.
+    tolerance
+        The largest error allowed, as a share of the largest absolute value of the same output
+        over the batch (dimensionless).
+    seed
+        Of the random inputs: normal, and uniform on 0..255 where a Rescaling expects images.
+
+    Returns
+    -------
+    float
+        The largest relative error seen (in float64 if float32 was not enough). Outputs that are
+        equal, NaN too, differ by nothing.
+
+    Raises
+    ------
+    CompactionError
+        The error is beyond the tolerance, the outputs have other shapes, or compacting the
+        compacted model again would remove more.
+    """
+    batches = _random_inputs(original, np.random.default_rng(seed))
+    if inputs is not None:
+        batches.append(inputs)
+    error = _largest_error(original, compacted, batches)
+    if error > tolerance and (double := _double_error(original, compacted, batches)) <= tolerance:
+        log.warning(
+            "float32 makes the outputs differ by %.1e, though the models are the same within %.1e "
+            "in float64: they magnify rounding",
+            error,
+            double,
+        )
+        error = double
+    if not error <= tolerance:
+        raise CompactionError(
+            f"The compacted model's outputs differ from the original's by {error:.1e} (relative; "
+            f"allowed: {tolerance:.0e}), so it must not be used: please report this model."
+        )
+    again = compact(compacted)
+    if again.removed_channels:
+        layers = ", ".join(f"{layer} ({n})" for layer, n in again.removed_channels.items())
+        raise CompactionError(
+            f"Compacting the compacted model again would remove channels of {layers}, so the "
+            "first compaction is not complete: please report this model."
+        )
+    return error
+
+
+def _largest_error(original: keras.Model, compacted: keras.Model, batches: list) -> float:
+    error = 0.0
+    for batch in batches:
+        for name, one, other in _outputs(original, compacted, batch):
+            if one.shape != other.shape:
+                raise CompactionError(
+                    f"Output {name!r} has shape {other.shape} after compaction and {one.shape} "
+                    "before: please report this model, it must not be used."
+                )
+            error = max(error, _relative_error(one, other))
+    return error
+
+
+def _double_error(original: keras.Model, compacted: keras.Model, batches: list) -> float:
+    """Return the error in float64; infinite if a layer can't compute in it."""
+    try:
+        return _largest_error(_in_double(original), _in_double(compacted), batches)
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        log.info("the models can't be compared in float64: %s", error)
+        return np.inf
+
+
+def _in_double(model: keras.Model) -> keras.Model:
+    """Return a copy that computes in float64."""
+
+    def clone(layer):
+        if isinstance(layer, keras.Model):
+            return _in_double(layer)
+        config = layer.get_config() | {"dtype": "float64"}
+        if "activation" in config:
+            config["activation"] = layer.activation
+        return layer.__class__.from_config(config)
+
+    double = keras.models.clone_model(model, clone_function=clone)
+    for layer, single in zip(double.layers, model.layers, strict=True):
+        if single.weights and not isinstance(layer, keras.Model):
+            layer.set_weights(single.get_weights())
+            if hasattr(layer, "finalize_state"):
+                layer.finalize_state()
+    return double
+
+
+def _random_inputs(model: keras.Model, random: np.random.Generator) -> list:
+    draws = [lambda shape: random.standard_normal(shape)]
+    if _scales_down(model):
+        draws.append(lambda shape: random.uniform(0, 255, shape))
+    batches = []
+    for draw in draws:
+        arrays = [_array(tensor, draw, random) for tensor in tf.nest.flatten(model.inputs)]
+        batches.append(arrays[0] if len(arrays) == 1 else arrays)
+    return batches
+
+
+def _scales_down(model: keras.Model) -> bool:
+    """Tell whether the model takes values such as 0..255.
+
+    A net made for values around 1 is not tried with such: its logits would reach thousands, where
+    float32 alone makes a softmax differ by more than any tolerance.
+    """
+    return any(
+        isinstance(layer, keras.layers.Rescaling) and np.max(np.abs(layer.scale)) < 0.1
+        for layer in model.layers
+    )
+
+
+def _array(tensor, draw, random: np.random.Generator) -> np.ndarray:
+    shape = (_EXAMPLES, *(size or _UNKNOWN_SIZE for size in tensor.shape[1:]))
+    dtype = tensor.dtype
+    if dtype == tf.string:
+        return np.full(shape, "0")
+    if dtype == tf.bool:
+        return random.integers(0, 2, shape).astype(bool)
+    if dtype == tf.uint8:
+        return random.integers(0, 256, shape, dtype=np.uint8)
+    if dtype.is_integer:
+        return random.integers(0, 2, shape).astype(dtype.as_numpy_dtype)  # an index may follow
+    return draw(shape).astype(dtype.as_numpy_dtype)
+
+
+def _outputs(original: keras.Model, compacted: keras.Model, batch):
+    """Yield (name, original's output, compacted's output) for one batch."""
+    with tf.device("/CPU:0"):
+        batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
+        pairs = [tf.nest.flatten(model(batch, training=False)) for model in (original, compacted)]
+    for name, one, other in zip(original.output_names, *pairs, strict=True):
+        yield name, np.asarray(one, np.float64), np.asarray(other, np.float64)
+
+
+def _relative_error(one: np.ndarray, other: np.ndarray) -> float:
+    """Return max |one - other| / max |one|; infinite where only one of the two is a number."""
+    if not one.size or np.array_equal(one, other, equal_nan=True):
+        return 0.0
+    difference = np.max(np.abs(one - other))
+    scale = np.max(np.abs(one))
+    if not np.isfinite(difference):
+        return np.inf
+    return float(difference / max(scale, np.finfo(np.float32).tiny))

@@ -1,0 +1,243 @@
+"""Channel pruning: whole units and filters, held at zero while the net trains on.
+
+By a cubic schedule the least important dependency groups of the whole net are masked; after every
+batch kernel columns, biases, gamma, beta and moving means of masked channels are set to exactly
+zero. So each masked channel is zero for every input, and compaction removes it without changing
+the function. The masks only grow: gradual pruning as in Zhu & Gupta (2017, arXiv 1710.01878,
+section 3), over groups as in DepGraph (Fang et al., 2023, arXiv 2301.12900).
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from nasturtium.compaction import CompactionResult, compact, prunable_parameters, verify
+from nasturtium.errors import PruningError
+from nasturtium.pruning import importance as scores_of
+from nasturtium.pruning.schedule import CubicSchedule
+from nasturtium.pruning.selection import ChannelSelection
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class PrunedChannels:
+    """A pruned and compacted model: ``compaction.model``.
+
+    ``ratio``: the share of the prunable parameters that is gone; ``max_rel_error``: the largest
+    relative error of compaction (``nasturtium.compaction.verify``).
+    """
+
+    compaction: CompactionResult
+    ratio: float
+    max_rel_error: float
+
+
+class ChannelPruning(keras.callbacks.Callback):
+    """A callback that prunes the channels of ``model`` while ``model.fit`` trains it.
+
+    ::
+
+        schedule = CubicSchedule.from_training(epochs * steps, ratio=0.8)
+        pruning = ChannelPruning(model, schedule)
+        model.fit(..., callbacks=[pruning, ...])
+        pruned = pruning.finish(inputs=some_real_inputs)   # compacted and verified
+
+    It must stand before callbacks that save weights. The ratio is a share of the net's prunable
+    *parameters*; see ``ChannelSelection`` for which these are.
+
+    Parameters
+    ----------
+    model
+        The model that is to be trained, Sequential or functional. It is changed in place, so
+        compare with a baseline that was loaded anew.
+    schedule
+        Target and steps.
+    importance
+        ``l2``, ``l1``, ``taylor`` or ``random`` (the control).
+    seed
+        Of the random importance.
+    round_to
+        Layers keep a multiple of this many channels.
+    batches
+        For ``taylor``: pairs (inputs, targets) of training data, iterated anew at every update.
+
+    Raises
+    ------
+    PruningError
+        The importance is not known or lacks its batches, there is nothing to prune, or the ratio
+        can't be reached with at least 2 channels left in every layer.
+    CompactionError
+        The model has no graph of layers (subclassed, or not built).
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        importance: str = "l2",
+        seed: int = 0,
+        round_to: int = 1,
+        batches: Iterable | None = None,
+    ) -> None:
+        """Check all that can be checked before any training."""
+        super().__init__()
+        if importance not in scores_of.IMPORTANCES:
+            known = ", ".join(scores_of.IMPORTANCES)
+            raise PruningError(f"Importance {importance!r} is not known: choose one of {known}.")
+        if importance == "taylor" and batches is None:
+            raise PruningError("Taylor importance needs batches of training data: pass batches=.")
+        self.schedule = schedule
+        self.step = 0
+        self.selection = ChannelSelection(model, round_to)
+        self._net = model
+        self._importance = importance
+        self._seed = seed
+        self._batches = batches
+        self._applied = 0
+        self._epoch_start = 0
+        self._variables, self._masks = self._make_masks()
+        self._hold = tf.function(self._multiply)
+        reachable = self.selection.reachable(self._first_scores())
+        if schedule.target > reachable:
+            raise PruningError(
+                f"A pruning ratio of {schedule.target} would leave a layer of model "
+                f"{model.name!r} with too few channels: the largest that can be reached is "
+                f"{np.floor(reachable * 1000) / 1000:.3f}."
+            )
+
+    @property
+    def ratio(self) -> float:
+        """The share of the prunable parameters that compaction could remove by now."""
+        return self.selection.ratio
+
+    def on_train_begin(self, logs=None) -> None:
+        """Refuse another model, and a training that is too short for the schedule."""
+        if self.model is not self._net:
+            raise PruningError("ChannelPruning was made for another model than the one trained.")
+        steps = (self.params or {}).get("steps")
+        if steps and not self.step:
+            self.schedule.check_fits(self.params["epochs"], steps)
+
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        """Batches are counted anew each epoch; steps go on."""
+        self._epoch_start = self.step
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        """Prune further when an update is due, and hold what is pruned at zero."""
+        self.step = self._epoch_start + batch + 1
+        due = self.schedule.last_update(self.step)
+        if due is not None and due > self._applied:
+            self._applied = due
+            self._prune_to(self.schedule.ratio_at(due))
+        if self.selection.pruned.any():
+            self._hold()
+
+    def on_train_end(self, logs=None) -> None:
+        """Refuse a training that stopped before the schedule's end."""
+        self._check_finished()
+
+    def finish(self, inputs=None, tolerance: float = 1e-5) -> PrunedChannels:
+        """Compact the trained model, verify it and hold the ratio against the target.
+
+        Parameters
+        ----------
+        inputs
+            Real examples to verify with, beside random ones.
+        tolerance
+            The largest relative error allowed (``nasturtium.compaction.verify``).
+
+        Raises
+        ------
+        PruningError
+            The schedule did not finish, unpruned weights were restored, or the ratio was missed.
+        CompactionError
+            The compacted model does not compute the same.
+        """
+        self._check_finished()
+        for variable, mask in zip(self._variables, self._masks, strict=True):
+            if np.any(variable.numpy()[mask.numpy() == 0] != 0):
+                raise PruningError(
+                    "Pruned channels are no longer zero after the training: weights of an epoch "
+                    f"before the schedule's end (step {self.schedule.end_step}) were restored; "
+                    "choose only among the epochs after it."
+                )
+        result = compact(self._net)
+        error = verify(self._net, result.model, inputs, tolerance)
+        ratio = 1 - prunable_parameters(result.model) / self.selection.total
+        if ratio < self.schedule.target - 1e-9:
+            raise PruningError(
+                f"The pruned net lost a share of {ratio:.4f} of its prunable parameters and "
+                f"should have lost {self.schedule.target}: please report this model."
+            )
+        if ratio > self.ratio + 1e-9:
+            log.warning(
+                "compaction removed more (%.4f) than was pruned (%.4f): some channels were dead",
+                ratio,
+                self.ratio,
+            )
+        return PrunedChannels(result, ratio, error)
+
+    def _check_finished(self) -> None:
+        if self._applied < self.schedule.end_step:
+            raise PruningError(
+                f"The training stopped after {self.step} steps, before the end of the pruning "
+                f"schedule at step {self.schedule.end_step}: train longer, and don't stop early "
+                "before it."
+            )
+
+    def _first_scores(self) -> np.ndarray:
+        """Return scores for the check before the training; Taylor's may need a compiled model."""
+        if self._importance == "taylor":
+            return scores_of.l2(
+                self.selection.groups, scores_of.read_weights(self._net, self.selection.groups)
+            )
+        return self._scores()
+
+    def _scores(self) -> np.ndarray:
+        groups = self.selection.groups
+        if self._importance == "random":
+            return scores_of.random(groups, self._seed)
+        if self._importance == "taylor":
+            return scores_of.taylor(self._net, groups, self._batches)
+        return getattr(scores_of, self._importance)(
+            groups, scores_of.read_weights(self._net, groups)
+        )
+
+    def _prune_to(self, ratio: float) -> None:
+        reached = self.selection.choose(ratio, self._scores())
+        log.debug("step %d: pruned %.4f of the parameters (due %.4f)", self.step, reached, ratio)
+        for (layer, weight), mask in zip(self._keys, self._masks, strict=True):
+            values = np.ones(mask.shape, mask.dtype.as_numpy_dtype)
+            for position in np.flatnonzero(self.selection.pruned):
+                for member in self._members[position].get((layer, weight), ()):
+                    index = [slice(None)] * values.ndim
+                    index[member.axis] = list(member.indices)
+                    values[tuple(index)] = 0
+            mask.assign(values)
+
+    def _make_masks(self) -> tuple[list, list]:
+        """Return the variables that make channels, and a mask of ones for each."""
+        # What a channel's value depends on; a moving variance scales what is zero already.
+        self._members: list[dict] = []
+        for group in self.selection.groups:
+            members: dict = {}
+            for member in group.members:
+                if member.produces:
+                    members.setdefault((member.layer, member.weight), []).append(member)
+            self._members.append(members)
+        self._keys = sorted({key for members in self._members for key in members})
+        variables = [getattr(self._net.get_layer(layer), name) for layer, name in self._keys]
+        masks = [
+            tf.Variable(tf.ones(variable.shape, variable.dtype), trainable=False)
+            for variable in variables
+        ]
+        return variables, masks
+
+    def _multiply(self) -> None:
+        for variable, mask in zip(self._variables, self._masks, strict=True):
+            variable.assign(variable * mask)
