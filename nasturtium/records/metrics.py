@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from nasturtium.records.compaction import FACTS
 from nasturtium.records.parquet import column
 
 
@@ -47,6 +48,7 @@ METRICS = pa.schema(
         column("prunable_parameters", pa.int64(), "scalars of prunable kernels", required=True),
         column("nonzero_prunable_parameters", pa.int64(), "those not zero", required=True),
         column("sparsity", pa.float64(), "share of prunable parameters that are zero"),
+        *FACTS,
         column("macs", pa.int64(), "multiply-accumulates of one sample, zeros included"),
         column("macs_reason", pa.string(), "why macs is null"),
         column("weights_bytes", pa.int64(), "weights in memory, dense", required=True),

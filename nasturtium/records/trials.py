@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from nasturtium.records.compaction import FACTS
 from nasturtium.records.parquet import column
 
 TRIALS = pa.schema(
@@ -20,7 +21,9 @@ TRIALS = pa.schema(
         column("dropped_terms", pa.list_(pa.string()), "terms left out, each with its reason"),
         column("hyperparameters", pa.string(), "JSON object", required=True),
         column("learning_rate", pa.float64(), "initial learning rate", required=True),
-        column("pruning_ratio", pa.float64(), "ratio of the pruning inside the trial"),
+        column("pruning_method", pa.string(), "method of the pruning inside the trial"),
+        column("pruning_ratio", pa.float64(), "its ratio, chosen by the search"),
+        *FACTS,
         column("batch_size", pa.int64(), "samples of a training batch", required=True),
         column("epochs", pa.int64(), "epochs trained", required=True),
         column("best_epoch", pa.int64(), "epoch whose weights were kept, from 0"),

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import tf_keras as keras
+
 from nasturtium import runtime
 from nasturtium.data.splits import TrainingData
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace
-from nasturtium.pruning import magnitude
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import Objective
 from nasturtium.search.pareto import pareto_front
-from nasturtium.training.fit import Trained, fit, steps_per_epoch
+from nasturtium.training.fit import Trained, fit
+from nasturtium.training.pruned_fit import pruned_fit
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Trials:
             "dropped_terms": [f"{k}: {v}" for k, v in sorted(self.objective.dropped.items())],
             "hyperparameters": json.dumps(values, sort_keys=True),
             "learning_rate": recipe["learning_rate"],
+            "pruning_method": self.pruning["search_method"] if self.pruning else None,
             "pruning_ratio": values[PRUNING_RATIO] if self.pruning else None,
             "batch_size": recipe["batch_size"],
             "epochs": recipe["epochs"],
@@ -118,32 +121,24 @@ class Trials:
             model_path=str(path),
         )
 
-    def _train(self, model, recipe: Mapping, row: Mapping) -> tuple[object, Trained]:
+    def _train(self, model: keras.Model, recipe: Mapping, row: dict) -> tuple[keras.Model, Trained]:
         label = f"{self.label} trial {row['number'] + 1}"
-        ratio = row["pruning_ratio"]
-        if not ratio:
-            return model, fit(
-                model, self.data, recipe, seed=self.seed, label=label, trial=row["trial"]
-            )
-        schedule = magnitude.plan(
-            recipe["epochs"],
-            steps_per_epoch(self.data, recipe["batch_size"]),
-            self.pruning["recovery"],
-        )
-        wrapped = magnitude.wrap(model, ratio, schedule)
-        trained = fit(
-            wrapped,
+        if not self.pruning:
+            trained = fit(model, self.data, recipe, seed=self.seed, label=label, trial=row["trial"])
+            return model, trained
+        trained, pruned = pruned_fit(
+            model,
             self.data,
             recipe,
+            method=row["pruning_method"],
+            ratio=row["pruning_ratio"],
+            pruning=self.pruning,
             seed=self.seed,
             label=label,
             trial=row["trial"],
-            first_admissible_epoch=schedule.first_admissible_epoch,
-            steps_per_execution=magnitude.STEPS_PER_EXECUTION,
-            callbacks=magnitude.callbacks(),
-            sparsity=lambda: magnitude.masked_share(wrapped),
         )
-        return magnitude.strip(wrapped, ratio), trained
+        row.update(pruned.facts)
+        return pruned.model, trained
 
     def _report(self, row: Mapping) -> None:
         spent_s = sum(done["duration_s"] for done in self.rows)

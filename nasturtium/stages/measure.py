@@ -19,8 +19,9 @@ from nasturtium.measurement.quality import constant_prediction, measure_quality
 from nasturtium.measurement.size import measure_size
 from nasturtium.metering.stored import stored_energy
 from nasturtium.models.files import load_model
+from nasturtium.records.compaction import FACTS
 from nasturtium.records.metrics import METRICS
-from nasturtium.records.parquet import write_table
+from nasturtium.records.parquet import read_rows, write_table
 from nasturtium.records.runs import Run
 
 
@@ -28,6 +29,7 @@ def run(
     run: Run,
     model_path: str | Path,
     energy_path: str | Path,
+    compaction_path: str | Path | None,
     data_folder: str | Path,
     split: str | Path,
     output: str | Path,
@@ -42,6 +44,8 @@ def run(
     ----------
     energy_path
         ``energy.parquet`` of the job that made the model.
+    compaction_path
+        Its ``compaction.parquet``, or None where nothing was pruned.
     settings
         Section ``measure``.
     """
@@ -77,6 +81,7 @@ def run(
         **measure_quality(model, test.features, test.targets, classes),
         **constant_prediction(train.targets, test.targets, classes),
         **size,
+        **_compaction_facts(compaction_path),
         "macs": macs,
         "macs_reason": macs_reason,
         "peak_activation_bytes": activation_bytes,
@@ -93,3 +98,10 @@ def run(
         **describe_machine(),
     }
     write_table(output, METRICS, [row], code=code)
+
+
+def _compaction_facts(path: str | Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    (row,) = read_rows(path)
+    return {field.name: row[field.name] for field in FACTS}

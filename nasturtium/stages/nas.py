@@ -10,6 +10,7 @@ from nasturtium.errors import SearchError
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import image_space, tabular_space
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.compaction import COMPACTION, FACTS
 from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run
 from nasturtium.records.training import TRAINING
@@ -65,6 +66,11 @@ def run(
         raise SearchError(f"{run.label}: no trial was completed; its log says why each failed.")
     rows = [{**run.identity, **row} for row in trials.rows]
     write_table(folder / "trials.parquet", TRIALS, rows, code=code)
+    if trials.pruning:
+        facts = {name: best[name] for name in (field.name for field in FACTS)}
+        done = {"method": best["pruning_method"], "target_ratio": best["pruning_ratio"], **facts}
+        row = {**run.identity, **done}
+        write_table(folder / "compaction.parquet", COMPACTION, [row], code=code)
     epochs = [{**run.identity, **row} for row in trials.epochs]
     write_table(folder / "training.parquet", TRAINING, epochs, code=code)
     with atomic_path(folder / "model.keras") as temporary:

@@ -40,6 +40,14 @@ def stage_code(stage):
     return code_digest(f"nasturtium.stages.{stage}", str(script))
 
 
+def compaction_of_run(wildcards):
+    """The run's compaction.parquet, where its stage prunes."""
+    if "prun" not in wildcards.run:
+        return {}
+    folder = f"results/{wildcards.dataset}/seed{wildcards.seed}/{wildcards.run}"
+    return {"compaction": f"{folder}/compaction.parquet"}
+
+
 def all_metrics(wildcards):
     """One metrics.parquet for each run of the configured study."""
     return [
@@ -56,6 +64,6 @@ def all_metrics(wildcards):
 wildcard_constraints:
     dataset="|".join(NAMES),
     seed=r"\d+",
-    method="magnitude",
+    method="magnitude|channels|random",
     ratio=r"0\.\d\d",
     run=r"baseline|nas|nas_with_pruning|(nas_)?pruned/[a-z]+-0\.\d\d",

@@ -1,5 +1,6 @@
 rule measure:
     input:
+        unpack(compaction_of_run),
         model="results/{dataset}/seed{seed}/{run}/model.keras",
         energy="results/{dataset}/seed{seed}/{run}/energy.parquet",
         data=rules.prepare_data.output,

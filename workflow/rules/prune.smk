@@ -6,6 +6,7 @@ rule pruned:
     output:
         model="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/model.keras",
         training="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/training.parquet",
+        compaction="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/compaction.parquet",
         energy="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/energy.parquet",
         power="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/power.parquet",
     log:
@@ -33,6 +34,7 @@ use rule pruned as nas_pruned with:
     output:
         model="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/model.keras",
         training="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/training.parquet",
+        compaction="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/compaction.parquet",
         energy="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/energy.parquet",
         power="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/power.parquet",
     log:

@@ -33,6 +33,7 @@ use rule nas as nas_with_pruning with:
         model="results/{dataset}/seed{seed}/nas_with_pruning/model.keras",
         trials="results/{dataset}/seed{seed}/nas_with_pruning/trials.parquet",
         training="results/{dataset}/seed{seed}/nas_with_pruning/training.parquet",
+        compaction="results/{dataset}/seed{seed}/nas_with_pruning/compaction.parquet",
         energy="results/{dataset}/seed{seed}/nas_with_pruning/energy.parquet",
         power="results/{dataset}/seed{seed}/nas_with_pruning/power.parquet",
     log:

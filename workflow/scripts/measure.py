@@ -15,6 +15,7 @@ with job(snakemake.log[0]):
         Run(wildcards.dataset, int(wildcards.seed), wildcards.run),
         model_path=snakemake.input.model,
         energy_path=snakemake.input.energy,
+        compaction_path=snakemake.input.get("compaction"),
         data_folder=Path(snakemake.input.data[0]).parent,
         split=snakemake.input.split,
         output=snakemake.output.metrics,

@@ -1,0 +1,71 @@
+"""A training during which the model is pruned; the same for a saved model and for a trial."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tf_keras as keras
+
+from nasturtium.data.batches import training_batches
+from nasturtium.data.splits import TrainingData
+from nasturtium.pruning import retraining
+from nasturtium.pruning.retraining import Pruned
+from nasturtium.training.fit import Trained, fit, steps_per_epoch
+
+# Real samples to verify compaction with; random ones come on top.
+_VERIFIED_SAMPLES = 256
+# Batches over which Taylor importance is summed at each update.
+_IMPORTANCE_BATCHES = 8
+
+
+def pruned_fit(
+    model: keras.Model,
+    data: TrainingData,
+    recipe: Mapping,
+    *,
+    method: str,
+    ratio: float,
+    pruning: Mapping,
+    seed: int,
+    label: str,
+    trial: str | None = None,
+) -> tuple[Trained, Pruned]:
+    """Train ``model`` by ``recipe`` while ``ratio`` of it is pruned; strip, compact and verify.
+
+    Parameters
+    ----------
+    recipe, seed, label, trial
+        As of :func:`nasturtium.training.fit.fit`.
+    method
+        ``magnitude``, ``channels`` or ``random``.
+    pruning
+        Section ``pruning`` of the settings.
+
+    Raises
+    ------
+    PruningError, CompactionError, TrainingError
+        See :mod:`nasturtium.pruning.retraining` and :func:`nasturtium.training.fit.fit`.
+    """
+    pruner = retraining.start(
+        method,
+        model,
+        ratio,
+        pruning,
+        epochs=recipe["epochs"],
+        steps_per_epoch=steps_per_epoch(data, recipe["batch_size"]),
+        seed=seed,
+        batches=training_batches(data.train, recipe["batch_size"], seed).take(_IMPORTANCE_BATCHES),
+    )
+    trained = fit(
+        pruner.model,
+        data,
+        recipe,
+        seed=seed,
+        label=label,
+        trial=trial,
+        first_admissible_epoch=pruner.first_admissible_epoch,
+        steps_per_execution=pruner.steps_per_execution,
+        callbacks=pruner.callbacks,
+        sparsity=pruner.ratio,
+    )
+    samples = np.asarray(data.train.features[:_VERIFIED_SAMPLES], np.float32)
+    return trained, pruner.finish(samples)
