@@ -25,6 +25,9 @@ def job(log: str | os.PathLike) -> Iterator[None]:
     and those of fatal signals all go to ``log``; records of the ``nasturtium`` logger from level
     INFO go to the terminal too. A :class:`NasturtiumError` ends the process with status 1 and its
     one sentence; any other exception ends it with its traceback in the log.
+
+    The process ends with the block: to take itself down, TensorFlow needs most of a second that a
+    study of many short jobs can't spare, and by then every file is written and synced.
     """
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     file = open(log, "w", buffering=1)  # noqa: SIM115  (held open until the process ends)
@@ -43,6 +46,10 @@ def job(log: str | os.PathLike) -> Iterator[None]:
         logger.exception("Failed with a defect, please report it with this traceback.")
         terminal.write(f"{type(error).__name__}: {error} (the traceback is in {log})\n")
         raise SystemExit(1) from error
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 class Progress:

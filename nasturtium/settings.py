@@ -86,7 +86,7 @@ def _fill_defaults(
 ) -> None:
     for key, part in schema.get("properties", {}).items():
         reference = part.get("$ref", "")
-        resolved = definitions[reference.rpartition("/")[2]] if reference else part
+        resolved = {**definitions.get(reference.rpartition("/")[2], {}), **part}
         if "default" in resolved:
             value.setdefault(key, copy.deepcopy(resolved["default"]))
         if isinstance(value.get(key), dict):

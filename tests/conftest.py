@@ -1,1 +1,21 @@
+"""Shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
 import nasturtium  # noqa: F401  (chooses Keras 2 before any test imports TensorFlow)
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """A folder with real source files, one folder a data set; tests without it are skipped."""
+    folder = Path(os.environ.get("NASTURTIUM_TEST_DATA", ROOT.parent / "shared" / "datasets"))
+    if not folder.is_dir():
+        pytest.skip(f"no real source files: {folder} is missing, set NASTURTIUM_TEST_DATA")
+    return folder

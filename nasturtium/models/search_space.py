@@ -65,9 +65,7 @@ class SearchSpace(Graph):
         """
         hyperparameters = keras_tuner.HyperParameters()
         hyperparameters.values.update(values)
-        layers = [(type(x).__name__, x.get_config()) for x in self.build(hyperparameters).layers]
-        for _, config in layers:
-            del config["name"]
+        layers = [_described(layer) for layer in self.build(hyperparameters).layers]
         training = [values.get(name) for name in (LEARNING_RATE, PRUNING_RATIO)]
         return json.dumps([layers, training], sort_keys=True, default=str)
 
@@ -134,6 +132,16 @@ def _choice(name: str, values: Sequence, default: float | None = None):
     # the hyperparameters of every layer that any trial can have.
     default = max(values) if default is None else default
     return keras_tuner.engine.hyperparameters.Choice(name, sorted(values), default=default)
+
+
+def _described(layer: keras.layers.Layer) -> tuple[str, dict]:
+    """What a layer computes, without its name."""
+    kind, config = type(layer).__name__, dict(layer.get_config())
+    del config["name"]
+    if kind.startswith("Global") and set(layer.input_shape[1:-1]) == {1}:
+        # The maximum and the mean of a single position are what flattening gives.
+        return "Flatten", {}
+    return kind, {} if kind == "Flatten" else config
 
 
 def _body(model: keras.Model) -> list[keras.layers.Layer]:

@@ -1,0 +1,92 @@
+"""Configuration: one sentence for each mistake, defaults in one place, exact subsets by stage."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nasturtium import settings
+from nasturtium.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+
+
+def config() -> dict:
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def with_key(path: str, value: object) -> dict:
+    changed = config()
+    *parents, last = path.split(".")
+    target = changed
+    for parent in parents:
+        target = target.setdefault(parent, {})
+    target[last] = value
+    return changed
+
+
+def test_the_shipped_files_are_valid():
+    settings.validated(config(), SCHEMA)
+    study = settings._merged(config(), yaml.safe_load((ROOT / "config/study.yaml").read_text()))
+    settings.validated(study, SCHEMA)
+
+
+def test_config_yaml_and_the_schema_give_the_same_defaults():
+    written = config()
+    written["per_dataset"] = {}
+    assert settings.validated({}, SCHEMA) == written
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named", "remedy"),
+    [
+        ("trainig", {}, "'trainig'", "did you mean 'training'?"),
+        ("training.epoch", 3, "'training.epoch'", "did you mean 'epochs'?"),
+        ("datasets", ["mnits"], "'datasets.0'", "must be one of digits, diabetes, mnist"),
+        ("training.epochs", "many", "'training.epochs'", "must be of type integer"),
+        ("training.epochs", 0, "'training.epochs'", "must be at least 1"),
+        ("pruning.ratios", [1.5], "'pruning.ratios.0'", "must be less than 1"),
+        ("pruning.ratios", [0.0], "'pruning.ratios.0'", "must be greater than 0"),
+        ("pruning.ratios", [0.333], "'pruning.ratios'", "steps of 0.01"),
+        ("pruning.ratios", [], "'pruning.ratios'", "at least 1 entries"),
+        ("pruning.methods", ["magic"], "'pruning.methods.0'", "must be one of magnitude"),
+        ("seeds", [1, 1], "'seeds'", "must not hold an entry twice"),
+        ("per_dataset.mnist.training.epochs", 1.5, "'per_dataset.mnist.training.epochs'", "type"),
+        ("per_dataset.mnits", {}, "'per_dataset.mnits'", "did you mean 'mnist'?"),
+        ("per_dataset.mnist.pruning.ratios", [0.005], "'per_dataset.mnist.pruning.ratios'", "0.01"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_with_key_and_remedy(path, value, named, remedy):
+    with pytest.raises(ConfigError) as caught:
+        settings.validated(with_key(path, value), SCHEMA)
+    message = str(caught.value)
+    assert named in message
+    assert remedy in message
+    assert "\n" not in message
+    assert len(message) < 250
+
+
+@pytest.mark.parametrize("hundredths", range(1, 100))
+def test_every_ratio_in_steps_of_a_hundredth_is_accepted(hundredths):
+    settings.validated(with_key("pruning.ratios", [hundredths / 100]), SCHEMA)
+
+
+def test_a_data_set_s_section_wins_over_the_common_one_key_by_key():
+    given = settings.validated(
+        {"per_dataset": {"mnist": {"training": {"epochs": 7}}}, "training": {"epochs": 3}}, SCHEMA
+    )
+    assert settings.for_dataset(given, "mnist")["training"]["epochs"] == 7
+    assert settings.for_dataset(given, "digits")["training"]["epochs"] == 3
+    same = settings.for_dataset(given, "digits")["training"]["batch_size"]
+    assert settings.for_dataset(given, "mnist")["training"]["batch_size"] == same
+
+
+def test_a_stage_gets_exactly_what_it_depends_on():
+    given = settings.validated({}, SCHEMA)
+    assert set(settings.for_stage(given, "baseline", "digits")) == {"training"}
+    pruning = settings.for_stage(given, "pruned", "digits")["pruning"]
+    # Which runs there are does not change one of them: another ratio must not rerun the first.
+    assert "ratios" not in pruning
+    assert "methods" not in pruning
+    assert "epochs" in pruning
