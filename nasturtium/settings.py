@@ -7,17 +7,20 @@ from typing import Any
 
 from nasturtium.errors import ConfigError
 
-# What each stage depends on: a change of any other key reruns nothing of it.
+# What each stage depends on, by section, less the keys that it has no use for: a change of any
+# other key reruns nothing of it. Which runs there are is not how one of them is made.
 _SECTIONS = {
-    "split_data": ("split",),
-    "baseline": ("training",),
-    "pruned": ("training", "pruning"),
-    "nas": ("training", "search"),
-    "nas_with_pruning": ("training", "search", "pruning"),
-    "measure": ("measure",),
+    "split_data": {"split": ()},
+    "baseline": {"training": ()},
+    "pruned": {"training": (), "pruning": ("methods", "ratios", "search_method")},
+    "nas": {"training": (), "search": ("pruning_ratios",)},
+    "nas_with_pruning": {
+        "training": (),
+        "search": (),
+        "pruning": ("methods", "ratios", "epochs", "learning_rate"),
+    },
+    "measure": {"measure": ()},
 }
-# Lists that say which runs there are, not how one of them is made.
-_WHICH_RUNS = {"pruning": ("methods", "ratios")}
 
 
 def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,12 +54,8 @@ def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, 
     """Exactly the settings that ``stage`` depends on, resolved for ``dataset``."""
     resolved = for_dataset(config, dataset)
     return {
-        section: {
-            key: value
-            for key, value in resolved[section].items()
-            if key not in _WHICH_RUNS.get(section, ())
-        }
-        for section in _SECTIONS[stage]
+        section: {key: value for key, value in resolved[section].items() if key not in unused}
+        for section, unused in _SECTIONS[stage].items()
     }
 
 

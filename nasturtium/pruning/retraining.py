@@ -81,7 +81,8 @@ def start(
     ratio
         Share of the prunable parameters that shall be gone at the end.
     settings
-        Section ``pruning``: ``warm_up``, ``recovery``, ``importance``, ``round_to``.
+        Section ``pruning``: ``warm_up``, ``recovery`` (rounded to whole epochs, at least one),
+        ``importance``, ``round_to``.
     epochs, steps_per_epoch
         Of the training to come; the schedule is derived from them.
     batches
@@ -92,8 +93,15 @@ def start(
     PruningError
         The training is too short, there is nothing to prune, or the ratio can't be reached.
     """
+    # Whole epochs, and at least one: only these can be kept.
+    recovery = max(1, round(settings["recovery"] * epochs)) / epochs
+    if recovery == 1:
+        raise PruningError(
+            f"A training of {epochs} epochs leaves none to prune in beside the recovery; raise "
+            "pruning.epochs (search.epochs in a search) or lower pruning.recovery."
+        )
     schedule = CubicSchedule.from_training(
-        epochs * steps_per_epoch, ratio, settings["warm_up"], settings["recovery"]
+        epochs * steps_per_epoch, ratio, settings["warm_up"], recovery
     )
     schedule.check_fits(epochs, steps_per_epoch)
     first_admissible_epoch = schedule.first_admissible_epoch(steps_per_epoch)

@@ -17,7 +17,7 @@ TRAINING = pa.schema(
         column("validation_accuracy", pa.float64(), "validation accuracy; null for a regression"),
         column("mae", pa.float64(), "training MAE in the target's unit; null for a classification"),
         column("validation_mae", pa.float64(), "validation MAE in the target's unit"),
-        column("learning_rate", pa.float64(), "learning rate at the epoch's end"),
+        column("learning_rate", pa.float64(), "learning rate of the epoch's last step"),
         column("sparsity", pa.float64(), "share of prunable weights masked; null if not pruning"),
         column("admissible", pa.bool_(), "whether the epoch could be kept", required=True),
         column("selected", pa.bool_(), "whether the epoch's weights were kept", required=True),

@@ -1,0 +1,196 @@
+"""The search: spaces, distinct proposals, owned trials; failures are rows."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nasturtium import metering
+from nasturtium.data.catalog import describe
+from nasturtium.data.splits import Split, TrainingData
+from nasturtium.errors import SearchError
+from nasturtium.models.files import load_model
+from nasturtium.models.search_space import LEARNING_RATE, image_space, tabular_space
+from nasturtium.search.measurer import Measurer
+from nasturtium.search.objective import make_objective
+from nasturtium.search.oracles import make_oracle
+from nasturtium.search.trials import Trials
+from nasturtium.search.tuner import TrialTuner
+from nasturtium.training.fit import evaluate
+from nasturtium.training.frames import frame_of
+
+SETTINGS = {
+    "tuner": "greedy",
+    "trials": 4,
+    "epochs": 3,
+    "max_consecutive_failures": 5,
+    "objective": {"validation_loss": 1.0, "parameters": 0.1, "inference_energy": 0.0},
+    "filters": [2, 4],
+    "kernel_sizes": [3],
+    "conv_blocks": [1],
+    "units": [4, 8],
+    "dense_layers": [1],
+    "learning_rates": [0.01, 0.003],
+    "latency_runs": 5,
+}
+RECIPE = {
+    "epochs": 3,
+    "batch_size": 16,
+    "optimizer": "adam",
+    "learning_rate": None,
+    "schedule": "constant",
+    "weight_decay": 0.0,
+}
+PRUNING = {
+    "warm_up": 0.1,
+    "recovery": 0.3,
+    "importance": "l2",
+    "round_to": 1,
+    "search_method": "channels",
+}
+
+
+@pytest.fixture(scope="module")
+def digits() -> TrainingData:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    features, targets = bunch.images.astype(np.uint8)[..., None], bunch.target.astype(np.int64)
+    return TrainingData(
+        describe("digits"),
+        train=Split(features[:320], targets[:320]),
+        validation=Split(features[320:400], targets[320:400]),
+    )
+
+
+def search(data, folder, settings=SETTINGS, pruning=None, spoil=None) -> Trials:
+    ratios = [0.3] if pruning else []
+    space = image_space(frame_of(data), settings, ratios)
+    reference = {"validation_loss": 1.0, "parameters": 1000}
+    with metering.session(sources=[], idle_s=0) as meter:
+        trials = Trials(
+            space=space,
+            data=data,
+            recipe=RECIPE,
+            pruning=pruning,
+            measurer=Measurer(meter, settings),
+            objective=make_objective(settings["objective"], reference, {}),
+            total=settings["trials"],
+            seed=0,
+            label="test",
+            folder=folder / "trials",
+        )
+        run = trials if spoil is None else lambda *arguments: spoil(trials, *arguments)
+        TrialTuner(make_oracle(settings, space, 0), space, run, folder / "oracle").search()
+    return trials
+
+
+@pytest.fixture(scope="module")
+def searched(digits, tmp_path_factory) -> Trials:
+    return search(digits, tmp_path_factory.mktemp("search"))
+
+
+def test_every_hyperparameter_is_known_before_the_first_trial(searched):
+    names = [set(json.loads(row["hyperparameters"])) for row in searched.rows]
+    assert all(name == names[0] for name in names)
+    assert LEARNING_RATE in names[0]
+
+
+def test_trials_differ_in_more_than_one_place_over_a_search(searched):
+    values = [json.loads(row["hyperparameters"]) for row in searched.rows]
+    changed = {key for one in values for key in one if one[key] != values[0][key]}
+    assert len(searched.rows) == 4
+    # An oracle that draws the same at every trial would move the same hyperparameter only.
+    assert len(changed) > 1
+
+
+def test_the_best_trial_has_the_lowest_score_and_its_file_is_the_kept_epoch(searched, digits):
+    best = searched.finish()
+    assert best["score"] == min(row["score"] for row in searched.rows)
+    assert [row["best"] for row in searched.rows].count(True) == 1
+    assert any(row["on_pareto_front"] for row in searched.rows)
+    model = load_model(best["model_path"])
+    assert model.count_params() == best["parameters"]
+    loss = evaluate(model, digits.description, digits.validation)["loss"]
+    assert loss == pytest.approx(best["validation_loss"], rel=1e-5)
+
+
+def test_scores_are_the_objective_s(searched):
+    for row in searched.rows:
+        expected = np.log(row["validation_loss"]) + 0.1 * np.log(row["parameters"] / 1000)
+        assert row["score"] == pytest.approx(expected)
+        assert row["score_terms"] == ["parameters", "validation_loss"]
+        assert row["training_energy_j"] is None
+        assert row["training_energy_method"] == "none"
+        assert row["training_energy_reason"]
+
+
+def test_every_trial_s_epochs_are_kept(searched):
+    names = [row["trial"] for row in searched.rows]
+    assert [epoch["trial"] for epoch in searched.epochs] == [n for n in names for _ in range(3)]
+
+
+def test_trials_of_a_pruning_search_are_pruned_and_judged_after_compaction(digits, tmp_path):
+    trials = search(digits, tmp_path, {**SETTINGS, "trials": 2}, PRUNING)
+    for row in trials.rows:
+        assert row["status"] == "completed", row["reason"]
+        assert row["parameters"] < row["parameters_before_compaction"]
+        assert row["reached_ratio"] >= 0.3
+        assert load_model(row["model_path"]).count_params() == row["parameters"]
+
+
+def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(digits, tmp_path):
+    def spoil(trials, number, name, hyperparameters):
+        if number == 1:
+            trials.measurer.saved = None  # any defect of ours or of a library's
+        try:
+            return trials(number, name, hyperparameters)
+        finally:
+            trials.measurer.__dict__.pop("saved", None)
+
+    trials = search(digits, tmp_path, {**SETTINGS, "trials": 3}, spoil=spoil)
+    assert [row["status"] for row in trials.rows] == ["completed", "failed", "completed"]
+    assert "TypeError" in trials.rows[1]["reason"]
+    assert trials.rows[1].get("score") is None
+    assert trials.finish()["number"] in (0, 2)
+
+
+def test_a_search_in_which_all_fails_ends_with_one_sentence(digits, tmp_path):
+    def spoil(trials, number, name, hyperparameters):
+        raise MemoryError("no memory left")
+
+    with pytest.raises(SearchError, match="too many failed trials in a row"):
+        search(digits, tmp_path, {**SETTINGS, "max_consecutive_failures": 2}, spoil=spoil)
+
+
+def test_a_small_space_is_exhausted_without_trying_a_net_twice(digits, tmp_path):
+    settings = {
+        **SETTINGS,
+        "trials": 50,
+        "filters": [2],
+        "units": [4],
+        "learning_rates": [0.01],
+        "epochs": 1,
+    }
+    counted = []
+
+    def spoil(trials, number, name, hyperparameters):
+        counted.append(trials.space.signature(hyperparameters.values))
+        return float(number)
+
+    search(digits, tmp_path, settings, spoil=spoil)
+    assert len(counted) == len(set(counted))
+    assert 4 < len(counted) < 50
+
+
+def test_a_tabular_space_gives_values_in_the_target_s_unit():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 10)).astype(np.float32)
+    targets = (1000 + 10 * features[:, 0]).astype(np.float32)
+    split = Split(features, targets)
+    data = TrainingData(describe("diabetes"), split, split)
+    space = tabular_space(frame_of(data), SETTINGS, [])
+    import keras_tuner
+
+    model = space.build(keras_tuner.HyperParameters())
+    assert model(features).numpy().mean() == pytest.approx(1000, abs=30)

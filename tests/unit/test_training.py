@@ -1,0 +1,186 @@
+"""Training, and pruning while training: what is kept, what is zero, what is left alone."""
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from nasturtium import runtime
+from nasturtium.data.catalog import describe
+from nasturtium.data.splits import Split, TrainingData
+from nasturtium.errors import PruningError, TrainingError
+from nasturtium.models.reference import build_reference
+from nasturtium.models.weights import count_weights, prunable_kernels
+from nasturtium.training.fit import evaluate, fit, steps_per_epoch
+from nasturtium.training.frames import frame_of
+from nasturtium.training.pruned_fit import pruned_fit
+
+RECIPE = {
+    "epochs": 4,
+    "batch_size": 64,
+    "optimizer": "adamw",
+    "learning_rate": 0.003,
+    "schedule": "cosine",
+    "weight_decay": 0.004,
+}
+PRUNING = {"warm_up": 0.1, "recovery": 0.3, "importance": "l2", "round_to": 1}
+
+
+@pytest.fixture(scope="module")
+def digits() -> TrainingData:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    features, targets = bunch.images.astype(np.uint8)[..., None], bunch.target.astype(np.int64)
+    return TrainingData(
+        describe("digits"),
+        train=Split(features[:600], targets[:600]),
+        validation=Split(features[600:800], targets[600:800]),
+    )
+
+
+@pytest.fixture
+def net(digits):
+    runtime.seed_everything(0)
+    return build_reference("digits", frame_of(digits))
+
+
+def test_the_best_epoch_by_validation_loss_is_kept(net, digits):
+    trained = fit(net, digits, RECIPE, seed=0, label="test")
+    losses = [row["validation_loss"] for row in trained.epochs]
+    assert trained.best_epoch == int(np.argmin(losses))
+    assert trained.validation_loss == min(losses)
+    assert [row["selected"] for row in trained.epochs].count(True) == 1
+    kept = evaluate(net, digits.description, digits.validation)
+    assert kept["loss"] == pytest.approx(trained.validation_loss, rel=1e-5)
+    assert kept["accuracy"] == pytest.approx(trained.best["validation_accuracy"])
+
+
+def test_epochs_that_are_not_admissible_are_not_kept(net, digits):
+    # At this rate every later epoch is worse than the first.
+    recipe = {**RECIPE, "learning_rate": 0.3, "schedule": "constant", "optimizer": "sgd"}
+    trained = fit(net, digits, recipe, seed=0, label="test", first_admissible_epoch=2)
+    assert trained.best_epoch >= 2
+    assert [row["admissible"] for row in trained.epochs] == [False, False, True, True]
+
+
+def test_the_learning_rate_decays_as_a_cosine_to_zero(net, digits):
+    # The rate of each epoch's last step, of 40 steps that are counted from 0.
+    trained = fit(net, digits, RECIPE, seed=0, label="test")
+    rates = [row["learning_rate"] for row in trained.epochs]
+    expected = [
+        0.003 * (1 + np.cos(np.pi * share)) / 2 for share in (9 / 40, 19 / 40, 29 / 40, 39 / 40)
+    ]
+    np.testing.assert_allclose(rates, expected, atol=1e-8)
+
+
+def test_the_same_seed_gives_the_same_weights(digits):
+    weights = []
+    for seed in (0, 0, 1):
+        runtime.seed_everything(seed)
+        model = build_reference("digits", frame_of(digits))
+        fit(model, digits, {**RECIPE, "epochs": 1}, seed=seed, label="test")
+        weights.append(model.get_weights())
+    first, again, other = weights
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))
+
+
+def test_a_training_that_diverges_is_an_error_that_names_the_key(net, digits):
+    recipe = {**RECIPE, "learning_rate": 1e12, "optimizer": "sgd", "schedule": "constant"}
+    with pytest.raises(TrainingError, match="learning_rate"):
+        fit(net, digits, recipe, seed=0, label="test")
+
+
+def test_magnitude_pruning_reaches_the_ratio_in_every_layer_and_spares_its_source(net, digits):
+    before = [weight.copy() for weight in net.get_weights()]
+    trained, pruned = pruned_fit(
+        net,
+        digits,
+        RECIPE,
+        method="magnitude",
+        ratio=0.8,
+        pruning=PRUNING,
+        seed=0,
+        label="test",
+    )
+    assert all((a == b).all() for a, b in zip(before, net.get_weights(), strict=True))
+    assert pruned.facts["reached_ratio"] == pytest.approx(0.8, abs=0.01)
+    assert pruned.facts["compaction_max_rel_error"] <= 1e-5
+    counts = count_weights(pruned.model)
+    assert counts.nonzero_prunable <= 0.21 * count_weights(net).prunable
+    assert set(prunable_kernels(pruned.model)) == set(prunable_kernels(net))
+    # The kept epoch is one that was as sparse as asked for.
+    assert trained.best["sparsity"] == pytest.approx(0.8, abs=0.01)
+    assert trained.best["admissible"]
+    sparsities = [row["sparsity"] for row in trained.epochs]
+    assert sparsities == sorted(sparsities)
+    assert sparsities[0] < 0.7
+    kinds = {type(layer).__module__.partition(".")[0] for layer in pruned.model.layers}
+    assert kinds == {"tf_keras"}
+
+
+@pytest.mark.parametrize("method", ["channels", "random"])
+def test_channel_pruning_removes_the_ratio_s_share_of_parameters(net, digits, method):
+    before = count_weights(net).prunable
+    _, pruned = pruned_fit(
+        net, digits, RECIPE, method=method, ratio=0.5, pruning=PRUNING, seed=0, label="test"
+    )
+    after = count_weights(pruned.model)
+    assert 0.5 <= 1 - after.prunable / before < 0.56
+    assert after.sparsity == 0.0
+    assert pruned.facts["parameters_before_compaction"] == 11_034
+    assert pruned.facts["removed_channels"] > 0
+
+
+def test_the_kept_model_of_a_pruned_training_has_the_loss_of_its_row(net, digits):
+    trained, pruned = pruned_fit(
+        net, digits, RECIPE, method="channels", ratio=0.5, pruning=PRUNING, seed=0, label="test"
+    )
+    loss = evaluate(pruned.model, digits.description, digits.validation)["loss"]
+    assert loss == pytest.approx(trained.validation_loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["magnitude", "channels"])
+@pytest.mark.parametrize("change", [{"epochs": 1}, {"epochs": 2, "batch_size": 600}])
+def test_a_retraining_too_short_to_prune_in_is_refused(net, digits, method, change):
+    with pytest.raises(PruningError, match="epochs"):
+        pruned_fit(
+            net,
+            digits,
+            {**RECIPE, **change},
+            method=method,
+            ratio=0.5,
+            pruning=PRUNING,
+            seed=0,
+            label="test",
+        )
+
+
+def test_a_model_with_nothing_to_prune_is_refused(digits):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Softmax()(keras.layers.Flatten()(inputs))
+    empty = keras.Model(inputs, x)
+    for method in ("magnitude", "channels"):
+        with pytest.raises(PruningError):
+            pruned_fit(
+                empty,
+                digits,
+                RECIPE,
+                method=method,
+                ratio=0.5,
+                pruning=PRUNING,
+                seed=0,
+                label="test",
+            )
+
+
+def test_an_unknown_method_is_refused(net, digits):
+    with pytest.raises(PruningError, match="magnitude, channels or random"):
+        pruned_fit(
+            net, digits, RECIPE, method="magic", ratio=0.5, pruning=PRUNING, seed=0, label="test"
+        )
+
+
+def test_an_epoch_has_its_last_partial_batch(digits):
+    assert steps_per_epoch(digits, 64) == 10
+    assert steps_per_epoch(digits, 600) == 1

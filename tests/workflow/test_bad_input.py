@@ -1,0 +1,58 @@
+"""Bad input: one sentence that names the key or file and the remedy, and nothing half-written."""
+
+import pytest
+
+# No machine's network is asked, whatever it is: nothing listens on this port.
+NO_NETWORK = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "ALL_PROXY")}
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"trainig": {"epochs": 1}}, "'trainig' is not known; did you mean 'training'?"),
+        ({"datasets": ["mnits"]}, "'datasets.0' must be one of digits, diabetes, mnist"),
+        ({"training": {"epochs": "many"}}, "'training.epochs' must be of type integer"),
+        ({"pruning": {"ratios": [1.5]}}, "'pruning.ratios.0' must be less than 1, not 1.5."),
+    ],
+)
+def test_a_wrong_configuration(project, config, sentence):
+    project.configure(config)
+    done = project.snakemake()
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert sentence in output
+    assert "See config/README.md." in output or "did you mean" in output
+    assert "Traceback" not in output
+    assert not project.path("results").exists()
+
+
+def failing_job(project, environment):
+    project.configure({"datasets": ["mnist"]})
+    done = project.snakemake("results/data/mnist/dataset.json", environment=environment)
+    assert done.returncode != 0
+    folder = project.path("results/data/mnist")
+    assert not folder.exists() or list(folder.iterdir()) == []
+    return done.stdout + done.stderr
+
+
+def test_a_missing_source_file_without_network(project):
+    output = failing_job(project, {**NO_NETWORK, "NASTURTIUM_DATA": str(project.path("empty"))})
+    assert "train-images-idx3-ubyte.gz is missing and could not be downloaded" in output
+    assert "put the file there by hand" in output
+    assert "Traceback" not in output
+
+
+def test_a_source_file_with_a_wrong_checksum(project):
+    project.path("given/mnist").mkdir(parents=True)
+    project.path("given/mnist/train-images-idx3-ubyte.gz").write_bytes(b"not the file")
+    output = failing_job(project, {**NO_NETWORK, "NASTURTIUM_DATA": str(project.path("given"))})
+    assert "train-images-idx3-ubyte.gz: its sha256 is" in output
+    assert "delete it so that it is downloaded again" in output
+    assert "Traceback" not in output
+
+
+def test_a_data_set_without_a_reader(project):
+    project.configure({"datasets": ["sat6"]})
+    done = project.snakemake("results/data/sat6/dataset.json")
+    assert done.returncode != 0
+    assert "'sat6' can't be read yet" in done.stdout + done.stderr

@@ -1,0 +1,156 @@
+"""The five stages end to end: what they write is true."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from nasturtium.data import prepared, splits
+from nasturtium.records.parquet import read_rows
+
+RUNS = [
+    "baseline",
+    "pruned/magnitude-0.50",
+    "pruned/channels-0.50",
+    "nas",
+    "nas_pruned/magnitude-0.50",
+    "nas_pruned/channels-0.50",
+    "nas_with_pruning",
+]
+
+
+@pytest.fixture(scope="session")
+def summary(finished):
+    return {row["run"]: row for row in read_rows(finished.path("results/summary.parquet"))}
+
+
+def folder(finished, run):
+    return finished.path("results/digits/seed0", run)
+
+
+def load(finished, run):
+    return keras.models.load_model(folder(finished, run) / "model.keras")
+
+
+def splits_of(finished):
+    data = prepared.read(finished.path("results/data/digits"))
+    path = finished.path("results/data/digits/seed0.split.npz")
+    return splits.training_data(data, path), splits.test_data(data, path)
+
+
+def test_the_summary_has_every_run(finished, summary):
+    assert list(summary) == RUNS
+    assert {row["stage"] for row in summary.values()} == {
+        "baseline",
+        "pruned",
+        "nas",
+        "nas_pruned",
+        "nas_with_pruning",
+    }
+    text = finished.path("results/summary.md").read_text()
+    assert all(run in text for run in RUNS)
+    # Also shown on the terminal.
+    assert text.strip() in finished.output
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_model_loads_without_custom_objects_and_has_its_row_s_figures(finished, summary, run):
+    model = load(finished, run)
+    _, test = splits_of(finished)
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = model.evaluate(test.features, test.targets, verbose=0)
+    assert accuracy == pytest.approx(summary[run]["test_accuracy"])
+    assert loss == pytest.approx(summary[run]["test_loss"], rel=1e-4)
+    assert model.count_params() == summary[run]["parameters"]
+    nonzero = sum(np.count_nonzero(weight) for weight in model.get_weights())
+    assert nonzero == summary[run]["nonzero_parameters"]
+    content = (folder(finished, run) / "model.keras").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == summary[run]["model_sha256"]
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if "magnitude" in run])
+def test_magnitude_pruning_leaves_the_ratio_s_share_of_weights(summary, run):
+    source = summary["baseline" if run.startswith("pruned") else "nas"]
+    assert summary[run]["reached_ratio"] == pytest.approx(0.5, abs=0.01)
+    left = summary[run]["nonzero_prunable_parameters"] / source["prunable_parameters"]
+    # Compaction may take more: weights that lead to or from a dead unit.
+    assert left <= 0.51
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if "channels" in run])
+def test_channel_pruning_removes_the_ratio_s_share_of_parameters(summary, run):
+    source = summary["baseline" if run.startswith("pruned") else "nas"]
+    left = summary[run]["prunable_parameters"] / source["prunable_parameters"]
+    assert left <= 0.5
+    assert summary[run]["reached_ratio"] == pytest.approx(1 - left)
+    assert summary[run]["parameters_before_compaction"] == source["parameters"]
+    assert summary[run]["macs"] < source["macs"]
+    assert summary[run]["parameters_ratio"] < 1 or run.startswith("nas")
+
+
+def test_pruning_left_its_source_as_it_was(finished, summary):
+    for run in ("baseline", "nas"):
+        content = (folder(finished, run) / "model.keras").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == summary[run]["model_sha256"]
+
+
+def test_a_compaction_was_verified(summary):
+    for run, row in summary.items():
+        if "prun" in run:
+            assert 0 <= row["compaction_max_rel_error"] <= 1e-5
+        else:
+            assert row["compaction_max_rel_error"] is None
+
+
+@pytest.mark.parametrize("run", ["nas", "nas_with_pruning"])
+def test_the_exported_model_is_the_trial_with_the_lowest_score(finished, summary, run):
+    trials = read_rows(folder(finished, run) / "trials.parquet")
+    assert len(trials) == 2
+    best = min(trials, key=lambda trial: trial["score"])
+    assert best["best"]
+    exported = (folder(finished, run) / "model.keras").read_bytes()
+    assert exported == finished.path(best["model_path"]).read_bytes()
+    assert summary[run]["parameters"] == best["parameters"]
+    train, _ = splits_of(finished)
+    model = load(finished, run)
+    model.compile(loss="sparse_categorical_crossentropy")
+    loss = model.evaluate(train.validation.features, train.validation.targets, verbose=0)
+    assert loss == pytest.approx(best["validation_loss"], rel=1e-4)
+
+
+def test_trials_of_the_pruning_search_were_compacted_before_they_were_scored(finished):
+    for trial in read_rows(folder(finished, "nas_with_pruning") / "trials.parquet"):
+        assert trial["status"] == "completed", trial["reason"]
+        assert trial["parameters"] < trial["parameters_before_compaction"]
+        assert trial["pruning_ratio"] == json.loads(trial["hyperparameters"])["pruning_ratio"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_run_has_an_epoch_and_an_energy_row_for_what_it_did(finished, run):
+    epochs = read_rows(folder(finished, run) / "training.parquet")
+    assert all(row["run"] == run for row in epochs)
+    windows = read_rows(folder(finished, run) / "energy.parquet")
+    assert [row["kind"] for row in windows].count("epoch") >= len(epochs)
+    for row in windows:
+        # Measured, or null with the reason: nothing in between.
+        assert (row["energy_j"] is None) == (row["method"] == "none" or row["quality"] == "error")
+        assert row["energy_j"] is not None or row["reason"]
+    assert folder(finished, run).joinpath("power.parquet").is_file()
+
+
+def test_figures_that_were_not_measured_are_null_with_a_reason(summary):
+    for row in summary.values():
+        for prefix in ("inference_energy", "single_inference_energy", "job_energy"):
+            assert (row[f"{prefix}_j"] is None) == (row[f"{prefix}_method"] == "none")
+            assert row[f"{prefix}_j"] is not None or row[f"{prefix}_reason"]
+        assert (row["gpu_weights_bytes"] is None) == (row["gpu_memory_method"] == "none")
+
+
+def test_ratios_are_to_the_baseline(summary):
+    base = summary["baseline"]
+    for row in summary.values():
+        assert row["parameters_ratio"] == pytest.approx(row["parameters"] / base["parameters"])
+        points = 100 * (row["test_accuracy"] - base["test_accuracy"])
+        assert row["accuracy_change_points"] == pytest.approx(points)
