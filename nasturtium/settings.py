@@ -84,6 +84,9 @@ def _fill_defaults(
     value: dict[str, Any], schema: Mapping[str, Any], definitions: Mapping[str, Any]
 ) -> None:
     for key, part in schema.get("properties", {}).items():
+        if key == "per_dataset":
+            value.setdefault(key, {})
+            continue  # what is not given there comes from the common sections, not from defaults
         reference = part.get("$ref", "")
         resolved = {**definitions.get(reference.rpartition("/")[2], {}), **part}
         if "default" in resolved:

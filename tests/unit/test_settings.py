@@ -73,13 +73,14 @@ def test_every_ratio_in_steps_of_a_hundredth_is_accepted(hundredths):
 
 
 def test_a_data_set_s_section_wins_over_the_common_one_key_by_key():
+    common = {"epochs": 3, "batch_size": 17}
     given = settings.validated(
-        {"per_dataset": {"mnist": {"training": {"epochs": 7}}}, "training": {"epochs": 3}}, SCHEMA
+        {"per_dataset": {"mnist": {"training": {"epochs": 7}}}, "training": common}, SCHEMA
     )
     assert settings.for_dataset(given, "mnist")["training"]["epochs"] == 7
     assert settings.for_dataset(given, "digits")["training"]["epochs"] == 3
-    same = settings.for_dataset(given, "digits")["training"]["batch_size"]
-    assert settings.for_dataset(given, "mnist")["training"]["batch_size"] == same
+    # What the data set's section leaves out is the common value, not the schema's default.
+    assert settings.for_dataset(given, "mnist")["training"]["batch_size"] == 17
 
 
 def test_a_stage_gets_exactly_what_it_depends_on():
