@@ -91,3 +91,18 @@ def test_a_stage_gets_exactly_what_it_depends_on():
     assert "ratios" not in pruning
     assert "methods" not in pruning
     assert "epochs" in pruning
+
+
+def keys_of(schema: dict) -> set[str]:
+    found = set()
+    for key, part in schema.get("properties", {}).items():
+        found.add(key)
+        reference = part.get("$ref", "").rpartition("/")[2]
+        if key != "per_dataset":
+            found |= keys_of(SCHEMA["$defs"].get(reference, part))
+    return found
+
+
+def test_the_documentation_names_every_key():
+    text = (ROOT / "config/README.md").read_text()
+    assert [key for key in sorted(keys_of(SCHEMA)) if key not in text] == []
