@@ -9,6 +9,8 @@ from nasturtium import metering
 from nasturtium.data.catalog import describe
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import SearchError
+from nasturtium.metering.clock import Clock
+from nasturtium.metering.nvml import open_gpus
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import LEARNING_RATE, image_space, tabular_space
 from nasturtium.search.measurer import Measurer
@@ -18,6 +20,7 @@ from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.training.fit import evaluate
 from nasturtium.training.frames import frame_of
+from tests.nvml_fake import Board, FakeNvml, constant, installed
 
 SETTINGS = {
     "tuner": "greedy",
@@ -63,11 +66,13 @@ def digits() -> TrainingData:
     )
 
 
-def search(data, folder, settings=SETTINGS, pruning=None, spoil=None) -> Trials:
+def search(
+    data, folder, settings=SETTINGS, pruning=None, spoil=None, sources=(), watch=None
+) -> Trials:
     ratios = [0.3] if pruning else []
     space = image_space(frame_of(data), settings, ratios)
-    reference = {"validation_loss": 1.0, "parameters": 1000}
-    with metering.session(sources=[], idle_s=0) as meter:
+    reference = {"validation_loss": 1.0, "parameters": 1000, "training_energy_j": 10.0}
+    with metering.session(sources=list(sources), idle_s=0) as meter:
         trials = Trials(
             space=space,
             data=data,
@@ -82,6 +87,8 @@ def search(data, folder, settings=SETTINGS, pruning=None, spoil=None) -> Trials:
         )
         run = trials if spoil is None else lambda *arguments: spoil(trials, *arguments)
         TrialTuner(make_oracle(settings, space, 0), space, run, folder / "oracle").search()
+    if watch is not None:
+        watch(meter)
     return trials
 
 
@@ -123,6 +130,39 @@ def test_scores_are_the_objective_s(searched):
         assert row["training_energy_j"] is None
         assert row["training_energy_method"] == "none"
         assert row["training_energy_reason"]
+
+
+def test_a_trial_s_joules_are_those_of_its_time_and_count_in_its_score(digits, tmp_path):
+    settings = {
+        **SETTINGS,
+        "trials": 2,
+        "objective": {**SETTINGS["objective"], "training_energy": 0.5},
+    }
+    found = {}
+
+    def watch(meter):
+        for kind in ("job", "trial", "fit"):
+            windows = meter.closed_windows(kind)
+            found[kind] = [(meter.energy(w), w.duration_s) for w in windows]
+
+    with installed(FakeNvml(Clock(), [Board(constant(200.0))])):
+        sources, _ = open_gpus()
+        trials = search(digits, tmp_path, settings, sources=sources, watch=watch)
+    quantum_j = 200.0 * 0.1
+    for row, (energy, duration_s) in zip(trials.rows, found["fit"], strict=True):
+        assert row["training_energy_j"] == energy.energy_j
+        assert row["training_energy_j"] == pytest.approx(200.0 * duration_s, abs=2 * quantum_j)
+        assert row["training_energy_method"].startswith("nvml")
+        expected = (
+            np.log(row["validation_loss"])
+            + 0.1 * np.log(row["parameters"] / 1000)
+            + 0.5 * np.log(row["training_energy_j"] / 10.0)
+        )
+        assert row["score"] == pytest.approx(expected)
+    ((job, job_s),) = found["job"]
+    between_s = job_s - sum(duration_s for _, duration_s in found["trial"])
+    in_trials_j = sum(energy.energy_j for energy, _ in found["trial"])
+    assert in_trials_j + 200.0 * between_s == pytest.approx(job.energy_j, abs=6 * quantum_j)
 
 
 def test_every_trial_s_epochs_are_kept(searched):
