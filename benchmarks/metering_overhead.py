@@ -20,8 +20,8 @@ from nasturtium.metering.clock import Clock
 from nasturtium.metering.nvml import open_gpus
 from tests.nvml_fake import Board, FakeNvml, constant, installed
 
-PAIRS = 30
-EPOCH_SAMPLES = 12_000
+PAIRS = 20
+EPOCH_SAMPLES = 40_000
 CALL_S = 30e-6
 
 

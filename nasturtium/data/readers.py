@@ -5,7 +5,7 @@ import importlib
 from nasturtium.data.samples import Samples
 from nasturtium.errors import DataError
 
-# cifar10 and sat6 have their nets and settings already; their readers come with the data issue.
+# cifar10 and sat6 have their nets and settings, but no reader yet.
 _READERS = ("digits", "diabetes", "mnist", "california_housing")
 
 

@@ -20,6 +20,7 @@ from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.training.fit import evaluate
 from nasturtium.training.frames import frame_of
+from tests.digits_data import digits_data
 from tests.nvml_fake import Board, FakeNvml, constant, installed
 
 SETTINGS = {
@@ -55,15 +56,7 @@ PRUNING = {
 
 @pytest.fixture(scope="module")
 def digits() -> TrainingData:
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    features, targets = bunch.images.astype(np.uint8)[..., None], bunch.target.astype(np.int64)
-    return TrainingData(
-        describe("digits"),
-        train=Split(features[:320], targets[:320]),
-        validation=Split(features[320:400], targets[320:400]),
-    )
+    return digits_data(train=320, validation=80)
 
 
 def search(

@@ -5,14 +5,14 @@ import pytest
 import tf_keras as keras
 
 from nasturtium import runtime
-from nasturtium.data.catalog import describe
-from nasturtium.data.splits import Split, TrainingData
+from nasturtium.data.splits import TrainingData
 from nasturtium.errors import PruningError, TrainingError
 from nasturtium.models.reference import build_reference
 from nasturtium.models.weights import count_weights, prunable_kernels
 from nasturtium.training.fit import evaluate, fit, steps_per_epoch
 from nasturtium.training.frames import frame_of
 from nasturtium.training.pruned_fit import pruned_fit
+from tests.digits_data import digits_data
 
 RECIPE = {
     "epochs": 4,
@@ -27,15 +27,7 @@ PRUNING = {"warm_up": 0.1, "recovery": 0.3, "importance": "l2", "round_to": 1}
 
 @pytest.fixture(scope="module")
 def digits() -> TrainingData:
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    features, targets = bunch.images.astype(np.uint8)[..., None], bunch.target.astype(np.int64)
-    return TrainingData(
-        describe("digits"),
-        train=Split(features[:600], targets[:600]),
-        validation=Split(features[600:800], targets[600:800]),
-    )
+    return digits_data(train=600, validation=200)
 
 
 @pytest.fixture
