@@ -1,6 +1,7 @@
 """The search: spaces, distinct proposals, owned trials; failures are rows."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +103,19 @@ def test_trials_differ_in_more_than_one_place_over_a_search(searched):
     assert len(searched.rows) == 4
     # An oracle that draws the same at every trial would move the same hyperparameter only.
     assert len(changed) > 1
+
+
+def test_a_trial_s_seed_does_not_reach_the_oracle_s_generator():
+    tuner = object.__new__(TrialTuner)
+    tuner._count = 0
+    # Every trial seeds NumPy anew; the greedy oracle draws from the same generator.
+    tuner._run = lambda *_: np.random.seed(0) or 0.5  # noqa: NPY002
+    np.random.seed(7)  # noqa: NPY002
+    expected = np.random.random(2)[1]  # noqa: NPY002
+    np.random.seed(7)  # noqa: NPY002
+    np.random.random()  # noqa: NPY002
+    tuner.run_trial(SimpleNamespace(trial_id="0", hyperparameters=None))
+    assert np.random.random() == expected  # noqa: NPY002
 
 
 def test_the_best_trial_has_the_lowest_score_and_its_file_is_the_kept_epoch(searched, digits):
