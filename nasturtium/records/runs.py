@@ -7,7 +7,6 @@ PRUNED = "pruned"
 NAS = "nas"
 NAS_PRUNED = "nas_pruned"
 NAS_WITH_PRUNING = "nas_with_pruning"
-STAGES = (BASELINE, PRUNED, NAS, NAS_PRUNED, NAS_WITH_PRUNING)
 
 
 @dataclass(frozen=True)

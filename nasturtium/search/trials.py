@@ -147,7 +147,7 @@ class Trials:
             loss = row["validation_loss"]
             outcome = f"score {row['score']:.3f}, loss {loss:.4g}, {row['parameters']:,} parameters"
         else:
-            outcome = f"failed: {row['reason']}"
+            outcome = f"failed: {row.get('reason', 'interrupted')}"
         logger.info(
             "%s: trial %d/%d %s, %.1f s, about %d s left",
             self.label,

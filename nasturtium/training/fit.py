@@ -35,14 +35,11 @@ class Trained:
         Number of the kept epoch, counted from 0: the lowest validation loss among the admissible.
     validation_loss
         Its validation loss: cross-entropy, or squared error in the target's unit squared.
-    duration_s
-        Wall time of the fit.
     """
 
     epochs: list[dict]
     best_epoch: int
     validation_loss: float
-    duration_s: float
 
     @property
     def best(self) -> dict:
@@ -101,7 +98,6 @@ def fit(
         min(steps_per_execution, steps_per_epoch(data, recipe["batch_size"])),
     )
     keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
-    start_s = time.monotonic()
     model.fit(
         training_batches(data.train, recipe["batch_size"], seed),
         validation_data=batches(data.validation, _VALIDATION_BATCH),
@@ -114,7 +110,6 @@ def fit(
         ],
         verbose=0,
     )
-    duration_s = time.monotonic() - start_s
     if keeper.weights is None:
         raise TrainingError(
             f"{label}: no epoch from {first_admissible_epoch + 1} to {recipe['epochs']} has a "
@@ -123,7 +118,7 @@ def fit(
     model.set_weights(keeper.weights)
     for row in keeper.rows:
         row["selected"] = row["epoch"] == keeper.epoch
-    return Trained(keeper.rows, keeper.epoch, keeper.loss, duration_s)
+    return Trained(keeper.rows, keeper.epoch, keeper.loss)
 
 
 def validation_loss(model: keras.Model, data: TrainingData) -> float:

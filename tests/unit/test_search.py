@@ -202,6 +202,18 @@ def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(digits, 
     assert trials.finish()["number"] in (0, 2)
 
 
+def test_an_interruption_is_not_hidden_by_another_error(digits, tmp_path):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def spoil(trials, number, name, hyperparameters):
+        trials.measurer.saved = interrupt
+        return trials(number, name, hyperparameters)
+
+    with pytest.raises(KeyboardInterrupt):
+        search(digits, tmp_path, spoil=spoil)
+
+
 def test_a_search_in_which_all_fails_ends_with_one_sentence(digits, tmp_path):
     def spoil(trials, number, name, hyperparameters):
         raise MemoryError("no memory left")
