@@ -25,6 +25,8 @@ class Description:
     input_scale
         Largest raw value of an image, by which it is divided; None for tabular data, whose
         columns are standardised.
+    title
+        What a figure from it has to be labelled with, where the name does not say it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Description:
     classes: int | None = None
     target_unit: str | None = None
     input_scale: float | None = None
+    title: str | None = None
 
     @property
     def is_image(self) -> bool:
@@ -47,6 +50,14 @@ _CATALOG = {
         Description("diabetes", "regression", (10,), target_unit="progression score"),
         Description("mnist", "classification", (28, 28, 1), classes=10, input_scale=255.0),
         Description("cifar10", "classification", (32, 32, 3), classes=10, input_scale=255.0),
+        Description(
+            "cifar10_train",
+            "classification",
+            (32, 32, 3),
+            classes=10,
+            input_scale=255.0,
+            title="CIFAR-10 training images, 40,000/10,000",
+        ),
         Description("sat6", "classification", (28, 28, 4), classes=6, input_scale=255.0),
         Description("california_housing", "regression", (8,), target_unit="100,000 USD"),
     )

@@ -5,8 +5,15 @@ import importlib
 from nasturtium.data.samples import Samples
 from nasturtium.errors import DataError
 
-# cifar10 and sat6 have their nets and settings, but no reader yet.
-_READERS = ("digits", "diabetes", "mnist", "california_housing")
+# sat6 has its net and settings, but no reader yet.
+_READERS = {
+    "digits": "digits.read",
+    "diabetes": "diabetes.read",
+    "mnist": "mnist.read",
+    "cifar10": "cifar10.read",
+    "cifar10_train": "cifar10.read_training_images",
+    "california_housing": "california_housing.read",
+}
 
 
 def read(dataset: str) -> Samples:
@@ -21,4 +28,5 @@ def read(dataset: str) -> Samples:
         raise DataError(
             f"Data set '{dataset}' can't be read yet; choose from {', '.join(_READERS)}."
         )
-    return importlib.import_module(f"nasturtium.data.{dataset}").read()
+    module, function = _READERS[dataset].split(".")
+    return getattr(importlib.import_module(f"nasturtium.data.{module}"), function)()

@@ -11,6 +11,7 @@ PARAMETERS = {
     "diabetes": 2_817,
     "mnist": 483_482,
     "cifar10": 122_570,
+    "cifar10_train": 122_570,
     "sat6": 184_454,
     "california_housing": 11_739,
 }
@@ -109,6 +110,7 @@ _BODIES = {
     "diabetes": _diabetes,
     "mnist": _mnist,
     "cifar10": _cifar10,
+    "cifar10_train": _cifar10,
     "sat6": _sat6,
     "california_housing": _california_housing,
 }
