@@ -56,3 +56,8 @@ def test_a_data_set_without_a_reader(project):
     done = project.snakemake("results/data/sat6/dataset.json")
     assert done.returncode != 0
     assert "'sat6' can't be read yet" in done.stdout + done.stderr
+
+
+def test_lists_of_numbers_on_the_command_line(project):
+    planned = project.planned("--config", "seeds=[0,7]", "datasets=[digits]")
+    assert planned["baseline"] == 2
