@@ -114,5 +114,5 @@ def test_numbers_in_lists_on_the_command_line_come_as_text():
     assert config["seeds"] == [0, 12]
     assert config["training"]["learning_rate"] == 0.01
     assert config["data_dir"] == "7"
-    with pytest.raises(ConfigError, match="'seeds.0' must be of type integer, not 'x'"):
+    with pytest.raises(ConfigError, match=r"'seeds\.0' must be of type integer, not 'x'"):
         settings.validated({"seeds": ["x"]}, SCHEMA)
