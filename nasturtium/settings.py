@@ -15,15 +15,26 @@ _SCALAR = re.compile(r"[-+.\deE]+|true|false|True|False")
 
 # What each stage depends on, by section, less the keys that it has no use for: a change of any
 # other key reruns nothing of it. Which runs there are is not how one of them is made.
+_WHICH_RUNS = ("methods", "ratios", "controls", "search_method")
+_ALL_BUT_RECIPE = (
+    *_WHICH_RUNS,
+    "warm_up",
+    "recovery",
+    "importance",
+    "round_to",
+    "magnitude",
+)
 _SECTIONS = {
     "split_data": {"split": ()},
     "baseline": {"training": ()},
-    "pruned": {"training": (), "pruning": ("methods", "ratios", "search_method")},
+    "baseline_longer": {"training": (), "pruning": _ALL_BUT_RECIPE},
+    "pruned": {"training": (), "pruning": _WHICH_RUNS},
+    "scratch": {"training": (), "pruning": _ALL_BUT_RECIPE},
     "nas": {"training": (), "search": ("pruning_ratios",)},
     "nas_with_pruning": {
         "training": (),
         "search": (),
-        "pruning": ("methods", "ratios", "epochs", "learning_rate"),
+        "pruning": ("methods", "ratios", "controls", "epochs", "learning_rate"),
     },
     "measure": {"measure": ()},
 }
