@@ -24,18 +24,38 @@ _ALL_BUT_RECIPE = (
     "round_to",
     "magnitude",
 )
+_ALL_BUT_SPACE = (
+    "tuner",
+    "tuner_with_pruning",
+    "pareto",
+    "constraints",
+    "trials",
+    "epochs",
+    "keep",
+    "max_consecutive_failures",
+    "objective",
+    "objectives",
+    "pruning_ratios",
+    "latency_runs",
+    "energy_window_s",
+    "energy_repeats",
+)
 _SECTIONS = {
     "split_data": {"split": ()},
     "baseline": {"training": ()},
     "baseline_longer": {"training": (), "pruning": _ALL_BUT_RECIPE},
     "pruned": {"training": (), "pruning": _WHICH_RUNS},
     "scratch": {"training": (), "pruning": _ALL_BUT_RECIPE},
-    "nas": {"training": (), "search": ("pruning_ratios",)},
+    "nas": {
+        "training": (),
+        "search": ("pruning_ratios", "tuner_with_pruning", "objectives"),
+    },
     "nas_with_pruning": {
         "training": (),
-        "search": (),
+        "search": ("tuner", "objectives"),
         "pruning": ("methods", "ratios", "controls", "epochs", "learning_rate"),
     },
+    "retrained": {"training": (), "search": _ALL_BUT_SPACE},
     "measure": {"measure": ()},
 }
 
@@ -74,6 +94,28 @@ def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, 
         section: {key: value for key, value in resolved[section].items() if key not in unused}
         for section, unused in _SECTIONS[stage].items()
     }
+
+
+def for_search(
+    config: Mapping[str, Any], stage: str, dataset: str, objective: str
+) -> dict[str, Any]:
+    """Settings of the search ``stage`` with the named ``objective``; ``""`` is the default one.
+
+    Raises
+    ------
+    ConfigError
+        ``search.objectives`` has no such name.
+    """
+    found = for_stage(config, stage, dataset)
+    if objective:
+        named = for_dataset(config, dataset)["search"]["objectives"]
+        if objective not in named:
+            raise ConfigError(
+                f"Configuration key 'search.objectives.{objective}' is missing for data set "
+                f"'{dataset}'; known names: {', '.join(named) or 'none'}. See config/README.md."
+            )
+        found["search"]["objective"] = named[objective]
+    return found
 
 
 def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:

@@ -6,7 +6,7 @@ training recipe the second's, and the learning rate is chosen among rates that d
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import autokeras as ak
 import keras_tuner
@@ -48,14 +48,25 @@ class SearchSpace(Graph):
 
         Of sizes the upper middle choice; else the default, which for sizes is the largest.
         """
+        return self._sized(lambda choices: choices[len(choices) // 2])
+
+    def corners(self) -> list[dict]:
+        """Hyperparameters of the middle, the smallest and the largest member of the space.
+
+        The pruning ratio is a middling one in all.
+        """
+        return [self.middle(), self._sized(min), self._sized(max)]
+
+    def _sized(self, choose: Callable[[Sequence], float]) -> dict:
         hyperparameters = keras_tuner.HyperParameters()
         self.build(hyperparameters)
         values = dict(hyperparameters.values)
         for parameter in hyperparameters.space:
             choices = getattr(parameter, "values", None)
-            sizes = choices and all(type(choice) is int for choice in choices)
-            if sizes or parameter.name == PRUNING_RATIO:
+            if parameter.name == PRUNING_RATIO:
                 values[parameter.name] = choices[len(choices) // 2]
+            elif choices and all(type(choice) is int for choice in choices):
+                values[parameter.name] = choose(choices)
         return values
 
     def signature(self, values: Mapping) -> str:
@@ -63,9 +74,7 @@ class SearchSpace(Graph):
 
         Many differ only in the size of a layer that the net does not have.
         """
-        hyperparameters = keras_tuner.HyperParameters()
-        hyperparameters.values.update(values)
-        layers = [_described(layer) for layer in self.build(hyperparameters).layers]
+        layers = [_described(layer) for layer in build_net(self, values).layers]
         training = [values.get(name) for name in (LEARNING_RATE, PRUNING_RATIO)]
         return json.dumps([layers, training], sort_keys=True, default=str)
 
@@ -76,6 +85,19 @@ class SearchSpace(Graph):
         if self._pruning_ratios:
             hp.Choice(PRUNING_RATIO, self._pruning_ratios, default=self._pruning_ratios[0])
         return build_framed(self._frame, _body(model), name="candidate")
+
+
+def make_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
+    """The space of the frame's kind of data, by section ``search`` of the settings."""
+    build = image_space if len(frame.input_shape) == 3 else tabular_space
+    return build(frame, settings, pruning_ratios)
+
+
+def build_net(space: SearchSpace, values: Mapping) -> keras.Model:
+    """The untrained net that ``values`` describe in ``space``."""
+    hyperparameters = keras_tuner.HyperParameters()
+    hyperparameters.values.update(values)
+    return space.build(hyperparameters)
 
 
 def image_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:

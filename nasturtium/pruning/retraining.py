@@ -79,7 +79,7 @@ def start(
     Parameters
     ----------
     ratio
-        Share of the prunable parameters that shall be gone at the end.
+        Share of the prunable parameters that shall be gone at the end; 0 prunes nothing.
     settings
         Section ``pruning``: ``warm_up``, ``recovery`` (rounded to whole epochs, at least one),
         ``importance``, ``round_to`` and ``magnitude``, its options.
@@ -93,6 +93,8 @@ def start(
     PruningError
         The training is too short, there is nothing to prune, or the ratio can't be reached.
     """
+    if ratio == 0:
+        return _Unpruned(model)
     # Whole epochs, and at least one: only these can be kept.
     recovery = max(1, round(settings["recovery"] * epochs)) / epochs
     if recovery == 1:
@@ -116,6 +118,25 @@ def start(
     raise PruningError(
         f"Pruning method '{method}' is not known; choose magnitude, channels or random."
     )
+
+
+class _Unpruned(Retraining):
+    """Ratio 0: a search may find that pruning does not pay."""
+
+    callbacks = ()
+    first_admissible_epoch = 0
+    steps_per_execution = 1000  # as many as the training likes
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+
+    def ratio(self) -> float:
+        return 0.0
+
+    def finish(self, inputs: np.ndarray) -> Pruned:
+        result = compact(self.model)
+        error = verify(self.model, result.model, inputs)
+        return Pruned(result.model, _facts(result, count_weights(self.model).sparsity, error))
 
 
 class _Magnitude(Retraining):

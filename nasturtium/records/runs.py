@@ -1,5 +1,6 @@
 """Names: runs, and the files inside a run directory."""
 
+import re
 from dataclasses import dataclass
 
 BASELINE = "baseline"
@@ -9,6 +10,10 @@ SCRATCH = "scratch"
 NAS = "nas"
 NAS_PRUNED = "nas_pruned"
 NAS_WITH_PRUNING = "nas_with_pruning"
+RETRAINED = "retrained"
+RETRAINED_PRUNED = "retrained_pruned"
+
+_PRUNED = re.compile(r"/([a-z]+)-(0\.\d\d)$")
 
 
 @dataclass(frozen=True)
@@ -21,18 +26,23 @@ class Run:
 
     @property
     def stage(self) -> str:
-        """The stage that makes it: the part of the name before the slash."""
-        return self.name.split("/")[0]
+        """The stage that makes it: what the name begins with, less the name of an objective."""
+        return re.split("[/-]", self.name)[0]
 
     @property
     def method(self) -> str | None:
         """Pruning method of a pruned run, else None."""
-        return self.name.split("/")[1].rsplit("-", 1)[0] if "/" in self.name else None
+        return found[1] if (found := _PRUNED.search(self.name)) else None
 
     @property
     def ratio(self) -> float | None:
         """Pruning ratio of a pruned run, else None."""
-        return float(self.name.rsplit("-", 1)[1]) if "/" in self.name else None
+        return float(found[2]) if (found := _PRUNED.search(self.name)) else None
+
+    @property
+    def is_compacted(self) -> bool:
+        """Whether its model was pruned and compacted by its own job."""
+        return self.stage in (PRUNED, NAS_PRUNED, NAS_WITH_PRUNING, RETRAINED_PRUNED)
 
     @property
     def label(self) -> str:
@@ -50,7 +60,9 @@ def pruned_run(stage: str, method: str, ratio: float) -> str:
     return f"{stage}/{method}-{ratio:.2f}"
 
 
-def run_names(methods: list[str], ratios: list[float], controls: list[str]) -> list[str]:
+def run_names(
+    methods: list[str], ratios: list[float], controls: list[str], objectives: list[str] = ()
+) -> list[str]:
     """Names of all runs of one data set and seed, in the order of the stages.
 
     Parameters
@@ -58,6 +70,8 @@ def run_names(methods: list[str], ratios: list[float], controls: list[str]) -> l
     controls
         ``baseline_longer``, and families of runs with one at each ratio: ``scratch/channels``,
         ``scratch/magnitude``, ``pruned/random``.
+    objectives
+        Names of the objectives that are searched for beside the default one.
     """
     grid = [(method, ratio) for method in methods for ratio in ratios]
     families = [control.split("/") for control in controls if "/" in control]
@@ -69,6 +83,7 @@ def run_names(methods: list[str], ratios: list[float], controls: list[str]) -> l
         NAS,
         *(pruned_run(NAS_PRUNED, *point) for point in grid),
         NAS_WITH_PRUNING,
+        *(f"{search}-{name}" for name in objectives for search in (NAS, NAS_WITH_PRUNING)),
     ]
     # A control may be one of the methods too.
     return list(dict.fromkeys(names))

@@ -17,6 +17,10 @@ TRIALS = pa.schema(
         column("best", pa.bool_(), "whether it is the exported model", required=True),
         column("on_pareto_front", pa.bool_(), "of validation loss and parameters", required=True),
         column("score", pa.float64(), "objective, lower is better; the baseline scores 0"),
+        column("feasible", pa.bool_(), "whether it keeps to search.constraints"),
+        column("hypervolume", pa.float64(), "of ln loss and ln parameters, after this trial"),
+        column("hypervolume_reference_loss", pa.float64(), "validation loss it is counted from"),
+        column("hypervolume_reference_parameters", pa.float64(), "parameters it is counted from"),
         column("score_terms", pa.list_(pa.string()), "terms that counted", required=True),
         column("dropped_terms", pa.list_(pa.string()), "terms left out, each with its reason"),
         column("hyperparameters", pa.string(), "JSON object", required=True),
@@ -55,6 +59,7 @@ TRIALS = pa.schema(
         column("inference_energy_quality", pa.string(), "as in energy.parquet"),
         column("inference_energy_reason", pa.string(), "why it is null or not quite right"),
         column("duration_s", pa.float64(), "wall time of the trial", required=True),
-        column("model_path", pa.string(), "the trial's model; null once it is removed"),
+        column("rss_bytes", pa.int64(), "resident memory of the process after the trial"),
+        column("model_path", pa.string(), "the trial's model; null where not kept"),
     ]
 )

@@ -106,7 +106,7 @@ class Measurer:
         }
 
     def _inference_energy(self, model: keras.Model) -> dict[str, object]:
-        if not self._settings["objective"]["inference_energy"]:
+        if not self._settings["objective"].get("inference_energy"):
             reason = "not a term of the objective"
             return {"inference_energy_method": "none", "inference_energy_reason": reason}
         energy = measure_energy(model, _ENERGY_BATCH, self.meter, self._settings)

@@ -7,6 +7,7 @@ oracles; a trial itself is a function that we are given.
 """
 
 import logging
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from autokeras.engine.tuner import AutoTuner
 from nasturtium.errors import SearchError
 from nasturtium.models.search_space import SearchSpace
 from nasturtium.search.oracles import SCORE
+from nasturtium.search.trials import RepeatedFailure
 
 logger = logging.getLogger(__name__)
 
@@ -79,13 +81,21 @@ class TrialTuner(AutoTuner):
         self._count += 1
         # Frees the last trial's graph, and makes layer names independent of earlier trials.
         keras.backend.clear_session()
-        # The greedy oracle draws from NumPy's global generator, which a trial seeds anew: without
-        # this it would draw the same for every trial, and change the same hyperparameter.
-        oracle_state = np.random.get_state()  # noqa: NPY002
+        # The greedy oracle draws from the global generators, which a trial seeds anew: without this
+        # it would draw the same for every trial, and a resumed search would go another way.
+        oracle_state = np.random.get_state(), random.getstate()  # noqa: NPY002
         try:
-            return {SCORE: self._run(number, trial.trial_id, trial.hyperparameters)}
+            return {SCORE: self._run(number, self._name(trial), trial.hyperparameters)}
+        except RepeatedFailure as error:
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except Exception as error:
             logger.exception("Trial %d failed.", number)
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         finally:
-            np.random.set_state(oracle_state)  # noqa: NPY002
+            np.random.set_state(oracle_state[0])  # noqa: NPY002
+            random.setstate(oracle_state[1])
+
+    def _name(self, trial) -> str:
+        """Its own among all trials of the search, however many there will be in the end."""
+        given = getattr(self.oracle, "name", None)
+        return given(trial.trial_id) if given else f"{self._count - 1:04d}"

@@ -9,7 +9,7 @@ from nasturtium.data.batches import training_batches
 from nasturtium.data.splits import TrainingData
 from nasturtium.pruning import retraining
 from nasturtium.pruning.retraining import Pruned
-from nasturtium.training.fit import Trained, fit, steps_per_epoch
+from nasturtium.training.fit import MOST_STEPS_PER_EXECUTION, Trained, fit, steps_per_epoch
 
 # Real samples to verify compaction with; random ones come on top.
 _VERIFIED_SAMPLES = 256
@@ -63,7 +63,7 @@ def pruned_fit(
         label=label,
         trial=trial,
         first_admissible_epoch=pruner.first_admissible_epoch,
-        steps_per_execution=pruner.steps_per_execution,
+        steps_per_execution=min(pruner.steps_per_execution, MOST_STEPS_PER_EXECUTION),
         callbacks=pruner.callbacks,
         sparsity=pruner.ratio,
     )

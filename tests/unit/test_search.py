@@ -14,9 +14,12 @@ from nasturtium.metering.clock import Clock
 from nasturtium.metering.nvml import open_gpus
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import LEARNING_RATE, image_space, tabular_space
+from nasturtium.search import pareto_oracle
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
+from nasturtium.search.pareto import hypervolume, pareto_front
+from nasturtium.search.state import SearchState, open_state
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.training.fit import evaluate
@@ -63,7 +66,7 @@ def digits() -> TrainingData:
 def search(
     data, folder, settings=SETTINGS, pruning=None, spoil=None, sources=(), watch=None
 ) -> Trials:
-    ratios = [0.3] if pruning else []
+    ratios = settings.get("pruning_ratios", [0.3]) if pruning else []
     space = image_space(frame_of(data), settings, ratios)
     reference = {"validation_loss": 1.0, "parameters": 1000, "training_energy_j": 10.0}
     with metering.session(sources=list(sources), idle_s=0) as meter:
@@ -74,13 +77,23 @@ def search(
             pruning=pruning,
             measurer=Measurer(meter, settings),
             objective=make_objective(settings["objective"], reference, {}),
+            reference=reference,
             total=settings["trials"],
             seed=0,
             label="test",
-            folder=folder / "trials",
+            state=SearchState(folder),
+            keep=settings.get("keep", 5),
+            constraints=settings.get("constraints", {}),
         )
         run = trials if spoil is None else lambda *arguments: spoil(trials, *arguments)
-        TrialTuner(make_oracle(settings, space, 0), space, run, folder / "oracle").search()
+        if settings["tuner"] == "pareto":
+            terms = ["validation_loss", "parameters"]
+            oracle = pareto_oracle.make_oracle(
+                settings, space, terms=terms, outcome=trials.row, seed=0
+            )
+        else:
+            oracle = make_oracle(settings, settings["tuner"], space, 0)
+        TrialTuner(oracle, space, run, folder / "oracle").search()
     if watch is not None:
         watch(meter)
     return trials
@@ -107,6 +120,7 @@ def test_trials_differ_in_more_than_one_place_over_a_search(searched):
 
 def test_a_trial_s_seed_does_not_reach_the_oracle_s_generator():
     tuner = object.__new__(TrialTuner)
+    tuner.oracle = None
     tuner._count = 0
     # Every trial seeds NumPy anew; the greedy oracle draws from the same generator.
     tuner._run = lambda *_: np.random.seed(0) or 0.5  # noqa: NPY002
@@ -240,6 +254,176 @@ def test_a_small_space_is_exhausted_without_trying_a_net_twice(digits, tmp_path)
     search(digits, tmp_path, settings, spoil=spoil)
     assert len(counted) == len(set(counted))
     assert 4 < len(counted) < 50
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband", "pareto"])
+def test_every_oracle_finds_distinct_nets_and_comes_to_an_end(digits, tmp_path, tuner):
+    settings = {
+        **SETTINGS,
+        "tuner": tuner,
+        "trials": 4,
+        "constraints": {},
+        "pareto": {"sampler": "nsga2"},
+    }
+    trials = search(digits, tmp_path, settings)
+    assert [row["status"] for row in trials.rows] == ["completed"] * 4
+    assert [row["trial"] for row in trials.rows] == ["0000", "0001", "0002", "0003"]
+    assert trials.finish()["score"] == min(row["score"] for row in trials.rows)
+    if tuner == "hyperband":
+        assert min(row["epochs"] for row in trials.rows) < 3
+    else:
+        values = [json.loads(row["hyperparameters"]) for row in trials.rows]
+        assert len({trials.space.signature(one) for one in values}) == 4
+
+
+PARETO = {
+    **SETTINGS,
+    "tuner": "pareto",
+    "epochs": 1,
+    "constraints": {},
+    "pareto": {"sampler": "tpe"},
+}
+
+
+def test_pareto_starts_from_the_corners_and_asks_only_for_what_a_net_has(digits, tmp_path):
+    settings = {**PARETO, "trials": 8, "dense_layers": [1, 2], "units": [4, 8, 16]}
+    trials = search(digits, tmp_path, settings)
+    sizes = [row["parameters"] for row in trials.rows]
+    assert sizes[1] < sizes[0] < sizes[2]
+    for row in trials.rows:
+        values = json.loads(row["hyperparameters"])
+        units = [name for name in values if "units" in name]
+        assert len(units) == values["dense_block_1/num_layers"]
+
+
+def test_a_constraint_is_respected(digits, tmp_path):
+    free = search(digits, tmp_path / "free", {**PARETO, "trials": 6})
+    best = free.finish()["parameters"]
+    # Just below what it would choose otherwise.
+    most = sorted(row["parameters"] for row in free.rows)[1]
+    settings = {**PARETO, "trials": 6, "constraints": {"parameters": most}}
+    trials = search(digits, tmp_path / "bound", settings)
+    assert trials.finish()["parameters"] <= most
+    assert {row["feasible"] for row in trials.rows} == {True, False}
+    assert all(row["feasible"] == (row["parameters"] <= most) for row in trials.rows)
+    assert best > 0
+
+
+def test_a_resumed_search_takes_what_is_done_and_ends_where_it_would_have(digits, tmp_path):
+    for tuner in ("pareto", "greedy"):
+        settings = {**PARETO, "tuner": tuner, "trials": 5}
+        whole = search(digits, tmp_path / f"{tuner}-whole", settings)
+
+        def stop(trials, number, name, hyperparameters):
+            if number == 3:
+                raise KeyboardInterrupt
+            return trials(number, name, hyperparameters)
+
+        ran = []
+
+        def watch(trials, number, name, hyperparameters, ran=ran):
+            before = len(list(trials.state.trials.glob("*/trial.json")))
+            score = trials(number, name, hyperparameters)
+            if len(list(trials.state.trials.glob("*/trial.json"))) > before:
+                ran.append(number)
+            return score
+
+        ran.clear()
+        with pytest.raises(KeyboardInterrupt):
+            search(digits, tmp_path / tuner, settings, spoil=stop)
+        resumed = search(digits, tmp_path / tuner, settings, spoil=watch)
+        assert ran == [3, 4]
+        for name in ("hyperparameters", "validation_loss", "parameters", "hypervolume"):
+            assert [row[name] for row in resumed.rows] == [row[name] for row in whole.rows]
+        assert len(resumed.epochs) == len(whole.epochs)
+
+
+def test_only_the_best_and_the_front_stay_on_disk(digits, tmp_path):
+    trials = search(digits, tmp_path, {**PARETO, "trials": 7, "keep": 1})
+    best = trials.finish()
+    for row in trials.rows:
+        kept = row is best or row["on_pareto_front"]
+        assert (row["model_path"] is not None) == kept
+    models = sorted(str(path) for path in tmp_path.rglob("model.keras"))
+    assert models == sorted(row["model_path"] for row in trials.rows if row["model_path"])
+    assert len(models) < 7
+    assert all(row["rss_bytes"] > 1e8 for row in trials.rows)
+
+
+def test_the_hypervolume_only_grows_and_is_counted_from_a_recorded_point(digits, tmp_path):
+    trials = search(digits, tmp_path, {**PARETO, "trials": 6})
+    volumes = [row["hypervolume"] for row in trials.rows]
+    assert volumes == sorted(volumes)
+    assert volumes[0] > 0
+    assert {row["hypervolume_reference_loss"] for row in trials.rows} == {10.0}
+    assert {row["hypervolume_reference_parameters"] for row in trials.rows} == {10_000.0}
+
+
+def test_a_ratio_of_zero_is_a_trial_without_pruning(digits, tmp_path):
+    settings = {**SETTINGS, "trials": 1, "pruning_ratios": [0]}
+    (row,) = search(digits, tmp_path, settings, PRUNING).rows
+    assert row["status"] == "completed", row["reason"]
+    assert row["pruning_ratio"] == 0
+    assert row["parameters"] == row["parameters_before_compaction"]
+
+
+@pytest.mark.parametrize("error", [MemoryError("none left"), "nan"])
+def test_a_trial_without_memory_or_with_a_loss_that_diverges_is_a_row(digits, tmp_path, error):
+    def spoil(trials, number, name, hyperparameters):
+        if number == 1 and error == "nan":
+            hyperparameters.values[LEARNING_RATE] = 1e30
+        elif number == 1:
+            trials._train = lambda *_: (_ for _ in ()).throw(error)
+        try:
+            return trials(number, name, hyperparameters)
+        finally:
+            trials.__dict__.pop("_train", None)
+
+    trials = search(digits, tmp_path, {**SETTINGS, "trials": 3}, spoil=spoil)
+    assert [row["status"] for row in trials.rows] == ["completed", "failed", "completed"]
+    said = "no epoch" if error == "nan" else "MemoryError: none left"
+    assert said in trials.rows[1]["reason"]
+
+
+def test_state_is_resumed_for_the_same_search_only(tmp_path):
+    def trial(state) -> dict:
+        state.record({"trial": "0000"}, [])
+        return state.recorded()
+
+    with open_state(tmp_path, "a") as state:
+        assert list(trial(state)) == ["0000"]
+        with pytest.raises(SearchError, match="another process"), open_state(tmp_path, "a"):
+            pass
+    with open_state(tmp_path, "a") as state:
+        assert list(state.recorded()) == ["0000"]
+    with open_state(tmp_path, "b") as state:
+        assert state.recorded() == {}
+        trial(state)
+        state.finish()
+    with open_state(tmp_path, "b") as state:
+        assert state.recorded() == {}
+
+
+def test_what_was_measured_once_is_not_measured_again(tmp_path):
+    with open_state(tmp_path, "a") as state:
+        assert state.once("reference", lambda: [{"x": 0.1}, {}]) == [{"x": 0.1}, {}]
+        assert state.once("reference", lambda: 1 / 0) == [{"x": 0.1}, {}]
+
+
+def test_front_and_hypervolume_agree_with_brute_force():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        points = [tuple(point) for point in rng.integers(0, 12, (8, 2)).astype(float)]
+        cells = {
+            (x, y)
+            for x in range(10)
+            for y in range(10)
+            if any(a <= x and b <= y for a, b in points)
+        }
+        assert hypervolume(points, (10, 10)) == len(cells)
+        for point, on_front in zip(points, pareto_front(points), strict=True):
+            beaten = any(o[0] <= point[0] and o[1] <= point[1] and o != point for o in points)
+            assert on_front != beaten
 
 
 def test_a_tabular_space_gives_values_in_the_target_s_unit():

@@ -9,7 +9,7 @@ from nasturtium import settings
 from nasturtium.data.catalog import NAMES
 from nasturtium.digest import code_digest
 from nasturtium.errors import NasturtiumError
-from nasturtium.records.runs import run_names
+from nasturtium.records.runs import Run, run_names
 
 ROOT = Path(workflow.basedir)
 
@@ -34,6 +34,13 @@ def stage_settings(stage):
     return lambda wildcards: settings.for_stage(config, stage, wildcards.dataset)
 
 
+def search_settings(stage):
+    """The same for a search, with the objective that its run is named after."""
+    return lambda wildcards: settings.for_search(
+        config, stage, wildcards.dataset, wildcards.objective.lstrip("-")
+    )
+
+
 def stage_code(stage):
     """For `params`: a digest of the content of exactly the code that a stage runs."""
     script = ROOT / "workflow/scripts" / f"{stage}.py"
@@ -42,7 +49,7 @@ def stage_code(stage):
 
 def compaction_of_run(wildcards):
     """The run's compaction.parquet, where its stage prunes."""
-    if "prun" not in wildcards.run:
+    if not Run(wildcards.dataset, int(wildcards.seed), wildcards.run).is_compacted:
         return {}
     folder = f"results/{wildcards.dataset}/seed{wildcards.seed}/{wildcards.run}"
     return {"compaction": f"{folder}/compaction.parquet"}
@@ -50,8 +57,11 @@ def compaction_of_run(wildcards):
 
 def configured_runs(dataset):
     """Names of the runs of one data set and seed."""
-    pruning = settings.for_dataset(config, dataset)["pruning"]
-    return run_names(pruning["methods"], pruning["ratios"], pruning["controls"])
+    chosen = settings.for_dataset(config, dataset)
+    pruning, objectives = chosen["pruning"], chosen["search"]["objectives"]
+    return run_names(
+        pruning["methods"], pruning["ratios"], pruning["controls"], list(objectives)
+    )
 
 
 def all_metrics(wildcards):
@@ -69,4 +79,9 @@ wildcard_constraints:
     seed=r"\d+",
     method="magnitude|channels|random",
     ratio=r"0\.\d\d",
-    run=r"baseline|baseline_longer|scratch/[a-z]+-0\.\d\d|nas|nas_with_pruning|(nas_)?pruned/[a-z]+-0\.\d\d",
+    objective=r"(-[a-z][a-z0-9_]*)?",
+    search=r"nas(_with_pruning)?(-[a-z][a-z0-9_]*)?",
+    trial=r"\d\d\d\d",
+    run=r"baseline|baseline_longer|((nas_)?pruned|scratch)/[a-z]+-0\.\d\d"
+    r"|nas(_with_pruning)?(-[a-z][a-z0-9_]*)?"
+    r"|retrained/[a-z0-9_-]+|retrained_pruned/[a-z0-9_-]+/[a-z]+-0\.\d\d",

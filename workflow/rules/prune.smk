@@ -45,3 +45,24 @@ use rule pruned as nas_pruned with:
         run="nas_pruned/{method}-{ratio}",
         settings=stage_settings("pruned"),
         code=stage_code("pruned"),
+
+
+use rule pruned as retrained_pruned with:
+    input:
+        model="results/{dataset}/seed{seed}/retrained/{search}-{trial}/model.keras",
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        model="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/model.keras",
+        training="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/training.parquet",
+        compaction="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/compaction.parquet",
+        energy="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/energy.parquet",
+        power="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/power.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}.tsv"
+    params:
+        run="retrained_pruned/{search}-{trial}/{method}-{ratio}",
+        settings=stage_settings("pruned"),
+        code=stage_code("pruned"),

@@ -1,3 +1,4 @@
+# {objective} is empty for the default one, or the dash and name of one of search.objectives.
 rule nas:
     input:
         baseline=rules.baseline.output.model,
@@ -5,24 +6,25 @@ rule nas:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/nas/model.keras",
-        trials="results/{dataset}/seed{seed}/nas/trials.parquet",
-        training="results/{dataset}/seed{seed}/nas/training.parquet",
-        energy="results/{dataset}/seed{seed}/nas/energy.parquet",
-        power="results/{dataset}/seed{seed}/nas/power.parquet",
+        model="results/{dataset}/seed{seed}/nas{objective}/model.keras",
+        trials="results/{dataset}/seed{seed}/nas{objective}/trials.parquet",
+        training="results/{dataset}/seed{seed}/nas{objective}/training.parquet",
+        energy="results/{dataset}/seed{seed}/nas{objective}/energy.parquet",
+        power="results/{dataset}/seed{seed}/nas{objective}/power.parquet",
     log:
-        "logs/{dataset}/seed{seed}/nas.log",
+        "logs/{dataset}/seed{seed}/nas{objective}.log",
     benchmark:
-        "logs/benchmarks/{dataset}/seed{seed}/nas.tsv"
+        "logs/benchmarks/{dataset}/seed{seed}/nas{objective}.tsv"
     conda:
         "../../envs/nasturtium.yaml"
     threads: config["threads"]
     resources:
         gpu=1,
     params:
-        run="nas",
-        state="state/{dataset}/seed{seed}/nas",
-        settings=stage_settings("nas"),
+        run="nas{objective}",
+        # Not an output: Snakemake would delete it before an interrupted search can go on.
+        state="state/{dataset}/seed{seed}/nas{objective}",
+        settings=search_settings("nas"),
         code=stage_code("nas"),
     script:
         "../scripts/nas.py"
@@ -30,18 +32,46 @@ rule nas:
 
 use rule nas as nas_with_pruning with:
     output:
-        model="results/{dataset}/seed{seed}/nas_with_pruning/model.keras",
-        trials="results/{dataset}/seed{seed}/nas_with_pruning/trials.parquet",
-        training="results/{dataset}/seed{seed}/nas_with_pruning/training.parquet",
-        compaction="results/{dataset}/seed{seed}/nas_with_pruning/compaction.parquet",
-        energy="results/{dataset}/seed{seed}/nas_with_pruning/energy.parquet",
-        power="results/{dataset}/seed{seed}/nas_with_pruning/power.parquet",
+        model="results/{dataset}/seed{seed}/nas_with_pruning{objective}/model.keras",
+        trials="results/{dataset}/seed{seed}/nas_with_pruning{objective}/trials.parquet",
+        training="results/{dataset}/seed{seed}/nas_with_pruning{objective}/training.parquet",
+        compaction="results/{dataset}/seed{seed}/nas_with_pruning{objective}/compaction.parquet",
+        energy="results/{dataset}/seed{seed}/nas_with_pruning{objective}/energy.parquet",
+        power="results/{dataset}/seed{seed}/nas_with_pruning{objective}/power.parquet",
     log:
-        "logs/{dataset}/seed{seed}/nas_with_pruning.log",
+        "logs/{dataset}/seed{seed}/nas_with_pruning{objective}.log",
     benchmark:
-        "logs/benchmarks/{dataset}/seed{seed}/nas_with_pruning.tsv"
+        "logs/benchmarks/{dataset}/seed{seed}/nas_with_pruning{objective}.tsv"
     params:
-        run="nas_with_pruning",
-        state="state/{dataset}/seed{seed}/nas_with_pruning",
-        settings=stage_settings("nas_with_pruning"),
+        run="nas_with_pruning{objective}",
+        state="state/{dataset}/seed{seed}/nas_with_pruning{objective}",
+        settings=search_settings("nas_with_pruning"),
         code=stage_code("nas"),
+
+
+# Any trial for the full budget: results/digits/seed0/retrained/nas-0003/metrics.parquet
+rule retrained:
+    input:
+        trials="results/{dataset}/seed{seed}/{search}/trials.parquet",
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        model="results/{dataset}/seed{seed}/retrained/{search}-{trial}/model.keras",
+        training="results/{dataset}/seed{seed}/retrained/{search}-{trial}/training.parquet",
+        energy="results/{dataset}/seed{seed}/retrained/{search}-{trial}/energy.parquet",
+        power="results/{dataset}/seed{seed}/retrained/{search}-{trial}/power.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/retrained/{search}-{trial}.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/retrained/{search}-{trial}.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=1,
+    params:
+        run="retrained/{search}-{trial}",
+        settings=stage_settings("retrained"),
+        code=stage_code("retrained"),
+    script:
+        "../scripts/retrained.py"

@@ -1,4 +1,4 @@
-"""Rules pruned and nas_pruned: retrain a saved model while pruning it."""
+"""Rules pruned, nas_pruned, ...: retrain a saved model while pruning it."""
 
 from pathlib import Path
 

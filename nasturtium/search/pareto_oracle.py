@@ -1,0 +1,287 @@
+"""An oracle that seeks the whole Pareto front, by Optuna (Akiba et al. 2019, arXiv 1907.10902)."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import keras_tuner
+import optuna
+from keras_tuner.engine import hyperparameters as kinds
+from keras_tuner.engine.trial import TrialStatus
+from optuna.trial import TrialState
+
+from nasturtium.errors import SearchError
+from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.objective import TERMS
+from nasturtium.search.oracles import SCORE
+
+logger = logging.getLogger(__name__)
+
+SAMPLERS = ("tpe", "nsga2")
+# Small spaces run out of new nets; from here on they are drawn blindly, and then no more.
+_SAMPLED_PROPOSALS, _MOST_PROPOSALS = 20, 60
+_POPULATION = 16
+# Attributes of a study's trials.
+_SIGNATURE, _FAILED, _WORKER, _SLACK = "signature", "failed", "worker", "slack"
+
+
+def make_study(
+    *,
+    objectives: int,
+    sampler: str,
+    seed: int,
+    constrained: bool,
+    storage: optuna.storages.BaseStorage | None = None,
+    name: str = "search",
+) -> optuna.Study:
+    """A study that minimises so many values, in memory or shared through ``storage``.
+
+    ``tpe`` is the multi-objective tree-structured Parzen estimator (Ozaki et al. 2022, JAIR 73),
+    ``nsga2`` NSGA-II (Deb et al. 2002, IEEE TEC 6(2)) with constraint domination.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    constraints = (lambda trial: trial.user_attrs[_SLACK]) if constrained else None
+    if sampler == "tpe":
+        chosen = optuna.samplers.TPESampler(
+            seed=seed,
+            n_startup_trials=8,
+            multivariate=True,
+            group=True,
+            constraints_func=constraints,
+            constant_liar=storage is not None,
+        )
+    else:
+        chosen = optuna.samplers.NSGAIISampler(
+            seed=seed, population_size=_POPULATION, constraints_func=constraints
+        )
+    return optuna.create_study(
+        study_name=name,
+        storage=storage,
+        sampler=chosen,
+        directions=["minimize"] * objectives,
+        load_if_exists=True,
+    )
+
+
+class ParetoOracle(keras_tuner.Oracle):
+    """KerasTuner's face of an Optuna study.
+
+    A hyperparameter is suggested at the moment when the net is built and asks for it, so that
+    Optuna knows of exactly those that the net has. No net is tried twice.
+
+    Parameters
+    ----------
+    terms
+        Terms of the objective, each an aim of its own.
+    constraints
+        Largest allowed value by term.
+    outcome
+        A trial's row by its name, once it has run.
+    worker
+        Name of this process among those that share the study.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        study: optuna.Study,
+        *,
+        terms: Sequence[str],
+        constraints: Mapping[str, float],
+        outcome: Callable[[str], Mapping],
+        worker: str = "",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._space, self._study = space, study
+        self._terms, self._constraints = list(terms), dict(constraints)
+        self._outcome, self._worker = outcome, worker
+        self._asked: dict[str, optuna.Trial] = {}
+        if not study.get_trials(deepcopy=False):
+            for values in space.corners():
+                study.enqueue_trial(self._parameters(values), skip_if_exists=True)
+
+    def name(self, trial_id: str) -> str:
+        """The trial's name, which is its own among all workers."""
+        number = self._asked[trial_id].number if self._worker else int(trial_id)
+        return f"{number:04d}"
+
+    def take_over_lost(self) -> None:
+        """Queue again what an earlier process of this worker began and did not end."""
+        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            if trial.user_attrs.get(_WORKER) == self._worker:
+                self._study.tell(trial.number, state=TrialState.FAIL)
+                self._study.enqueue_trial(trial.params)
+
+    def populate_space(self, trial_id: str) -> dict:
+        """Hyperparameters of a net that is new to this study; stops when none is found."""
+        sampler = self._study.sampler
+        try:
+            for proposal in range(_MOST_PROPOSALS):
+                if proposal == _SAMPLED_PROPOSALS:
+                    # The model of the sampler is sure of nets that are known already.
+                    self._study.sampler = optuna.samplers.RandomSampler(seed=self.seed)
+                trial = self._study.ask()
+                trial.set_user_attr(_WORKER, self._worker)
+                suggesting = _Suggesting(trial)
+                self._space.build(suggesting)
+                values = dict(suggesting.values)
+                signature = self._space.signature(values)
+                if self._is_known(trial.number, signature):
+                    self._study.tell(trial, state=TrialState.FAIL)
+                    continue
+                trial.set_user_attr(_SIGNATURE, signature)
+                if self._place(trial.number) > self.max_trials:
+                    self._study.tell(trial, state=TrialState.FAIL)
+                    break
+                self._asked[trial_id] = trial
+                return {"status": TrialStatus.RUNNING, "values": values}
+            return {"status": TrialStatus.STOPPED, "values": None}
+        finally:
+            self._study.sampler = sampler
+
+    def end_trial(self, trial) -> None:
+        """Tell the study what came out."""
+        row = self._outcome(self.name(trial.trial_id))
+        asked = self._asked[trial.trial_id]
+        if row["status"] == "completed":
+            slack = [
+                row[TERMS[term]] / most - 1 for term, most in sorted(self._constraints.items())
+            ]
+            asked.set_user_attr(_SLACK, slack)
+            self._study.tell(asked, [row[TERMS[term]] for term in self._terms])
+        else:
+            asked.set_user_attr(_FAILED, True)
+            self._study.tell(asked, state=TrialState.FAIL)
+        super().end_trial(trial)
+
+    def _record_values(self, trial) -> None:
+        # KerasTuner would fill in random values for what the net does not have, to tell trials
+        # apart; the study knows them by their nets.
+        pass
+
+    def _is_known(self, number: int, signature: str) -> bool:
+        return any(
+            trial.user_attrs.get(_SIGNATURE) == signature
+            for trial in self._counting()
+            if trial.number != number
+        )
+
+    def _place(self, number: int) -> int:
+        """Which of the trials that count it is, from 1."""
+        return sum(trial.number <= number for trial in self._counting())
+
+    def _counting(self) -> list[optuna.trial.FrozenTrial]:
+        """Trials that ran or are running; not duplicates, nor those that were lost or too many."""
+        return [
+            trial
+            for trial in self._study.get_trials(deepcopy=False)
+            if _SIGNATURE in trial.user_attrs
+            and (trial.state != TrialState.FAIL or trial.user_attrs.get(_FAILED))
+        ]
+
+    def _parameters(self, values: Mapping) -> dict:
+        """``values`` of hyperparameters as the parameters of an Optuna trial."""
+        hyperparameters = keras_tuner.HyperParameters()
+        hyperparameters.values.update(values)
+        self._space.build(hyperparameters)
+        return {
+            hp.name: list(hp.values).index(values[hp.name]) if _is_ordered(hp) else values[hp.name]
+            for hp in hyperparameters.space
+            if hyperparameters.is_active(hp) and not isinstance(hp, kinds.Fixed)
+        }
+
+
+def make_oracle(
+    settings: Mapping,
+    space: SearchSpace,
+    *,
+    terms: Sequence[str],
+    outcome: Callable[[str], Mapping],
+    seed: int,
+    storage: optuna.storages.BaseStorage | None = None,
+    name: str = "search",
+    worker: str = "",
+) -> ParetoOracle:
+    """The oracle by section ``search``, on a study in memory or shared through ``storage``."""
+    study = make_study(
+        objectives=len(terms),
+        sampler=settings["pareto"]["sampler"],
+        seed=seed,
+        constrained=bool(settings["constraints"]),
+        storage=storage,
+        name=name,
+    )
+    return ParetoOracle(
+        space,
+        study,
+        terms=terms,
+        constraints=settings["constraints"],
+        outcome=outcome,
+        worker=worker,
+        objective=keras_tuner.Objective(SCORE, "min"),
+        max_trials=settings["trials"],
+        seed=seed + 1,
+        max_consecutive_failed_trials=settings["max_consecutive_failures"],
+    )
+
+
+def measured_terms(terms: Sequence[str], reference: Mapping, dropped: Mapping) -> list[str]:
+    """The ``terms`` that were measured for the reference; the others with a warning.
+
+    Raises
+    ------
+    SearchError
+        Fewer than two are left.
+    """
+    kept = [term for term in terms if reference.get(TERMS[term]) is not None]
+    for term in terms:
+        if term not in kept:
+            logger.warning(
+                "The aim '%s' is left out of this search: %s",
+                term,
+                dropped.get(TERMS[term], "not measured"),
+            )
+    if len(kept) < 2:
+        raise SearchError(
+            f"Of search.pareto.objectives only {', '.join(kept) or 'none'} can be measured here, "
+            "and a front needs two; add validation_loss or parameters."
+        )
+    return kept
+
+
+def _is_ordered(hp: kinds.HyperParameter) -> bool:
+    return isinstance(hp, kinds.Choice) and bool(hp.ordered) and len(hp.values) > 1
+
+
+class _Suggesting(keras_tuner.HyperParameters):
+    """Hyperparameters that an Optuna trial chooses when they are asked for."""
+
+    def __init__(self, trial: optuna.Trial):
+        super().__init__()
+        self._trial = trial
+
+    def _retrieve(self, hp):
+        value = super()._retrieve(hp)
+        if value is None or hp.name in self._trial.params:
+            return value
+        self.values[hp.name] = self._suggest(hp)
+        return self.values[hp.name]
+
+    def _suggest(self, hp):
+        if _is_ordered(hp):
+            # By its place: 16 lies between 8 and 32 then.
+            return list(hp.values)[self._trial.suggest_int(hp.name, 0, len(hp.values) - 1)]
+        if isinstance(hp, kinds.Choice):
+            return self._trial.suggest_categorical(hp.name, list(hp.values))
+        if isinstance(hp, kinds.Boolean):
+            return self._trial.suggest_categorical(hp.name, [False, True])
+        log = getattr(hp, "sampling", None) == "log"
+        if isinstance(hp, kinds.Int):
+            step = 1 if log else hp.step or 1
+            return self._trial.suggest_int(hp.name, hp.min_value, hp.max_value, step=step, log=log)
+        if isinstance(hp, kinds.Float):
+            step = None if log else hp.step
+            return self._trial.suggest_float(
+                hp.name, hp.min_value, hp.max_value, step=step, log=log
+            )
+        return hp.default  # Fixed
