@@ -5,8 +5,8 @@ import importlib
 from nasturtium.data.samples import Samples
 from nasturtium.errors import DataError
 
-# cifar10 and sat6 have their nets and settings, but no reader yet.
-_READERS = ("digits", "diabetes", "mnist", "california_housing")
+# cifar10 has its net and settings, but no reader yet.
+_READERS = ("digits", "diabetes", "mnist", "california_housing", "sat6")
 
 
 def read(dataset: str) -> Samples:

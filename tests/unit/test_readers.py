@@ -164,11 +164,6 @@ def test_real_mnist_and_california(real_data, monkeypatch):
     assert samples.targets.max() == pytest.approx(5.00001)
 
 
-def test_data_sets_without_a_reader_say_so():
-    with pytest.raises(DataError, match="can't be read yet"):
-        readers.read("sat6")
-
-
 def make_prepared(tmp_path, test_from=None):
     rng = np.random.default_rng(0)
     samples = Samples(
