@@ -54,7 +54,9 @@ def read(folder: str | Path) -> Prepared:
     folder = Path(folder)
     card: Mapping = json.loads((folder / CARD).read_text())
     description = dict(card["description"])
-    description["input_shape"] = tuple(description["input_shape"])
+    for name in ("input_shape", "feature_names", "class_names"):
+        if description[name] is not None:
+            description[name] = tuple(description[name])
     return Prepared(
         description=Description(**description),
         features=np.load(folder / FEATURES, mmap_mode="r"),
@@ -91,7 +93,11 @@ def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> N
 
 
 def _check_finite(description: Description, block: np.ndarray) -> None:
-    if block.dtype.kind == "f" and not np.isfinite(block).all():
+    if block.dtype.kind != "f":
+        return
+    # What is missing and shall be imputed is NaN; infinity never is a value.
+    bad = np.isinf(block) if description.impute and block.ndim > 1 else ~np.isfinite(block)
+    if bad.any():
         raise DataError(
             f"Data set '{description.name}': holds values that are not finite; mend its source."
         )

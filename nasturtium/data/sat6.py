@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,19 @@ _ROWS_PER_BLOCK = 4096
 _CSV_BLOCK_BYTES = 16 * 2**20  # about 1,400 rows of text
 # deflate can't pack more tightly; a header that promises more is a lie.
 _LARGEST_DEFLATE_RATIO = 1032
+# SciPy promises no error class for broken files; these were met when it was fed such.
+_SCIPY_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
 
 
 def read() -> Samples:
@@ -182,7 +196,7 @@ def _download(path: Path) -> str | None:
             found = Path(kagglehub.dataset_download(KAGGLE, MAT_FILE, output_dir=folder))
             _variables(found)
         # kagglehub documents no base class; its errors are plain exceptions, requests' or OSError.
-        except Exception as error:  # noqa: BLE001  (told to the user as the reason)
+        except Exception as error:  # noqa: BLE001
             return f"the download from Kaggle failed: {type(error).__name__}"
         shutil.move(found, path)
     return None
@@ -204,39 +218,18 @@ def _variable(path: str | Path, name: str) -> np.ndarray:
         return scipy.io.loadmat(path, variable_names=[name])[name]
 
 
-class _explained:  # noqa: N801  (used like a function)
-    """Turns what SciPy raises on a broken file into DataError."""
+@contextmanager
+def _explained(path: str | Path) -> Iterator[None]:
+    """Turn what SciPy raises on a broken file into DataError."""
+    from scipy.io.matlab import MatReadError
 
-    # SciPy promises no error class for broken files; these were met when it was fed such.
-    ERRORS = (
-        ValueError,
-        TypeError,
-        LookupError,
-        OSError,
-        EOFError,
-        zlib.error,
-        NotImplementedError,
-        MemoryError,
-        OverflowError,
-        AttributeError,
-    )
-
-    def __init__(self, path: str | Path):
-        self._path = path
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        from scipy.io.matlab import MatReadError
-
-        if isinstance(error, DataError):
-            return
-        if isinstance(error, (MatReadError, *self.ERRORS)):
-            raise DataError(
-                f"{self._path}: can't be read as a MATLAB file of version 5 "
-                f"({type(error).__name__}); put the published {MAT_FILE} in its place."
-            ) from error
+    try:
+        yield
+    except (MatReadError, *_SCIPY_ERRORS) as error:
+        raise DataError(
+            f"{path}: can't be read as a MATLAB file of version 5 ({type(error).__name__}); put "
+            f"the published {MAT_FILE} in its place."
+        ) from error
 
 
 def _shown(shape: tuple[int, ...], kind: str) -> str:

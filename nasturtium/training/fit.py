@@ -70,8 +70,8 @@ def fit(
     Parameters
     ----------
     recipe
-        ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule`` and
-        ``weight_decay``.
+        ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule``,
+        ``weight_decay`` and ``regression_loss``.
     label
         Names the run in progress lines and in the windows of its energy.
     trial
@@ -96,6 +96,7 @@ def fit(
         data.description,
         make_optimizer(recipe, steps),
         min(steps_per_execution, steps_per_epoch(data, recipe["batch_size"])),
+        huber_delta=huber_delta(data) if recipe.get("regression_loss") == "huber" else None,
     )
     keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
     model.fit(
@@ -137,14 +138,33 @@ def compile_model(
     description: Description,
     optimizer: keras.optimizers.Optimizer,
     steps_per_execution: int = 1,
+    huber_delta: float | None = None,
 ) -> None:
-    """Compile with the task's loss and metric: cross-entropy and accuracy, or MSE and MAE."""
-    if description.classes is None:
-        loss, metric = keras.losses.MeanSquaredError(), keras.metrics.MeanAbsoluteError("mae")
-    else:
+    """Compile with the task's loss and metrics: cross-entropy and accuracy, or MSE and MAE.
+
+    With ``huber_delta``, in the target's unit, a regression minimises Huber's loss instead of the
+    squared error, which becomes the metric ``mse``.
+    """
+    if description.classes is not None:
         loss = keras.losses.SparseCategoricalCrossentropy()
-        metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
-    model.compile(optimizer, loss, metrics=[metric], steps_per_execution=steps_per_execution)
+        metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+    elif huber_delta is None:
+        loss, metrics = keras.losses.MeanSquaredError(), [keras.metrics.MeanAbsoluteError("mae")]
+    else:
+        loss = keras.losses.Huber(huber_delta)
+        metrics = [
+            keras.metrics.MeanAbsoluteError("mae"),
+            keras.metrics.MeanSquaredError("mse"),
+        ]
+    model.compile(optimizer, loss, metrics=metrics, steps_per_execution=steps_per_execution)
+
+
+def huber_delta(data: TrainingData) -> float:
+    """Where Huber's loss turns from square to linear: half a standard deviation of the targets.
+
+    Of the train split, in the target's unit. Huber, Annals of Mathematical Statistics 35 (1964).
+    """
+    return 0.5 * float(np.std(data.train.targets, dtype=np.float64))
 
 
 def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:
@@ -187,7 +207,8 @@ class _BestEpoch(keras.callbacks.Callback):
         figures = {
             name: float(value) if math.isfinite(value) else None for name, value in logs.items()
         }
-        loss = figures.get("val_loss")
+        # Choices are by the squared error whatever was minimised, so that runs can be compared.
+        loss = figures.get("val_mse", figures.get("val_loss"))
         admissible = epoch >= self._first_admissible
         if admissible and loss is not None and loss < self.loss:
             self.epoch, self.loss = epoch, loss
