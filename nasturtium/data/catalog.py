@@ -35,6 +35,8 @@ class Description:
         split; None where there is none missing.
     feature_names, class_names
         Names of tabular columns and of classes, where the source has any.
+    title
+        What a figure from it has to be labelled with, where the name does not say it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Description:
     impute: str | None = None
     feature_names: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
+    title: str | None = None
 
     @property
     def is_image(self) -> bool:
@@ -61,6 +64,14 @@ _CATALOG = {
         Description("diabetes", "regression", (10,), target_unit="progression score"),
         Description("mnist", "classification", (28, 28, 1), classes=10, input_scale=255.0),
         Description("cifar10", "classification", (32, 32, 3), classes=10, input_scale=255.0),
+        Description(
+            "cifar10_train",
+            "classification",
+            (32, 32, 3),
+            classes=10,
+            input_scale=255.0,
+            title="CIFAR-10 training images, 40,000/10,000",
+        ),
         Description("sat6", "classification", (28, 28, 4), classes=6, input_scale=255.0),
         Description("california_housing", "regression", (8,), target_unit="100,000 USD"),
     )

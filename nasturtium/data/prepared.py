@@ -40,6 +40,10 @@ def write(folder: str | Path, description: Description, samples: Samples) -> Non
     card = {
         "description": asdict(description),
         "samples": len(samples.features),
+        "features_shape": list(samples.features.shape),
+        "published_test_samples": None
+        if samples.test_from is None
+        else len(samples.features) - samples.test_from,
         "features_dtype": str(samples.features.dtype),
         "test_from": samples.test_from,
         "sources_sha256": samples.sources,

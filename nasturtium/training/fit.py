@@ -71,7 +71,8 @@ def fit(
     ----------
     recipe
         ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule``,
-        ``weight_decay`` and ``regression_loss``.
+        ``weight_decay``, for a regression ``regression_loss`` and, where images are changed by
+        chance, ``augmentation``.
     label
         Names the run in progress lines and in the windows of its energy.
     trial
@@ -100,7 +101,7 @@ def fit(
     )
     keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
     model.fit(
-        training_batches(data.train, recipe["batch_size"], seed),
+        training_batches(data.train, recipe["batch_size"], seed, recipe.get("augmentation")),
         validation_data=batches(data.validation, _VALIDATION_BATCH),
         epochs=recipe["epochs"],
         callbacks=[

@@ -17,6 +17,7 @@ from nasturtium.models.weights import count_weights
 COUNTS = {
     "mnist": 483_482,
     "cifar10": 122_570,
+    "cifar10_train": 122_570,
     "sat6": 184_454,
     "california_housing": 11_739,
     "digits": 11_034,

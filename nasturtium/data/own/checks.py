@@ -53,7 +53,9 @@ def finite(block: np.ndarray, where: str, first_row: int, missing_allowed: bool)
     if bad.any():
         index = np.unravel_index(int(np.argmax(bad)), block.shape)
         kind = "an infinite" if np.isinf(block[index]) else "a missing"
-        remedy = "mend the file" if missing_allowed or block.ndim > 2 else "mend it or set 'missing'"
+        remedy = (
+            "mend the file" if missing_allowed or block.ndim > 2 else "mend it or set 'missing'"
+        )
         raise DataError(f"{where}: row {int(index[0]) + first_row} has {kind} value; {remedy}.")
 
 

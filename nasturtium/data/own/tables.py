@@ -147,9 +147,7 @@ def _encoded(tables: Sequence[_Table]) -> tuple[list[str], list[np.ndarray]]:
     return names, [np.concatenate(part, axis=1) for part in parts]
 
 
-def _targets(
-    tables: Sequence[_Table], own: Mapping
-) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[str, ...] | None]:
     name = own["target"]
     if own["task"] == "regression":
         return np.concatenate([table.floats(name) for table in tables]), None
@@ -194,7 +192,9 @@ def _numbers(values: Sequence[str]) -> np.ndarray:
 
 def _wanted(path: str, own: Mapping, found: Sequence[str]) -> list[str]:
     """The columns to read, in the file's order."""
-    twice = [name for name in found if found.count(name) > 1] if len(set(found)) < len(found) else []
+    twice = (
+        [name for name in found if found.count(name) > 1] if len(set(found)) < len(found) else []
+    )
     if twice:
         raise DataError(f"{path}: has the column '{twice[0]}' twice; rename one.")
     needed = [own["target"], *own.get("features", []), *own.get("categorical", [])]
@@ -211,14 +211,16 @@ def _csv(path: str, own: Mapping, text: Sequence[str]) -> dict[str, pa.ChunkedAr
     parse = pyarrow.csv.ParseOptions(delimiter=own.get("separator", ","))
     # One thread: the row of an error is known then.
     options = pyarrow.csv.ReadOptions(use_threads=False)
-    with _explained(path, "CSV"):
-        with pyarrow.csv.open_csv(
+    with (
+        _explained(path, "CSV"),
+        pyarrow.csv.open_csv(
             path,
             options,
             parse,
             pyarrow.csv.ConvertOptions(column_types={}, null_values=[]),
-        ) as reader:
-            found = reader.schema.names
+        ) as reader,
+    ):
+        found = reader.schema.names
     names = _wanted(path, own, found)
     convert = pyarrow.csv.ConvertOptions(
         include_columns=names,
