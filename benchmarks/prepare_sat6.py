@@ -44,6 +44,7 @@ def prepare(data: Path, output: Path, results) -> None:
 
 
 def main() -> None:
+    """Write, prepare, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, nargs=2, default=[324_000, 81_000])
     parser.add_argument("--folder", help="where the files go; a temporary folder by default")

@@ -84,7 +84,8 @@ def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> N
             if block.dtype != array.dtype or block.shape[1:] != array.shape[1:]:
                 raise DataError(
                     f"Data set '{description.name}': has samples of {block.dtype} and shape "
-                    f"{block.shape[1:]} beside {array.dtype} and {array.shape[1:]}; mend its source."
+                    f"{block.shape[1:]} beside {array.dtype} and {array.shape[1:]}; mend its "
+                    "source."
                 )
             _check_finite(description, block)
             rows += len(block)

@@ -53,9 +53,8 @@ def finite(block: np.ndarray, where: str, first_row: int, missing_allowed: bool)
     if bad.any():
         index = np.unravel_index(int(np.argmax(bad)), block.shape)
         kind = "an infinite" if np.isinf(block[index]) else "a missing"
-        remedy = (
-            "mend the file" if missing_allowed or block.ndim > 2 else "mend it or set 'missing'"
-        )
+        mend_only = missing_allowed or block.ndim > 2 or np.isinf(block[index])
+        remedy = "mend the file" if mend_only else "mend it or set the key 'missing'"
         raise DataError(f"{where}: row {int(index[0]) + first_row} has {kind} value; {remedy}.")
 
 

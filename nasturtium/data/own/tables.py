@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -192,11 +193,9 @@ def _numbers(values: Sequence[str]) -> np.ndarray:
 
 def _wanted(path: str, own: Mapping, found: Sequence[str]) -> list[str]:
     """The columns to read, in the file's order."""
-    twice = (
-        [name for name in found if found.count(name) > 1] if len(set(found)) < len(found) else []
-    )
-    if twice:
-        raise DataError(f"{path}: has the column '{twice[0]}' twice; rename one.")
+    name, times = Counter(found).most_common(1)[0] if found else ("", 0)
+    if times > 1:
+        raise DataError(f"{path}: has the column '{name}' twice; rename one.")
     needed = [own["target"], *own.get("features", []), *own.get("categorical", [])]
     for name in needed:
         if name not in found:
