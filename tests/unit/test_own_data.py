@@ -416,9 +416,7 @@ def test_a_wrong_description_is_one_sentence(more, said):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["a; touch x", "../x", "A", "", "a b", "a\n", "{x}", "a/b", "mnist"]
-)
+@pytest.mark.parametrize("name", ["a; touch x", "../x", "A", "", "a b", "a\n", "{x}", "mnist"])
 def test_a_name_that_would_not_be_one_of_a_folder_is_refused(name):
     config = own_config()
     config["own_datasets"] = {name: config["own_datasets"]["mine"]}
