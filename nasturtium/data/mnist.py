@@ -81,10 +81,13 @@ def read_idx(path: str | Path) -> np.ndarray:
                     "file of unsigned bytes (000008xx); put the published file in its place."
                 )
             header = file.read(4 * magic[3])
-            shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
+            whole = len(header) == 4 * magic[3]
+            shape = tuple(int(size) for size in np.frombuffer(header, ">u4")) if whole else ()
             size = math.prod(shape)
-            if len(shape) != magic[3] or size > 2**32:
-                raise DataError(f"{path}: its header is broken; put the published file there.")
+            if not whole or size > 2**32:
+                raise DataError(
+                    f"{path}: its header is broken; put the published file in its place."
+                )
             body = file.read(size + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(

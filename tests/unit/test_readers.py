@@ -48,7 +48,9 @@ def test_a_broken_idx_file_is_explained(tmp_path, options, said):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b"\0" * 99)[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"\0\0\x08\x01\0", b"", b"not gzip", gzip.compress(b"\0" * 99)[:-9]]
+)
 def test_what_is_not_a_whole_gzip_file_is_explained(tmp_path, content):
     path = tmp_path / "x.gz"
     path.write_bytes(content)
