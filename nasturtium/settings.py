@@ -2,23 +2,40 @@
 
 import copy
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from nasturtium.data.own import described
 from nasturtium.errors import ConfigError
 
+# A number or a truth value as YAML writes them.
+_SCALAR = re.compile(r"[-+.\deE]+|true|false|True|False")
+
 # What each stage depends on, by section, less the keys that it has no use for: a change of any
 # other key reruns nothing of it. Which runs there are is not how one of them is made.
+_WHICH_RUNS = ("methods", "ratios", "controls", "search_method")
+_ALL_BUT_RECIPE = (
+    *_WHICH_RUNS,
+    "warm_up",
+    "recovery",
+    "importance",
+    "round_to",
+    "magnitude",
+)
 _SECTIONS = {
     "split_data": {"split": ()},
     "baseline": {"training": ()},
-    "pruned": {"training": (), "pruning": ("methods", "ratios", "search_method")},
+    "baseline_longer": {"training": (), "pruning": _ALL_BUT_RECIPE},
+    "pruned": {"training": (), "pruning": _WHICH_RUNS},
+    "scratch": {"training": (), "pruning": _ALL_BUT_RECIPE},
     "nas": {"training": (), "search": ("pruning_ratios",)},
     "nas_with_pruning": {
         "training": (),
         "search": (),
-        "pruning": ("methods", "ratios", "epochs", "learning_rate"),
+        "pruning": ("methods", "ratios", "controls", "epochs", "learning_rate"),
     },
     "measure": {"measure": ()},
 }
@@ -34,7 +51,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     """
     import jsonschema
 
-    config = copy.deepcopy(dict(config))
+    config = _typed(copy.deepcopy(dict(config)), schema, schema.get("$defs", {}))
     errors = jsonschema.Draft202012Validator(_with_own(schema, config)).iter_errors(config)
     error = jsonschema.exceptions.best_match(errors)
     if error is not None:
@@ -97,6 +114,32 @@ def _with_own(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
     return schema
 
 
+def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+    """``value`` with numbers for texts, where the schema wants numbers.
+
+    What stands in a list or section on the command line (``--config 'seeds=[0,1]'``) arrives from
+    Snakemake as text.
+    """
+    schema = _resolved(schema, definitions)
+    if isinstance(value, dict):
+        parts = schema.get("properties", {})
+        return {key: _typed(part, parts.get(key, {}), definitions) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_typed(part, schema.get("items", {}), definitions) for part in value]
+    if isinstance(value, str):
+        read = yaml.safe_load(value) if _SCALAR.fullmatch(value) else value
+        kinds = {"integer": int, "number": (int, float), "boolean": bool}
+        wanted = kinds.get(schema.get("type"))
+        if wanted and isinstance(read, wanted):
+            return read
+    return value
+
+
+def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = schema.get("$ref", "")
+    return {**definitions.get(reference.rpartition("/")[2], {}), **schema}
+
+
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(dict(base))
     for key, value in over.items():
@@ -112,8 +155,7 @@ def _fill_defaults(
         if key == "per_dataset":
             value.setdefault(key, {})
             continue  # what is not given there comes from the common sections, not from defaults
-        reference = part.get("$ref", "")
-        resolved = {**definitions.get(reference.rpartition("/")[2], {}), **part}
+        resolved = _resolved(part, definitions)
         if "default" in resolved:
             value.setdefault(key, copy.deepcopy(resolved["default"]))
         if isinstance(value.get(key), dict):

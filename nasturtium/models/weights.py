@@ -60,3 +60,15 @@ def count_weights(model: keras.Model) -> WeightCounts:
         prunable=sum(kernel.size for kernel in kernels),
         nonzero_prunable=sum(int(np.count_nonzero(kernel)) for kernel in kernels),
     )
+
+
+def with_new_weights(model: keras.Model) -> keras.Model:
+    """A model of the same layers with new initial weights, by Keras's global seed.
+
+    Statistics that belong to the data, those of Normalization layers, stay.
+    """
+    fresh = keras.models.clone_model(model)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            fresh.get_layer(layer.name).set_weights(layer.get_weights())
+    return fresh

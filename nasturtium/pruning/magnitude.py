@@ -5,6 +5,8 @@ from 0 to the ratio while the model is retrained. Zeros change no tensor's shape
 """
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import tf_keras as keras
@@ -15,6 +17,26 @@ from nasturtium.pruning.schedule import CubicSchedule
 
 # Tied magnitudes and rounding keep tfmot from hitting a ratio exactly in a small layer.
 _TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class MagnitudeOptions:
+    """Section ``pruning.magnitude`` of the settings.
+
+    Attributes
+    ----------
+    keep_head_dense
+        Leave the last layer before each output as it is; the ratio holds for the others.
+    block_size
+        Rows and columns of the blocks that go together in a dense layer whose kernel they divide;
+        other layers lose single weights (tfmot knows blocks of matrices only).
+    layer_ratios
+        Ratio by layer name, where it shall differ from the run's.
+    """
+
+    keep_head_dense: bool = False
+    block_size: Sequence[int] = (1, 1)
+    layer_ratios: Mapping[str, float] = field(default_factory=dict)
 
 
 class MagnitudePruning:
@@ -35,39 +57,41 @@ class MagnitudePruning:
     Raises
     ------
     PruningError
-        The model has nothing to prune.
+        The model has nothing to prune, or ``layer_ratios`` names a layer that it has not.
     """
 
-    def __init__(self, model: keras.Model, schedule: CubicSchedule):
+    def __init__(
+        self,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        options: MagnitudeOptions | None = None,
+    ):
         import tensorflow_model_optimization as tfmot
 
-        if not any(is_prunable(layer) for layer in model.layers):
-            raise PruningError(f"Model '{model.name}' has no layer to prune; leave it unpruned.")
-
-        class PrunableLayers(tfmot.sparsity.keras.PruningPolicy):
-            """Without a policy tfmot refuses a model for any layer that it doesn't know."""
-
-            def allow_pruning(self, layer):
-                return is_prunable(layer)
-
-            def ensure_model_supports_pruning(self, model):
-                return None
-
+        options = options or MagnitudeOptions()
+        self._ratios = _layer_ratios(model, schedule.target, options)
         own = keras.models.clone_model(model)
         own.set_weights(model.get_weights())
+
+        def wrap(layer: keras.layers.Layer) -> keras.layers.Layer:
+            if layer.name not in self._ratios:
+                return layer
+            return tfmot.sparsity.keras.prune_low_magnitude(
+                layer,
+                tfmot.sparsity.keras.PolynomialDecay(
+                    initial_sparsity=0.0,
+                    final_sparsity=self._ratios[layer.name],
+                    begin_step=schedule.begin_step,
+                    end_step=schedule.end_step,
+                    # tfmot's default of 100 prunes nothing in a short training, and says nothing.
+                    frequency=schedule.frequency,
+                ),
+                block_size=_block_size(layer, options),
+            )
+
         self.schedule = schedule
-        self.wrapped = tfmot.sparsity.keras.prune_low_magnitude(
-            own,
-            pruning_schedule=tfmot.sparsity.keras.PolynomialDecay(
-                initial_sparsity=0.0,
-                final_sparsity=schedule.target,
-                begin_step=schedule.begin_step,
-                end_step=schedule.end_step,
-                # tfmot's default of 100 prunes nothing in a short training, and says nothing.
-                frequency=schedule.frequency,
-            ),
-            pruning_policy=PrunableLayers(),
-        )
+        # Layer by layer: tfmot refuses a whole model for any layer that it doesn't know.
+        self.wrapped = keras.models.clone_model(own, clone_function=wrap)
         self.callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
 
     @property
@@ -90,8 +114,10 @@ class MagnitudePruning:
         for weight, mask in self._masked():
             weight.assign(weight * mask)
         stripped = tfmot.sparsity.keras.strip_pruning(self.wrapped)
-        target = self.schedule.target
         for name, kernel in prunable_kernels(stripped).items():
+            if name not in self._ratios:
+                continue
+            target = self._ratios[name]
             reached = 1 - np.count_nonzero(kernel) / kernel.size
             if not math.isclose(reached, target, abs_tol=_TOLERANCE + 1 / kernel.size):
                 raise PruningError(
@@ -106,3 +132,42 @@ class MagnitudePruning:
             for layer in self.wrapped.layers
             for weight, mask, _ in getattr(layer, "pruning_vars", [])
         ]
+
+
+def _layer_ratios(model: keras.Model, target: float, options: MagnitudeOptions) -> dict[str, float]:
+    """The ratio of each layer that is pruned, by its name."""
+    prunable = [layer.name for layer in model.layers if is_prunable(layer)]
+    unknown = [name for name in options.layer_ratios if name not in prunable]
+    if unknown:
+        raise PruningError(
+            f"Configuration key 'pruning.magnitude.layer_ratios.{unknown[0]}': model "
+            f"'{model.name}' has no such layer to prune; choose from {', '.join(prunable)}."
+        )
+    kept = _heads(model) if options.keep_head_dense else set()
+    ratios = {name: options.layer_ratios.get(name, target) for name in prunable if name not in kept}
+    if not ratios:
+        raise PruningError(f"Model '{model.name}' has no layer to prune; leave it unpruned.")
+    return ratios
+
+
+def _heads(model: keras.Model) -> set[str]:
+    """Names of the last layer with a prunable kernel before each output."""
+    heads = set()
+    waiting = [tensor._keras_history.layer for tensor in model.outputs]
+    while waiting:
+        layer = waiting.pop()
+        if is_prunable(layer):
+            heads.add(layer.name)
+        else:
+            for node in layer.inbound_nodes:
+                inbound = node.inbound_layers
+                waiting += inbound if isinstance(inbound, list) else [inbound]
+    return heads
+
+
+def _block_size(layer: keras.layers.Layer, options: MagnitudeOptions) -> tuple[int, int]:
+    rows, columns = options.block_size
+    if not isinstance(layer, keras.layers.Dense):
+        return (1, 1)
+    inputs, outputs = layer.kernel.shape
+    return (rows, columns) if inputs % rows == 0 and outputs % columns == 0 else (1, 1)

@@ -11,7 +11,7 @@ from nasturtium.compaction import compact, verify
 from nasturtium.errors import PruningError
 from nasturtium.models.weights import count_weights
 from nasturtium.pruning.channels import ChannelPruning
-from nasturtium.pruning.magnitude import MagnitudePruning
+from nasturtium.pruning.magnitude import MagnitudeOptions, MagnitudePruning
 from nasturtium.pruning.schedule import CubicSchedule
 
 
@@ -82,7 +82,7 @@ def start(
         Share of the prunable parameters that shall be gone at the end.
     settings
         Section ``pruning``: ``warm_up``, ``recovery`` (rounded to whole epochs, at least one),
-        ``importance``, ``round_to``.
+        ``importance``, ``round_to`` and ``magnitude``, its options.
     epochs, steps_per_epoch
         Of the training to come; the schedule is derived from them.
     batches
@@ -106,7 +106,8 @@ def start(
     schedule.check_fits(epochs, steps_per_epoch)
     first_admissible_epoch = schedule.first_admissible_epoch(steps_per_epoch)
     if method == "magnitude":
-        return _Magnitude(MagnitudePruning(model, schedule), first_admissible_epoch)
+        options = MagnitudeOptions(**settings.get("magnitude", {}))
+        return _Magnitude(MagnitudePruning(model, schedule, options), first_admissible_epoch)
     if method in ("channels", "random"):
         # Random channels are the control that shows what the importance is worth.
         importance = "random" if method == "random" else settings["importance"]

@@ -21,6 +21,15 @@ def _inference_energy(name: str, how: str) -> list[pa.Field]:
     ]
 
 
+def _tflite(name: str, weights: str) -> list[pa.Field]:
+    return [
+        column(f"{name}_bytes", pa.int64(), f"TFLite file with {weights}"),
+        column(f"{name}_gzip_bytes", pa.int64(), "the same after gzip -9"),
+        column(f"{name}_latency_p50_ms", pa.float64(), "its median at batch 1 on the CPU"),
+        column(f"{name}_latency_p95_ms", pa.float64(), "95th percentile of the same"),
+    ]
+
+
 METRICS = pa.schema(
     [
         column("dataset", pa.string(), "data set", required=True),
@@ -62,6 +71,14 @@ METRICS = pa.schema(
         column("weights_gzip_bytes", pa.int64(), "weights after gzip -9", required=True),
         column("keras_bytes", pa.int64(), "model.keras", required=True),
         column("keras_gzip_bytes", pa.int64(), "model.keras after gzip -9", required=True),
+        column("weights_csr_bytes", pa.int64(), "counted: prunable kernels as CSR", required=True),
+        column(
+            "weights_bitmask_bytes", pa.int64(), "counted: as bitmask and values", required=True
+        ),
+        *_tflite("tflite", "float32 weights"),
+        *_tflite("tflite_int8", "dynamic-range int8 weights"),
+        column("tflite_threads", pa.int64(), "threads of TFLite's latency", required=True),
+        column("tflite_reason", pa.string(), "why a TFLite figure is null"),
         # memory
         column("peak_activation_bytes", pa.int64(), "calculated, batch 1, float32", required=True),
         column(
@@ -107,9 +124,13 @@ RATIOS = (
     "macs",
     "weights_gzip_bytes",
     "keras_bytes",
+    "tflite_bytes",
+    "tflite_int8_bytes",
     "calculated_memory_bytes",
     "gpu_inference_peak_bytes",
     "latency_p50_ms",
+    "tflite_latency_p50_ms",
+    "tflite_int8_latency_p50_ms",
     "throughput_samples_per_s",
     "inference_energy_j",
     "single_inference_energy_j",

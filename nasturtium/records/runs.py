@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 BASELINE = "baseline"
+BASELINE_LONGER = "baseline_longer"
 PRUNED = "pruned"
+SCRATCH = "scratch"
 NAS = "nas"
 NAS_PRUNED = "nas_pruned"
 NAS_WITH_PRUNING = "nas_with_pruning"
@@ -48,13 +50,25 @@ def pruned_run(stage: str, method: str, ratio: float) -> str:
     return f"{stage}/{method}-{ratio:.2f}"
 
 
-def run_names(methods: list[str], ratios: list[float]) -> list[str]:
-    """Names of all runs of one data set and seed, in the order of the stages."""
+def run_names(methods: list[str], ratios: list[float], controls: list[str]) -> list[str]:
+    """Names of all runs of one data set and seed, in the order of the stages.
+
+    Parameters
+    ----------
+    controls
+        ``baseline_longer``, and families of runs with one at each ratio: ``scratch/channels``,
+        ``scratch/magnitude``, ``pruned/random``.
+    """
     grid = [(method, ratio) for method in methods for ratio in ratios]
-    return [
+    families = [control.split("/") for control in controls if "/" in control]
+    names = [
         BASELINE,
+        *([BASELINE_LONGER] if BASELINE_LONGER in controls else []),
         *(pruned_run(PRUNED, *point) for point in grid),
+        *(pruned_run(*family, ratio) for family in families for ratio in ratios),
         NAS,
         *(pruned_run(NAS_PRUNED, *point) for point in grid),
         NAS_WITH_PRUNING,
     ]
+    # A control may be one of the methods too.
+    return list(dict.fromkeys(names))

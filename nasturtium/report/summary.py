@@ -35,6 +35,7 @@ def readable(rows: Sequence[Mapping]) -> str:
         "gzip",
         "memory (calculated)",
         "latency p50",
+        "TFLite p50",
         "J/sample",
     )
     lines = [[*_names(row), *_figures(row)] for row in rows]
@@ -52,6 +53,8 @@ def readable(rows: Sequence[Mapping]) -> str:
 # A ratio of two figures means something only if these agree.
 _COMPARABLE = {
     "latency_p50_ms": ("device_name", "latency_threads"),
+    "tflite_latency_p50_ms": ("cpu_name", "tflite_threads"),
+    "tflite_int8_latency_p50_ms": ("cpu_name", "tflite_threads"),
     "throughput_samples_per_s": ("device_name", "latency_threads", "throughput_batch_size"),
     "gpu_inference_peak_bytes": ("device_name", "gpu_memory_batch_size"),
     "inference_energy_j": (
@@ -94,8 +97,16 @@ def _figures(row: Mapping) -> list[str]:
             _kilobytes(row["calculated_memory_bytes"]), row["calculated_memory_bytes_ratio"]
         ),
         _with_ratio(f"{row['latency_p50_ms']:.3f} ms", row["latency_p50_ms_ratio"]),
+        _tflite_latency(row),
         "not measured" if joules is None else f"{joules:.3g}",
     ]
+
+
+def _tflite_latency(row: Mapping) -> str:
+    latency_ms = row["tflite_latency_p50_ms"]
+    if latency_ms is None:
+        return "-"
+    return _with_ratio(f"{1000 * latency_ms:.1f} us", row["tflite_latency_p50_ms_ratio"])
 
 
 def _kilobytes(size_bytes: int) -> str:

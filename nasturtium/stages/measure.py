@@ -17,6 +17,8 @@ from nasturtium.measurement.machine import describe_machine
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.quality import constant_prediction, measure_quality, training_quality
 from nasturtium.measurement.size import measure_size
+from nasturtium.measurement.storage import sparse_bytes
+from nasturtium.measurement.tflite import measure_tflite
 from nasturtium.metering.stored import stored_energy
 from nasturtium.models.files import load_model
 from nasturtium.records.compaction import FACTS
@@ -59,6 +61,7 @@ def run(
     throughput = measure_throughput(
         model, measure["throughput_batch_size"], measure["throughput_runs"]
     )
+    tflite = measure_tflite(model, measure["warm_up_runs"], measure["latency_runs"])
     with metering.session(synchronise=tf.test.experimental.sync_devices, idle_s=0) as meter:
         batch_size = measure["throughput_batch_size"]
         energy = {
@@ -82,6 +85,8 @@ def run(
         **training_quality(model, train.features, train.targets, classes),
         **constant_prediction(train.targets, test.targets, classes),
         **size,
+        **sparse_bytes(model),
+        **tflite,
         **_compaction_facts(compaction_path),
         "macs": macs,
         "macs_reason": macs_reason,

@@ -9,10 +9,11 @@ from nasturtium.data.splits import training_data
 from nasturtium.models.files import load_model, save_model
 from nasturtium.records.compaction import COMPACTION
 from nasturtium.records.parquet import write_table
-from nasturtium.records.runs import Run
+from nasturtium.records.runs import NAS_PRUNED, Run
 from nasturtium.records.training import TRAINING
 from nasturtium.stages.metered import metered
 from nasturtium.training.pruned_fit import pruned_fit
+from nasturtium.training.recipe import pruning_of_searched_nets, retraining_recipe
 
 
 def run(
@@ -38,17 +39,14 @@ def run(
     runtime.seed_everything(run.seed)
     folder = Path(folder)
     pruning = settings["pruning"]
-    recipe = {
-        **settings["training"],
-        "epochs": pruning["epochs"],
-        "learning_rate": pruning["learning_rate"],
-    }
+    if run.stage == NAS_PRUNED:
+        pruning = pruning_of_searched_nets(pruning)
     with metered(run, folder, code):
         data = training_data(prepared.read(data_folder), split)
         trained, pruned = pruned_fit(
             load_model(source),
             data,
-            recipe,
+            retraining_recipe(settings),
             method=run.method,
             ratio=run.ratio,
             pruning=pruning,

@@ -89,9 +89,17 @@ def test_names_of_runs_tell_stage_method_and_ratio():
     assert (run.stage, run.method, run.ratio) == ("nas_pruned", "magnitude", 0.5)
     run = Run("mnist", 2, "nas_with_pruning")
     assert (run.stage, run.method, run.ratio) == ("nas_with_pruning", None, None)
-    assert run_names(["channels"], [0.1]) == [
+    assert (Run("a", 0, "baseline_longer").stage, Run("a", 0, "scratch/channels-0.10").stage) == (
+        "baseline_longer",
+        "scratch",
+    )
+    controls = ["pruned/random", "baseline_longer", "scratch/channels", "pruned/channels"]
+    assert run_names(["channels"], [0.1], controls) == [
         "baseline",
+        "baseline_longer",
         "pruned/channels-0.10",
+        "pruned/random-0.10",
+        "scratch/channels-0.10",
         "nas",
         "nas_pruned/channels-0.10",
         "nas_with_pruning",

@@ -106,3 +106,13 @@ def keys_of(schema: dict) -> set[str]:
 def test_the_documentation_names_every_key():
     text = (ROOT / "config/README.md").read_text()
     assert [key for key in sorted(keys_of(SCHEMA)) if key not in text] == []
+
+
+def test_numbers_in_lists_on_the_command_line_come_as_text():
+    given = {"seeds": ["0", "12"], "training": {"learning_rate": "0.01"}, "data_dir": "7"}
+    config = settings.validated(given, SCHEMA)
+    assert config["seeds"] == [0, 12]
+    assert config["training"]["learning_rate"] == 0.01
+    assert config["data_dir"] == "7"
+    with pytest.raises(ConfigError, match=r"'seeds\.0' must be of type integer, not 'x'"):
+        settings.validated({"seeds": ["x"]}, SCHEMA)

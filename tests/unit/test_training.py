@@ -8,7 +8,7 @@ from nasturtium import runtime
 from nasturtium.data.splits import TrainingData
 from nasturtium.errors import PruningError, TrainingError
 from nasturtium.models.reference import build_reference
-from nasturtium.models.weights import count_weights, prunable_kernels
+from nasturtium.models.weights import count_weights, prunable_kernels, with_new_weights
 from nasturtium.training.fit import evaluate, fit, steps_per_epoch
 from nasturtium.training.frames import frame_of
 from nasturtium.training.pruned_fit import pruned_fit
@@ -176,3 +176,76 @@ def test_an_unknown_method_is_refused(net, digits):
 def test_an_epoch_has_its_last_partial_batch(digits):
     assert steps_per_epoch(digits, 64) == 10
     assert steps_per_epoch(digits, 600) == 1
+
+
+def prune_by_magnitude(net, digits, ratio=0.8, **options):
+    pruning = {**PRUNING, "magnitude": options}
+    return pruned_fit(
+        net, digits, RECIPE, method="magnitude", ratio=ratio, pruning=pruning, seed=0, label="x"
+    )[1].model
+
+
+def sparsities(model) -> dict[str, float]:
+    return {name: 1 - np.count_nonzero(k) / k.size for name, k in prunable_kernels(model).items()}
+
+
+def test_the_head_can_stay_dense_and_a_layer_have_its_own_ratio(net, digits):
+    model = prune_by_magnitude(net, digits, keep_head_dense=True, layer_ratios={"conv_1": 0.3})
+    reached = sparsities(model)
+    assert reached.pop("output") == 0
+    assert reached.pop("conv_1") == pytest.approx(0.3, abs=0.02)
+    assert list(reached.values()) == pytest.approx([0.8] * len(reached), abs=0.02)
+
+
+def test_blocks_go_together_where_they_divide_the_kernel(net, digits):
+    # A ratio at which no whole unit dies, so that compaction leaves the blocks where they were.
+    model = prune_by_magnitude(net, digits, ratio=0.3, block_size=[1, 4])
+    kernels = prunable_kernels(model)
+    blocks = kernels["dense_0"].reshape(len(kernels["dense_0"]), -1, 4) == 0
+    assert (blocks.all(axis=2) == blocks.any(axis=2)).all()
+    assert kernels["dense_0"].shape == (256, 32)
+    assert sparsities(model)["dense_0"] == pytest.approx(0.3, abs=0.02)
+    # Four don't divide the ten classes: there single weights go.
+    assert sparsities(model)["output"] == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_ratio_for_a_layer_that_is_not_there_is_refused(net, digits):
+    with pytest.raises(PruningError, match=r"layer_ratios\.dens_0.*choose from conv_0"):
+        prune_by_magnitude(net, digits, layer_ratios={"dens_0": 0.5})
+
+
+@pytest.mark.parametrize("again", ["channels", "magnitude"])
+def test_a_pruned_model_can_be_pruned_again(net, digits, again):
+    model = net
+    for ratio, method in ((0.5, "channels"), (0.4, again)):
+        before = count_weights(model).nonzero_prunable
+        _, pruned = pruned_fit(
+            model, digits, RECIPE, method=method, ratio=ratio, pruning=PRUNING, seed=0, label="x"
+        )
+        model = pruned.model
+        left = count_weights(model).nonzero_prunable / before
+        assert left == pytest.approx(1 - ratio, abs=0.07)
+
+
+def test_a_ratio_that_would_empty_a_layer_is_refused_with_the_largest_possible(net, digits):
+    with pytest.raises(PruningError, match=r"0\.9"):
+        pruned_fit(
+            net, digits, RECIPE, method="channels", ratio=0.999, pruning=PRUNING, seed=0, label="x"
+        )
+
+
+def test_new_weights_are_new_and_the_statistics_of_the_data_stay(digits):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Normalization(name="n")(inputs)
+    x = keras.layers.BatchNormalization(name="b")(keras.layers.Conv2D(4, 3, name="c")(x))
+    model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(x)))
+    model.get_layer("n").adapt(digits.train.features.astype("float32"))
+    model.get_layer("b").set_weights([np.full(4, value) for value in (2.0, 3.0, 4.0, 5.0)])
+    fresh = with_new_weights(model)
+    assert [w.shape for w in fresh.get_weights()] == [w.shape for w in model.get_weights()]
+    for kept, there in zip(
+        fresh.get_layer("n").get_weights(), model.get_layer("n").get_weights(), strict=True
+    ):
+        assert (kept == there).all()
+    assert (fresh.get_layer("b").get_weights()[0] == 1).all()
+    assert (fresh.get_layer("c").get_weights()[0] != model.get_layer("c").get_weights()[0]).all()

@@ -61,3 +61,8 @@ def test_a_data_set_of_kaggle_s_without_a_token(project):
     assert done.returncode != 0
     assert "sat-6-full.mat is missing" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_lists_of_numbers_on_the_command_line(project):
+    planned = project.planned("--config", "seeds=[0,7]", "datasets=[digits]")
+    assert planned["baseline"] == 2

@@ -68,16 +68,19 @@ def compaction_of_run(wildcards):
     return {"compaction": f"{folder}/compaction.parquet"}
 
 
+def configured_runs(dataset):
+    """Names of the runs of one data set and seed."""
+    pruning = settings.for_dataset(config, dataset)["pruning"]
+    return run_names(pruning["methods"], pruning["ratios"], pruning["controls"])
+
+
 def all_metrics(wildcards):
     """One metrics.parquet for each run of the configured study."""
     return [
         f"results/{dataset}/seed{seed}/{run}/metrics.parquet"
         for dataset in config["datasets"]
         for seed in config["seeds"]
-        for run in run_names(
-            settings.for_dataset(config, dataset)["pruning"]["methods"],
-            settings.for_dataset(config, dataset)["pruning"]["ratios"],
-        )
+        for run in configured_runs(dataset)
     ]
 
 
@@ -86,4 +89,4 @@ wildcard_constraints:
     seed=r"\d+",
     method="magnitude|channels|random",
     ratio=r"0\.\d\d",
-    run=r"baseline|nas|nas_with_pruning|(nas_)?pruned/[a-z]+-0\.\d\d",
+    run=r"baseline|baseline_longer|scratch/[a-z]+-0\.\d\d|nas|nas_with_pruning|(nas_)?pruned/[a-z]+-0\.\d\d",

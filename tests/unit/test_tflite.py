@@ -1,0 +1,66 @@
+"""What a model is as a file to deploy, and what its zeros would save."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from nasturtium.measurement.storage import sparse_bytes
+from nasturtium.measurement.tflite import Interpreter, convert, measure_tflite
+
+
+@pytest.fixture(scope="module")
+def net() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((12, 12, 1))
+    x = keras.layers.Conv2D(8, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Dense(300, activation="relu")(keras.layers.Flatten()(x))
+    return keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
+
+
+@pytest.mark.parametrize(("int8", "tolerance"), [(False, 1e-6), (True, 0.02)])
+def test_the_converted_model_computes_the_same(net, int8, tolerance):
+    sample = np.random.default_rng(0).uniform(0, 255, (1, 12, 12, 1)).astype(np.float32)
+    expected = net(sample).numpy()
+    assert expected.std() > 0.005
+    output = Interpreter(convert(net, int8=int8)).predict(sample)
+    np.testing.assert_allclose(output, expected, atol=tolerance)
+
+
+def test_a_float_takes_four_bytes_and_an_int8_one(net):
+    done = measure_tflite(net, warm_up_runs=2, runs=20)
+    parameters = net.count_params()
+    assert done["tflite_bytes"] == pytest.approx(4 * parameters, rel=0.05)
+    assert done["tflite_int8_bytes"] == pytest.approx(parameters, rel=0.05)
+    assert 0 < done["tflite_latency_p50_ms"] <= done["tflite_latency_p95_ms"]
+    assert done["tflite_int8_latency_p50_ms"] > 0
+    assert done["tflite_reason"] is None
+    assert done["tflite_threads"] == 1
+
+
+def test_what_can_t_be_converted_is_null_with_the_reason():
+    inputs = keras.Input((4,))
+    outputs = keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x))(inputs)
+    done = measure_tflite(keras.Model(inputs, outputs), 1, 1)
+    assert done["tflite_bytes"] is None
+    assert done["tflite_latency_p50_ms"] is None
+    assert "ConverterError" in done["tflite_reason"]
+
+
+def test_sparse_forms_are_counted_by_hand():
+    model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(5)])
+    kernel = np.zeros((6, 5), np.float32)
+    kernel[0, :3] = 1
+    model.layers[0].set_weights([kernel, np.zeros(5)])
+    # Biases: 20 bytes. CSR: 3 values, 3 columns of 2 bytes, 7 row starts. Bitmask: 30 bits.
+    assert sparse_bytes(model) == {
+        "weights_csr_bytes": 20 + 3 * (4 + 2) + 4 * 7,
+        "weights_bitmask_bytes": 20 + 3 * 4 + 4,
+    }
+
+
+def test_kernels_of_convolutions_are_matrices_by_output_channel():
+    model = keras.Sequential([keras.layers.Input((5, 5, 2)), keras.layers.Conv2D(4, 3)])
+    kernel = np.ones((3, 3, 2, 4), np.float32)
+    model.layers[0].set_weights([kernel, np.zeros(4)])
+    assert sparse_bytes(model)["weights_csr_bytes"] == 16 + 72 * 6 + 4 * 19

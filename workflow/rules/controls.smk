@@ -1,0 +1,53 @@
+# Controls: what the results of pruning have to be held against.
+rule baseline_longer:
+    input:
+        model=rules.baseline.output.model,
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        model="results/{dataset}/seed{seed}/baseline_longer/model.keras",
+        training="results/{dataset}/seed{seed}/baseline_longer/training.parquet",
+        energy="results/{dataset}/seed{seed}/baseline_longer/energy.parquet",
+        power="results/{dataset}/seed{seed}/baseline_longer/power.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/baseline_longer.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/baseline_longer.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=1,
+    params:
+        run="baseline_longer",
+        settings=stage_settings("baseline_longer"),
+        code=stage_code("baseline_longer"),
+    script:
+        "../scripts/baseline_longer.py"
+
+
+rule scratch:
+    input:
+        model="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/model.keras",
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        model="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/model.keras",
+        training="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/training.parquet",
+        energy="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/energy.parquet",
+        power="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/power.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/scratch/{method}-{ratio}.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/scratch/{method}-{ratio}.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=1,
+    params:
+        run="scratch/{method}-{ratio}",
+        settings=stage_settings("scratch"),
+        code=stage_code("scratch"),
+    script:
+        "../scripts/scratch.py"

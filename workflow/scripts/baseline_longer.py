@@ -1,0 +1,21 @@
+"""Rule baseline_longer: train the baseline on, unpruned."""
+
+from pathlib import Path
+
+from nasturtium.logs import job
+
+with job(snakemake.log[0]):
+    from nasturtium import runtime
+    from nasturtium.records.runs import Run
+    from nasturtium.stages import baseline_longer
+
+    runtime.configure(snakemake.threads)
+    baseline_longer.run(
+        Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
+        source=snakemake.input.model,
+        data_folder=Path(snakemake.input.data[0]).parent,
+        split=snakemake.input.split,
+        folder=Path(snakemake.output.model).parent,
+        settings=snakemake.params.settings,
+        code=snakemake.params.code,
+    )
