@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import tf_keras as keras
@@ -15,12 +15,11 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import TrainingError
 from nasturtium.logs import Progress
+from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, Execution, choose
 
 logger = logging.getLogger(__name__)
 
 _VALIDATION_BATCH = 1024
-# Small nets spend half of a step in Python; beyond some tens of steps there is nothing to gain.
-MOST_STEPS_PER_EXECUTION = 32
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,13 @@ def fit(
     TrainingError
         No admissible epoch has a finite validation loss.
     """
-    steps = recipe["epochs"] * steps_per_epoch(data, recipe["batch_size"])
+    steps = steps_per_epoch(data, recipe["batch_size"])
+    execution = choose(model, steps_per_execution, steps, recipe["epochs"])
     compile_model(
         model,
         data.description,
-        make_optimizer(recipe, steps),
-        min(steps_per_execution, steps_per_epoch(data, recipe["batch_size"])),
+        make_optimizer(recipe, recipe["epochs"] * steps),
+        execution,
         huber_delta=huber_delta(data) if recipe.get("regression_loss") == "huber" else None,
     )
     keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
@@ -120,6 +120,7 @@ def fit(
     model.set_weights(keeper.weights)
     for row in keeper.rows:
         row["selected"] = row["epoch"] == keeper.epoch
+        row.update(asdict(execution))
     return Trained(keeper.rows, keeper.epoch, keeper.loss)
 
 
@@ -138,7 +139,7 @@ def compile_model(
     model: keras.Model,
     description: Description,
     optimizer: keras.optimizers.Optimizer,
-    steps_per_execution: int = 1,
+    execution: Execution = Execution(1, False),  # noqa: B008  (frozen)
     huber_delta: float | None = None,
 ) -> None:
     """Compile with the task's loss and metrics: cross-entropy and accuracy, or MSE and MAE.
@@ -157,7 +158,7 @@ def compile_model(
             keras.metrics.MeanAbsoluteError("mae"),
             keras.metrics.MeanSquaredError("mse"),
         ]
-    model.compile(optimizer, loss, metrics=metrics, steps_per_execution=steps_per_execution)
+    model.compile(optimizer, loss, metrics=metrics, **asdict(execution))
 
 
 def huber_delta(data: TrainingData) -> float:

@@ -28,6 +28,9 @@ from nasturtium.errors import DataError
 from tests.unit.test_readers import write_idx
 from tests.unit.test_sat6 import write_csvs, write_mat
 
+# NumPy and Pillow warn of what they then refuse.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 SHORT_S, LONG_S = 1.0, 60.0
 MOST_GROWTH_BYTES = 1_500_000_000
 

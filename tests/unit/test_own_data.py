@@ -303,6 +303,17 @@ def test_a_broken_parquet_file_is_explained(tmp_path, content):
     refused(own, "not a sound Parquet file", tmp_path)
 
 
+def test_text_that_is_no_utf_8_is_explained(tmp_path):
+    own = parquet(tmp_path, {"age": ["young"], "price": [1]}, categorical=["age"])
+    path = tmp_path / "a.parquet"
+    # Not compressed, so that the text stands in the file.
+    pyarrow.parquet.write_table(
+        pa.table({"age": ["young"], "price": [1]}), path, compression="none", use_dictionary=False
+    )
+    path.write_bytes(path.read_bytes().replace(b"young", b"y\x80ung", 1))
+    refused(own, "not a sound Parquet file", tmp_path)
+
+
 # folders of images
 
 

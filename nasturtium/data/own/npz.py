@@ -1,6 +1,7 @@
 """Format ``npz``: NumPy's archives, read block by block and never unpickled."""
 
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ _ERRORS = (
     SyntaxError,
     TypeError,
     ValueError,
+    tokenize.TokenError,
 )
 
 

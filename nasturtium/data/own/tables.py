@@ -259,6 +259,8 @@ def _parquet(path: str, own: Mapping, text: Sequence[str]) -> dict[str, pa.Chunk
             )
         batches = list(_within(file.iter_batches(columns=names), path, file.metadata.num_rows))
         table = pa.Table.from_batches(batches, file.schema_arrow.empty_table().select(names).schema)
+        # Text that is no UTF-8, offsets that lead out of the data: found here or never.
+        table.validate(full=True)
         return {
             name: table.column(name).cast(pa.string() if name in text else pa.float64(), safe=False)
             for name in names
