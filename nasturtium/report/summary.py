@@ -38,16 +38,23 @@ def readable(rows: Sequence[Mapping]) -> str:
         "TFLite p50",
         "J/sample",
     )
-    lines = [[*_names(row), *_figures(row)] for row in rows]
-    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
+    return aligned(header, [[*_names(row), *_figures(row)] for row in rows], names=3)
+
+
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], names: int) -> str:
+    """A Markdown table whose first ``names`` columns stand left and whose figures stand right."""
+    widths = [max(3, *(len(line[i]) for line in [header, *lines])) for i in range(len(header))]
 
     def render(cells: Sequence[str]) -> str:
-        left = [cell.ljust(width) for cell, width in zip(cells[:3], widths[:3], strict=True)]
-        right = [cell.rjust(width) for cell, width in zip(cells[3:], widths[3:], strict=True)]
-        return "| " + " | ".join([*left, *right]) + " |"
+        padded = zip(cells, widths, strict=True)
+        sides = [
+            cell.ljust(width) if i < names else cell.rjust(width)
+            for i, (cell, width) in enumerate(padded)
+        ]
+        return "| " + " | ".join(sides) + " |"
 
-    rule = [*("-" * w for w in widths[:3]), *("-" * (w - 1) + ":" for w in widths[3:])]
-    return "\n".join([render(header), render(rule), *map(render, lines)]) + "\n"
+    rule = ["-" * w if i < names else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    return "\n".join(map(render, [header, rule, *lines])) + "\n"
 
 
 # A ratio of two figures means something only if these agree.

@@ -6,6 +6,7 @@ from pathlib import Path
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.metrics import SUMMARY
 from nasturtium.records.parquet import read_rows, write_table
+from nasturtium.report.spread import over_seeds
 from nasturtium.report.summary import readable, with_ratios
 
 
@@ -14,6 +15,9 @@ def run(metrics: Sequence[str | Path], table: str | Path, text: str | Path, code
     rows = with_ratios([row for path in metrics for row in read_rows(path)])
     write_table(table, SUMMARY, rows, code=code)
     readable_table = readable(rows)
+    if len({row["seed"] for row in rows}) > 1:
+        readable_table += "\nMean and sample standard deviation over the seeds:\n\n"
+        readable_table += over_seeds(rows)
     with atomic_path(text) as temporary:
         temporary.write_text(readable_table)
     return readable_table

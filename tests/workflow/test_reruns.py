@@ -43,16 +43,32 @@ def test_a_changed_parameter_reruns_its_stage_and_what_follows(finished, changed
     changed.config("pruning", epochs=5)
     assert finished.planned() == {
         "all": 1,
-        "measure": 4,
+        "baseline_longer": 1,
+        "measure": 6,
         "nas_pruned": 2,
         "pruned": 2,
+        "scratch": 1,
         "summary": 1,
+    }
+
+
+def test_how_it_is_pruned_reruns_no_training_without_pruning(finished, changed):
+    changed.config("pruning", importance="l1")
+    # The pruned shape is another one then, so its control is trained anew.
+    assert set(finished.planned()) == {
+        "all",
+        "measure",
+        "nas_pruned",
+        "nas_with_pruning",
+        "pruned",
+        "scratch",
+        "summary",
     }
 
 
 def test_a_parameter_of_the_measurer_trains_nothing(finished, changed):
     changed.config("measure", latency_runs=25)
-    assert finished.planned() == {"all": 1, "measure": 7, "summary": 1}
+    assert finished.planned() == {"all": 1, "measure": 9, "summary": 1}
 
 
 def test_a_changed_search_reruns_what_builds_on_it(finished, changed):
@@ -71,9 +87,10 @@ def test_another_ratio_plans_only_what_is_new(finished, changed):
     changed.config("pruning", ratios=[0.5, 0.7])
     assert finished.planned() == {
         "all": 1,
-        "measure": 4,
+        "measure": 5,
         "nas_pruned": 2,
         "pruned": 2,
+        "scratch": 1,
         "summary": 1,
     }
 
@@ -100,16 +117,17 @@ def test_a_comment_or_docstring_reruns_nothing(finished, changed):
     ("module", "planned"),
     [
         ("report/summary.py", {"all": 1, "summary": 1}),
-        ("measurement/quality.py", {"all": 1, "measure": 7, "summary": 1}),
+        ("measurement/quality.py", {"all": 1, "measure": 9, "summary": 1}),
         (
             "pruning/retraining.py",
             {
                 "all": 1,
-                "measure": 6,
+                "measure": 7,
                 "nas": 1,
                 "nas_pruned": 2,
                 "nas_with_pruning": 1,
                 "pruned": 2,
+                "scratch": 1,
                 "summary": 1,
             },
         ),

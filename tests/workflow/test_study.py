@@ -12,8 +12,10 @@ from nasturtium.records.parquet import read_rows
 
 RUNS = [
     "baseline",
+    "baseline_longer",
     "pruned/magnitude-0.50",
     "pruned/channels-0.50",
+    "scratch/channels-0.50",
     "nas",
     "nas_pruned/magnitude-0.50",
     "nas_pruned/channels-0.50",
@@ -44,7 +46,9 @@ def test_the_summary_has_every_run(finished, summary):
     assert list(summary) == RUNS
     assert {row["stage"] for row in summary.values()} == {
         "baseline",
+        "baseline_longer",
         "pruned",
+        "scratch",
         "nas",
         "nas_pruned",
         "nas_with_pruning",
@@ -79,7 +83,7 @@ def test_magnitude_pruning_leaves_the_ratio_s_share_of_weights(summary, run):
     assert left <= 0.51
 
 
-@pytest.mark.parametrize("run", [run for run in RUNS if "channels" in run])
+@pytest.mark.parametrize("run", [run for run in RUNS if "pruned/channels" in run])
 def test_channel_pruning_removes_the_ratio_s_share_of_parameters(summary, run):
     source = summary["baseline" if run.startswith("pruned") else "nas"]
     left = summary[run]["prunable_parameters"] / source["prunable_parameters"]
@@ -102,6 +106,27 @@ def test_a_compaction_was_verified(summary):
             assert 0 <= row["compaction_max_rel_error"] <= 1e-5
         else:
             assert row["compaction_max_rel_error"] is None
+
+
+def test_controls_are_what_they_say(finished, summary):
+    pruned, scratch = (
+        load(finished, "pruned/channels-0.50"),
+        load(finished, "scratch/channels-0.50"),
+    )
+    assert [w.shape for w in scratch.get_weights()] == [w.shape for w in pruned.get_weights()]
+    assert summary["scratch/channels-0.50"]["compaction_max_rel_error"] is None
+    assert summary["baseline_longer"]["parameters"] == summary["baseline"]["parameters"]
+
+    def epochs(run: str) -> list[dict]:
+        return read_rows(folder(finished, run) / "training.parquet")
+
+    # The retraining's epochs; and those of the baseline and the retraining together.
+    assert len(epochs("baseline_longer")) == len(epochs("pruned/channels-0.50")) == 4
+    assert len(epochs("scratch/channels-0.50")) == 3 + 4
+    # One begins where the baseline ended, the other anew.
+    last = min(row["validation_loss"] for row in epochs("baseline"))
+    assert epochs("baseline_longer")[0]["loss"] < epochs("baseline")[0]["loss"] / 2
+    assert epochs("scratch/channels-0.50")[0]["loss"] > 2 * last
 
 
 @pytest.mark.parametrize("run", ["nas", "nas_with_pruning"])

@@ -1,0 +1,92 @@
+"""Mean and spread over the seeds: a table to read, a line for each data set and run.
+
+python -m nasturtium.report.spread results/mnist/seed*/*/metrics.parquet
+"""
+
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from nasturtium.report.summary import aligned, with_ratios
+
+HEADER = (
+    "data set",
+    "run",
+    "n",
+    "test",
+    "points to baseline",
+    "parameters",
+    "non-zero",
+    "gzip kB",
+    "TFLite kB",
+    "int8 kB",
+    "TFLite us",
+)
+
+
+def over_seeds(rows: Sequence[Mapping]) -> str:
+    """A Markdown table: mean and sample standard deviation over the ``n`` seeds of each run.
+
+    Parameters
+    ----------
+    rows
+        As from :func:`nasturtium.report.summary.with_ratios`. Where one seed alone was run there
+        is no deviation, and where a figure is missing for a seed there is none at all.
+    """
+    groups: dict[tuple[str, str], list[Mapping]] = {}
+    for row in rows:
+        groups.setdefault((row["dataset"], row["run"]), []).append(row)
+    lines = [
+        [dataset, run, str(len(group)), *_figures(group)]
+        for (dataset, run), group in groups.items()
+    ]
+    return aligned(HEADER, lines, names=2)
+
+
+def _figures(group: Sequence[Mapping]) -> list[str]:
+    if group[0]["task"] == "classification":
+        quality = _spread(group, lambda row: 100 * row["test_accuracy"], ".2f", " %")
+    else:
+        quality = "MAE " + _spread(group, lambda row: row["test_mae"], ".4g")
+    return [
+        quality,
+        _spread(group, lambda row: row["accuracy_change_points"], "+.2f"),
+        _spread(group, lambda row: row["parameters"], ",.0f"),
+        _spread(group, lambda row: row["nonzero_parameters"], ",.0f"),
+        _spread(group, lambda row: _thousandth(row["weights_gzip_bytes"]), ".1f"),
+        _spread(group, lambda row: _thousandth(row["tflite_bytes"]), ".1f"),
+        _spread(group, lambda row: _thousandth(row["tflite_int8_bytes"]), ".1f"),
+        _spread(group, lambda row: _thousandfold(row["tflite_latency_p50_ms"]), ".1f"),
+    ]
+
+
+def _spread(
+    group: Sequence[Mapping], figure: Callable[[Mapping], float | None], form: str, unit: str = ""
+) -> str:
+    values = [figure(row) for row in group]
+    if any(value is None for value in values):
+        return "-"
+    mean = f"{statistics.mean(values):{form}}"
+    if len(values) == 1 or len(set(values)) == 1:
+        return mean + unit
+    return f"{mean} ± {statistics.stdev(values):{form.lstrip('+')}}{unit}"
+
+
+def _thousandth(value: float | None) -> float | None:
+    return None if value is None else value / 1000
+
+
+def _thousandfold(value: float | None) -> float | None:
+    return None if value is None else 1000 * value
+
+
+def main(paths: Sequence[str | Path]) -> str:
+    """The table over the ``metrics.parquet`` files at ``paths``."""
+    from nasturtium.records.parquet import read_rows
+
+    return over_seeds(with_ratios([row for path in paths for row in read_rows(path)]))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(main(sys.argv[1:]))
