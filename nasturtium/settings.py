@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from nasturtium.data.own import described
 from nasturtium.errors import ConfigError
 
 # A number or a truth value as YAML writes them.
@@ -71,20 +72,33 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     import jsonschema
 
     config = _typed(copy.deepcopy(dict(config)), schema, schema.get("$defs", {}))
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(config)
+    errors = jsonschema.Draft202012Validator(_with_own(schema, config)).iter_errors(config)
     error = jsonschema.exceptions.best_match(errors)
     if error is not None:
         raise ConfigError(_sentence(error))
     _fill_defaults(config, schema, schema.get("$defs", {}))
+    for name, own in config["own_datasets"].items():
+        described.check(name, own)
     for dataset in ("", *config["per_dataset"]):
         _check_ratios(config, dataset)
     return config
 
 
 def for_dataset(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
-    """The configuration with ``per_dataset.<dataset>`` laid over the common sections."""
+    """The configuration with ``per_dataset.<dataset>`` laid over the common sections.
+
+    Between them lies ``own_datasets.<dataset>.split``.
+    """
     common = {key: value for key, value in config.items() if key != "per_dataset"}
+    own = config.get("own_datasets", {}).get(dataset, {})
+    common = _merged(common, {key: own[key] for key in ("split",) if key in own})
     return _merged(common, config.get("per_dataset", {}).get(dataset, {}))
+
+
+def own_description(config: Mapping[str, Any], dataset: str) -> dict[str, Any] | None:
+    """What reading ``dataset`` depends on, if it is the user's own; else None."""
+    own = config["own_datasets"].get(dataset)
+    return None if own is None else {key: own[key] for key in own if key != "split"}
 
 
 def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, Any]:
@@ -129,6 +143,17 @@ def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
                     f"Configuration key '{prefix}{section}.{key}' must hold ratios in steps of "
                     f"0.01, not {ratio!r}. See config/README.md."
                 )
+
+
+def _with_own(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of this configuration: its own data sets are data sets like the built-in ones."""
+    schema, own = copy.deepcopy(dict(schema)), config.get("own_datasets")
+    properties = schema.get("properties", {})
+    if isinstance(own, Mapping) and "datasets" in properties:
+        properties["datasets"]["items"]["enum"] += [name for name in own if isinstance(name, str)]
+        for name in own:
+            properties["per_dataset"]["properties"][name] = {"$ref": "#/$defs/overrides"}
+    return schema
 
 
 def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
@@ -202,6 +227,13 @@ def _sentence(error) -> str:
             "exclusiveMaximum": "less than",
         }[rule]
         remedy = f"must be {bound} {wanted}, not {value!r}."
+    elif rule == "pattern":
+        return (
+            f"Configuration key '{key}' has the name {value!r}, but a name may hold small letters, "
+            "digits and underscores only. See config/README.md."
+        )
+    elif rule in ("minProperties", "maxProperties"):
+        remedy = f"needs one of {', '.join(error.schema['properties'])}, not {value!r}."
     elif rule == "minItems":
         remedy = f"needs at least {wanted} entries."
     elif rule == "uniqueItems":

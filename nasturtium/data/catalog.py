@@ -1,5 +1,6 @@
 """What the study knows of each data set before any file is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,15 @@ class Description:
     input_scale
         Largest raw value of an image, by which it is divided; None for tabular data, whose
         columns are standardised.
+    reference
+        Reference net of a data set of the user's: the name of a built-in data set whose net it
+        is, ``{"mlp": [units, ...]}`` or ``{"cnn": {"filters": [...], "dense": [...]}}``; None for
+        the built-in data sets.
+    impute
+        How missing values of tabular columns are filled, ``mean`` or ``median`` of the train
+        split; None where there is none missing.
+    feature_names, class_names
+        Names of tabular columns and of classes, where the source has any.
     title
         What a figure from it has to be labelled with, where the name does not say it.
     """
@@ -35,6 +45,10 @@ class Description:
     classes: int | None = None
     target_unit: str | None = None
     input_scale: float | None = None
+    reference: str | Mapping | None = None
+    impute: str | None = None
+    feature_names: tuple[str, ...] | None = None
+    class_names: tuple[str, ...] | None = None
     title: str | None = None
 
     @property

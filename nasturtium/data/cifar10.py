@@ -119,8 +119,9 @@ def read_archive(path: str | Path, names: tuple[str, ...]) -> list[np.ndarray]:
                 content = archive.extractfile(member).read(_MOST_BYTES + 1)
                 found[name] = _records(path, member.name, content)
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{path}: not a whole tar archive ({error}); put the published file in its place."
+            f"{path}: not a whole tar archive ({said}); put the published file in its place."
         ) from error
     missing = [name for name in names if name not in found]
     if missing:

@@ -4,6 +4,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -53,8 +54,14 @@ def read() -> Samples:
     )
 
 
+def _opened(path: str | Path) -> BinaryIO:
+    with open(path, "rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if compressed else open(path, "rb")
+
+
 def read_idx(path: str | Path) -> np.ndarray:
-    """An array of unsigned bytes from a gzip-compressed IDX file.
+    """An array of unsigned bytes from an IDX file, compressed by gzip or not.
 
     The header is two zero bytes, the type code 0x08 (unsigned byte), the number of dimensions,
     and each dimension as a big-endian 32-bit integer. No more is decompressed than the header
@@ -63,10 +70,10 @@ def read_idx(path: str | Path) -> np.ndarray:
     Raises
     ------
     DataError
-        Not gzip, another magic number, or a length that does not fit the header.
+        Broken gzip, another magic number, or a length that does not fit the header.
     """
     try:
-        with gzip.open(path, "rb") as file:
+        with _opened(path) as file:
             magic = file.read(4)
             if len(magic) < 4 or magic[:3] != b"\x00\x00\x08" or not 1 <= magic[3] <= 4:
                 raise DataError(
@@ -74,10 +81,13 @@ def read_idx(path: str | Path) -> np.ndarray:
                     "file of unsigned bytes (000008xx); put the published file in its place."
                 )
             header = file.read(4 * magic[3])
-            shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
+            whole = len(header) == 4 * magic[3]
+            shape = tuple(int(size) for size in np.frombuffer(header, ">u4")) if whole else ()
             size = math.prod(shape)
-            if len(shape) != magic[3] or size > 2**32:
-                raise DataError(f"{path}: its header is broken; put the published file there.")
+            if not whole or size > 2**32:
+                raise DataError(
+                    f"{path}: its header is broken; put the published file in its place."
+                )
             body = file.read(size + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(

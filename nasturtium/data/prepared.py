@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.samples import Samples
+from nasturtium.data.samples import Blocks, Samples
 from nasturtium.errors import DataError
 from nasturtium.records.atomic import atomic_path
 
@@ -35,12 +35,15 @@ def write(folder: str | Path, description: Description, samples: Samples) -> Non
     """
     folder = Path(folder)
     _check(description, samples)
-    for name, array in ((FEATURES, samples.features), (TARGETS, samples.targets)):
-        with atomic_path(folder / name) as temporary:
-            np.save(temporary, array)
+    _save(folder / FEATURES, description, samples.features)
+    _save(folder / TARGETS, description, samples.targets)
     card = {
         "description": asdict(description),
         "samples": len(samples.features),
+        "features_shape": list(samples.features.shape),
+        "published_test_samples": None
+        if samples.test_from is None
+        else len(samples.features) - samples.test_from,
         "features_dtype": str(samples.features.dtype),
         "test_from": samples.test_from,
         "sources_sha256": samples.sources,
@@ -55,13 +58,54 @@ def read(folder: str | Path) -> Prepared:
     folder = Path(folder)
     card: Mapping = json.loads((folder / CARD).read_text())
     description = dict(card["description"])
-    description["input_shape"] = tuple(description["input_shape"])
+    for name in ("input_shape", "feature_names", "class_names"):
+        if description[name] is not None:
+            description[name] = tuple(description[name])
     return Prepared(
         description=Description(**description),
         features=np.load(folder / FEATURES, mmap_mode="r"),
         targets=np.load(folder / TARGETS, mmap_mode="r"),
         test_from=card["test_from"],
     )
+
+
+def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> None:
+    """Write an ``.npy`` file block by block; nothing takes its place unless all blocks are good."""
+    blocks = array if isinstance(array, Blocks) else [array]
+    header = {
+        "descr": np.lib.format.dtype_to_descr(array.dtype),
+        "fortran_order": False,
+        "shape": array.shape,
+    }
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        rows = 0
+        for block in blocks:
+            if block.dtype != array.dtype or block.shape[1:] != array.shape[1:]:
+                raise DataError(
+                    f"Data set '{description.name}': has samples of {block.dtype} and shape "
+                    f"{block.shape[1:]} beside {array.dtype} and {array.shape[1:]}; mend its "
+                    "source."
+                )
+            _check_finite(description, block)
+            rows += len(block)
+            file.write(memoryview(np.ascontiguousarray(block)).cast("B"))
+        if rows != len(array):
+            raise DataError(
+                f"Data set '{description.name}': holds {rows:,} samples instead of {len(array):,}; "
+                "check its source files."
+            )
+
+
+def _check_finite(description: Description, block: np.ndarray) -> None:
+    if block.dtype.kind != "f":
+        return
+    # What is missing and shall be imputed is NaN; infinity never is a value.
+    bad = np.isinf(block) if description.impute and block.ndim > 1 else ~np.isfinite(block)
+    if bad.any():
+        raise DataError(
+            f"Data set '{description.name}': holds values that are not finite; mend its source."
+        )
 
 
 def _label_counts(description: Description, samples: Samples) -> list[int] | None:
@@ -89,5 +133,6 @@ def _check(description: Description, samples: Samples) -> None:
                 f"Data set '{name}': labels run from {low} to {high}, not from 0 to "
                 f"{description.classes - 1}; check its source files."
             )
-    elif not (np.isfinite(samples.features).all() and np.isfinite(samples.targets).all()):
-        raise DataError(f"Data set '{name}': holds values that are not finite; mend its source.")
+    else:
+        # Before anything is written; blocks are checked on their way.
+        _check_finite(description, samples.targets)

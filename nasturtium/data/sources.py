@@ -3,12 +3,16 @@
 import hashlib
 import logging
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
+
+# To connect, and without a byte.
+_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True)
@@ -58,28 +62,63 @@ def file_sha256(path: str | os.PathLike) -> str:
 
 
 def _download(source: SourceFile, path: Path) -> None:
+    """Ask each address in turn, and all of them again after a pause, until one gives the file."""
     import pooch
     import requests
 
-    reasons = []
-    for url in source.urls:
-        logger.info("Downloading %s", url)
-        try:
-            # pooch writes beside the file and moves it into place when its checksum is right.
-            pooch.retrieve(
-                url,
-                known_hash=f"sha256:{source.sha256}",
-                fname=path.name,
-                path=path.parent,
-                downloader=pooch.HTTPDownloader(timeout=30),
-            )
-        except (requests.RequestException, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0][:120]
-            reasons.append(f"{url}: {type(error).__name__}")
-            logger.warning("%s: %s", url, reason)
-        else:
-            return
+    reasons: dict[str, str] = {}
+    for wait_s in (0.0, *waits_s()):
+        if wait_s:
+            logger.info("%s: trying again in %g s", path.name, wait_s)
+            time.sleep(wait_s)
+        for url in source.urls:
+            logger.info("Downloading %s", url)
+            try:
+                # pooch writes beside the file and moves it there when its checksum is right.
+                pooch.retrieve(
+                    url,
+                    known_hash=f"sha256:{source.sha256}",
+                    fname=path.name,
+                    path=path.parent,
+                    downloader=pooch.HTTPDownloader(timeout=_TIMEOUT_S),
+                )
+            except (requests.RequestException, OSError) as error:
+                reasons[url] = _reason(error)
+            except ValueError:
+                # What pooch raises where the checksum is wrong.
+                reasons[url] = "sent another file than the published one, or not all of it"
+            else:
+                return
+            logger.warning("%s: %s", url, reasons[url])
+    tried = "; ".join(f"{url}: {reason}" for url, reason in reasons.items())
     raise DataError(
-        f"{path} is missing and could not be downloaded ({'; '.join(reasons)}); "
-        f"put the file there by hand, or point data_dir or NASTURTIUM_DATA at a folder that has it."
+        f"{path} is missing and could not be downloaded ({tried or 'no address is known'}); put "
+        "the file there by hand, or point data_dir or NASTURTIUM_DATA at a folder that has it."
     )
+
+
+def waits_s() -> list[float]:
+    """Seconds before each further round of attempts: NASTURTIUM_RETRY_S, by default 2,8,30.
+
+    Raises
+    ------
+    DataError
+        The variable holds something else than seconds with commas between them.
+    """
+    text = os.environ.get("NASTURTIUM_RETRY_S", "2,8,30")
+    try:
+        waits = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        waits = [-1.0]
+    if not all(0 <= wait <= 3600 for wait in waits):
+        raise DataError(
+            f"NASTURTIUM_RETRY_S must hold seconds with commas between them, not {text!r}."
+        )
+    return waits
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"answered {response.status_code} {response.reason}".rstrip()
+    return type(error).__name__

@@ -40,7 +40,8 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
     Parameters
     ----------
     path
-        An ``.npz`` file with the arrays ``train``, ``validation`` and ``test``, ascending.
+        An ``.npz`` file with the arrays ``train``, ``validation`` and ``test``, ascending; where
+        missing values are imputed, also ``fill``, the value for each column, of the train split.
     settings
         ``validation``, the share of what is left after the test split, and ``test``, the share
         of all samples where no test split is published.
@@ -48,7 +49,7 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
     Raises
     ------
     DataError
-        A split would be empty.
+        A split would be empty, or a column has no value in the train split to impute from.
     """
     from sklearn.model_selection import train_test_split
 
@@ -72,8 +73,21 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
     else:
         rest, test = everything[: prepared.test_from], everything[prepared.test_from :]
     train, validation = cut(rest, settings["validation"])
+    fill = {"fill": _fill(prepared, train)} if prepared.description.impute else {}
     with atomic_path(path) as temporary:
-        np.savez(temporary, train=train, validation=validation, test=test)
+        np.savez(temporary, train=train, validation=validation, test=test, **fill)
+
+
+def split_card(path: str | Path, prepared: Prepared) -> dict:
+    """Samples of each split, and for a classification its label counts; to be written as JSON."""
+    classes, card = prepared.description.classes, {}
+    with np.load(path) as indices:
+        for name in ("train", "validation", "test"):
+            card[name] = {"samples": len(indices[name])}
+            if classes is not None:
+                counts = np.bincount(prepared.targets[indices[name]], minlength=classes)
+                card[name]["label_counts"] = counts.tolist()
+    return card
 
 
 def training_data(prepared: Prepared, path: str | Path) -> TrainingData:
@@ -90,7 +104,26 @@ def test_data(prepared: Prepared, path: str | Path) -> Split:
     return _take(prepared, path, "test")
 
 
+def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
+    """What a missing value of each column becomes; float32 of shape (columns,)."""
+    features = np.asarray(prepared.features[train], np.float64)
+    empty = np.isnan(features).all(axis=0)
+    if empty.any():
+        names = prepared.description.feature_names
+        column = names[int(np.argmax(empty))] if names else int(np.argmax(empty)) + 1
+        raise DataError(
+            f"Data set '{prepared.description.name}': column '{column}' has no value at all in "
+            "the train split; leave it out of 'features'."
+        )
+    statistic = np.nanmean if prepared.description.impute == "mean" else np.nanmedian
+    return statistic(features, axis=0).astype(np.float32)
+
+
 def _take(prepared: Prepared, path: str | Path, name: str) -> Split:
     with np.load(path) as indices:
         chosen = indices[name]
-    return Split(prepared.features[chosen], prepared.targets[chosen])
+        fill = indices["fill"] if "fill" in indices.files else None
+    features = prepared.features[chosen]
+    if fill is not None:
+        features = np.where(np.isnan(features), fill, features)
+    return Split(features, prepared.targets[chosen])

@@ -1,9 +1,11 @@
 """The reference net of each data set."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import tf_keras as keras
 
+from nasturtium.errors import TrainingError
 from nasturtium.models.frame import Frame, build_framed
 
 PARAMETERS = {
@@ -17,17 +19,43 @@ PARAMETERS = {
 }
 
 
-def build_reference(dataset: str, frame: Frame) -> keras.Model:
+def build_reference(
+    dataset: str, frame: Frame, reference: str | Mapping | None = None
+) -> keras.Model:
     """The untrained reference net of ``dataset``.
+
+    Parameters
+    ----------
+    reference
+        For a data set of the user's: a built-in data set whose net it is, ``{"mlp": [units, ...]}``
+        or ``{"cnn": {"filters": [...], "dense": [...]}}``; None for a built-in data set.
 
     Raises
     ------
     AssertionError
-        The net has another number of parameters than the study says.
+        A built-in net has another number of parameters than the study says.
+    TrainingError
+        The samples are too small for the net of another data set.
     """
-    model = build_framed(frame, _BODIES[dataset](frame.classes), name=f"{dataset}_reference")
-    assert model.count_params() == PARAMETERS[dataset], (dataset, model.count_params())
-    return model
+    name = f"{dataset}_reference"
+    if reference is None:
+        model = build_framed(frame, _BODIES[dataset](frame.classes), name=name)
+        assert model.count_params() == PARAMETERS[dataset], (dataset, model.count_params())
+        return model
+    if isinstance(reference, str):
+        body = _BODIES[reference](frame.classes)
+    elif "mlp" in reference:
+        flat = [_flatten()] if len(frame.input_shape) > 1 else []
+        body = [*flat, *mlp(reference["mlp"], frame.classes)]
+    else:
+        body = _cnn(reference["cnn"], frame.classes)
+    try:
+        return build_framed(frame, body, name=name)
+    except ValueError as error:
+        raise TrainingError(
+            f"Data set '{dataset}': its samples of shape {frame.input_shape} don't fit the "
+            f"reference net {reference!r}; choose another under own_datasets.{dataset}.reference."
+        ) from error
 
 
 def mlp(hidden: Sequence[int], classes: int | None) -> list[keras.layers.Layer]:
@@ -56,6 +84,15 @@ def _pool(name: str) -> keras.layers.Layer:
 
 def _flatten() -> keras.layers.Layer:
     return keras.layers.Flatten(name="flatten")
+
+
+def _cnn(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
+    """3x3 convolutions, each followed by a 2x2 maximum, then dense layers."""
+    blocks = [
+        (_conv(filters, f"conv_{i}", "same"), _pool(f"pool_{i}"))
+        for i, filters in enumerate(sizes["filters"])
+    ]
+    return [*itertools.chain(*blocks), _flatten(), *mlp(sizes["dense"], classes)]
 
 
 def _digits(classes: int) -> list[keras.layers.Layer]:

@@ -47,7 +47,14 @@ METRICS = pa.schema(
         column("test_accuracy", pa.float64(), "share of right labels; null for a regression"),
         column("test_mae", pa.float64(), "mean absolute error in target_unit"),
         column("test_rmse", pa.float64(), "root mean squared error in target_unit"),
-        column("test_mae_of_largest_target", pa.float64(), "test_mae over the largest target"),
+        column(
+            "test_mae_fraction", pa.float64(), "test_mae over the largest |target| of the split"
+        ),
+        column("test_rmse_fraction", pa.float64(), "test_rmse over the same"),
+        column("train_samples", pa.int64(), "samples of the train split"),
+        column("train_accuracy", pa.float64(), "share of right labels, train split, unaugmented"),
+        column("train_mae", pa.float64(), "mean absolute error on the train split"),
+        column("train_rmse", pa.float64(), "root mean squared error on the train split"),
         column("constant_accuracy", pa.float64(), "accuracy of always the most frequent label"),
         column("constant_mae", pa.float64(), "MAE of always the mean training target"),
         # size

@@ -34,7 +34,7 @@ def run(
     runtime.seed_everything(run.seed)
     with metered(run, folder, code):
         data = training_data(prepared.read(data_folder), split)
-        model = build_reference(run.dataset, frame_of(data))
+        model = build_reference(run.dataset, frame_of(data), data.description.reference)
         trained = fit(model, data, settings["training"], seed=run.seed, label=run.label)
     rows = [{**run.identity, **epoch} for epoch in trained.epochs]
     write_table(Path(folder) / "training.parquet", TRAINING, rows, code=code)

@@ -15,7 +15,7 @@ from nasturtium.measurement.gpu_memory import measure_gpu_memory
 from nasturtium.measurement.latency import measure_latency, measure_throughput
 from nasturtium.measurement.machine import describe_machine
 from nasturtium.measurement.macs import count_macs
-from nasturtium.measurement.quality import constant_prediction, measure_quality
+from nasturtium.measurement.quality import constant_prediction, measure_quality, training_quality
 from nasturtium.measurement.size import measure_size
 from nasturtium.measurement.storage import sparse_bytes
 from nasturtium.measurement.tflite import measure_tflite
@@ -82,6 +82,7 @@ def run(
         "target_unit": data.description.target_unit,
         "model_sha256": file_sha256(model_path),
         **measure_quality(model, test.features, test.targets, classes),
+        **training_quality(model, train.features, train.targets, classes),
         **constant_prediction(train.targets, test.targets, classes),
         **size,
         **sparse_bytes(model),

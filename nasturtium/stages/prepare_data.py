@@ -1,11 +1,14 @@
 """Stage ``data``: source files to the prepared form."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from nasturtium.data import prepared, readers
-from nasturtium.data.catalog import describe
 
 
-def run(dataset: str, folder: str | Path) -> None:
-    """Write ``features.npy``, ``targets.npy`` and ``dataset.json`` of ``dataset`` to ``folder``."""
-    prepared.write(folder, describe(dataset), readers.read(dataset))
+def run(dataset: str, folder: str | Path, own: Mapping | None = None) -> None:
+    """Write ``features.npy``, ``targets.npy`` and ``dataset.json`` of ``dataset`` to ``folder``.
+
+    ``own`` is the entry of ``own_datasets`` that describes it, or None for a built-in data set.
+    """
+    prepared.write(folder, *readers.read_described(dataset, own))

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import tf_keras as keras
@@ -15,12 +15,11 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import TrainingError
 from nasturtium.logs import Progress
+from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, Execution, choose
 
 logger = logging.getLogger(__name__)
 
 _VALIDATION_BATCH = 1024
-# Small nets spend half of a step in Python; beyond some tens of steps there is nothing to gain.
-MOST_STEPS_PER_EXECUTION = 32
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ def fit(
     ----------
     recipe
         ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule``,
-        ``weight_decay`` and, where images are changed by chance, ``augmentation``.
+        ``weight_decay``, for a regression ``regression_loss`` and, where images are changed by
+        chance, ``augmentation``.
     label
         Names the run in progress lines and in the windows of its energy.
     trial
@@ -90,12 +90,14 @@ def fit(
     TrainingError
         No admissible epoch has a finite validation loss.
     """
-    steps = recipe["epochs"] * steps_per_epoch(data, recipe["batch_size"])
+    steps = steps_per_epoch(data, recipe["batch_size"])
+    execution = choose(model, steps_per_execution, steps, recipe["epochs"])
     compile_model(
         model,
         data.description,
-        make_optimizer(recipe, steps),
-        min(steps_per_execution, steps_per_epoch(data, recipe["batch_size"])),
+        make_optimizer(recipe, recipe["epochs"] * steps),
+        execution,
+        huber_delta=huber_delta(data) if recipe.get("regression_loss") == "huber" else None,
     )
     keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
     model.fit(
@@ -118,6 +120,7 @@ def fit(
     model.set_weights(keeper.weights)
     for row in keeper.rows:
         row["selected"] = row["epoch"] == keeper.epoch
+        row.update(asdict(execution))
     return Trained(keeper.rows, keeper.epoch, keeper.loss)
 
 
@@ -136,15 +139,34 @@ def compile_model(
     model: keras.Model,
     description: Description,
     optimizer: keras.optimizers.Optimizer,
-    steps_per_execution: int = 1,
+    execution: Execution = Execution(1, False),  # noqa: B008  (frozen)
+    huber_delta: float | None = None,
 ) -> None:
-    """Compile with the task's loss and metric: cross-entropy and accuracy, or MSE and MAE."""
-    if description.classes is None:
-        loss, metric = keras.losses.MeanSquaredError(), keras.metrics.MeanAbsoluteError("mae")
-    else:
+    """Compile with the task's loss and metrics: cross-entropy and accuracy, or MSE and MAE.
+
+    With ``huber_delta``, in the target's unit, a regression minimises Huber's loss instead of the
+    squared error, which becomes the metric ``mse``.
+    """
+    if description.classes is not None:
         loss = keras.losses.SparseCategoricalCrossentropy()
-        metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
-    model.compile(optimizer, loss, metrics=[metric], steps_per_execution=steps_per_execution)
+        metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+    elif huber_delta is None:
+        loss, metrics = keras.losses.MeanSquaredError(), [keras.metrics.MeanAbsoluteError("mae")]
+    else:
+        loss = keras.losses.Huber(huber_delta)
+        metrics = [
+            keras.metrics.MeanAbsoluteError("mae"),
+            keras.metrics.MeanSquaredError("mse"),
+        ]
+    model.compile(optimizer, loss, metrics=metrics, **asdict(execution))
+
+
+def huber_delta(data: TrainingData) -> float:
+    """Where Huber's loss turns from square to linear: half a standard deviation of the targets.
+
+    Of the train split, in the target's unit. Huber, Annals of Mathematical Statistics 35 (1964).
+    """
+    return 0.5 * float(np.std(data.train.targets, dtype=np.float64))
 
 
 def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:
@@ -187,7 +209,8 @@ class _BestEpoch(keras.callbacks.Callback):
         figures = {
             name: float(value) if math.isfinite(value) else None for name, value in logs.items()
         }
-        loss = figures.get("val_loss")
+        # Choices are by the squared error whatever was minimised, so that runs can be compared.
+        loss = figures.get("val_mse", figures.get("val_loss"))
         admissible = epoch >= self._first_admissible
         if admissible and loss is not None and loss < self.loss:
             self.epoch, self.loss = epoch, loss

@@ -7,7 +7,7 @@ import tf_keras as keras
 from nasturtium.data.catalog import NAMES, describe
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.macs import count_macs
-from nasturtium.measurement.quality import measure_quality
+from nasturtium.measurement.quality import measure_quality, training_quality
 from nasturtium.measurement.size import measure_size
 from nasturtium.models.files import load_model, save_model
 from nasturtium.models.frame import Frame
@@ -140,7 +140,16 @@ def test_regression_quality_is_in_the_target_s_unit():
     quality = measure_quality(model, np.array([[1.0], [2.0]]), np.array([3.0, 0.0]), None)
     assert quality["test_mae"] == pytest.approx(2.5)
     assert quality["test_rmse"] == pytest.approx(np.sqrt((1 + 16) / 2))
-    assert quality["test_mae_of_largest_target"] == pytest.approx(2.5 / 3)
+    assert quality["test_mae_fraction"] == pytest.approx(2.5 / 3)
+    assert quality["test_rmse_fraction"] == pytest.approx(quality["test_rmse"] / 3)
+
+
+def test_the_train_split_s_quality_stands_beside_it():
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Rescaling(2.0)(inputs))
+    quality = training_quality(model, np.array([[1.0], [2.0]]), np.array([3.0, 0.0]), None)
+    assert quality["train_mae"] == pytest.approx(2.5)
+    assert set(quality) == {"train_samples", "train_mae", "train_rmse"}
 
 
 def test_without_a_gpu_its_memory_is_null_with_the_reason(tmp_path):

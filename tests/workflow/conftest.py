@@ -55,6 +55,7 @@ class Project:
         command += ["--cores", "1", "--configfile", "tiny.yaml"]
         variables = {k: v for k, v in os.environ.items() if not k.startswith("NASTURTIUM")}
         variables["XDG_CACHE_HOME"] = str(self.folder / ".cache")
+        variables["NASTURTIUM_RETRY_S"] = ""
         return subprocess.run(
             command,
             cwd=self.folder,

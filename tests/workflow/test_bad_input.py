@@ -51,11 +51,16 @@ def test_a_source_file_with_a_wrong_checksum(project):
     assert "Traceback" not in output
 
 
-def test_a_data_set_without_a_reader(project):
+def test_a_data_set_of_kaggle_s_without_a_token(project):
     project.configure({"datasets": ["sat6"]})
-    done = project.snakemake("results/data/sat6/dataset.json")
+    # No home and no configuration of Kaggle's: no token, whoever runs the test.
+    empty = str(project.path("empty"))
+    nobody = {"HOME": empty, "KAGGLE_CONFIG_DIR": empty, "KAGGLE_USERNAME": "", "KAGGLE_KEY": ""}
+    environment = {**NO_NETWORK, **nobody, "KAGGLE_API_TOKEN": "", "NASTURTIUM_DATA": empty}
+    done = project.snakemake("results/data/sat6/dataset.json", environment=environment)
     assert done.returncode != 0
-    assert "'sat6' can't be read yet" in done.stdout + done.stderr
+    assert "sat-6-full.mat is missing" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_lists_of_numbers_on_the_command_line(project):

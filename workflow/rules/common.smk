@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from nasturtium import settings
 from nasturtium.data.catalog import NAMES
+from nasturtium.data.own import described
 from nasturtium.digest import code_digest
 from nasturtium.errors import NasturtiumError
 from nasturtium.records.runs import Run, run_names
@@ -18,7 +19,11 @@ def checked(config):
     """The configuration with defaults; a wrong one ends the command with one sentence."""
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     try:
-        return settings.validated(config, schema)
+        complete = settings.validated(config, schema)
+        for name in complete["datasets"]:
+            if name in complete["own_datasets"]:
+                described.check_files(name, complete["own_datasets"][name])
+        return complete
     except NasturtiumError as error:
         raise WorkflowError(str(error)) from None
 
@@ -45,6 +50,21 @@ def stage_code(stage):
     """For `params`: a digest of the content of exactly the code that a stage runs."""
     script = ROOT / "workflow/scripts" / f"{stage}.py"
     return code_digest(f"nasturtium.stages.{stage}", str(script))
+
+
+def own_description(wildcards):
+    """The description of a data set of the user's; None for a built-in one."""
+    return settings.own_description(config, wildcards.dataset)
+
+
+def own_files(wildcards):
+    """The files that it names."""
+    return described.source_files(own_description(wildcards))
+
+
+def own_folder(wildcards):
+    """A digest of its folder of images, whose files are too many to be inputs."""
+    return described.folder_content(own_description(wildcards))
 
 
 def compaction_of_run(wildcards):
@@ -75,7 +95,7 @@ def all_metrics(wildcards):
 
 
 wildcard_constraints:
-    dataset="|".join(NAMES),
+    dataset="|".join([*NAMES, *config["own_datasets"]]),
     seed=r"\d+",
     method="magnitude|channels|random",
     ratio=r"0\.\d\d",

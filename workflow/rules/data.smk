@@ -1,4 +1,6 @@
 rule prepare_data:
+    input:
+        own_files,
     output:
         features="results/data/{dataset}/features.npy",
         targets="results/data/{dataset}/targets.npy",
@@ -10,6 +12,8 @@ rule prepare_data:
     conda:
         "../../envs/nasturtium.yaml"
     params:
+        own=own_description,
+        own_folder=own_folder,
         code=stage_code("prepare_data"),
     script:
         "../scripts/prepare_data.py"
@@ -20,6 +24,7 @@ rule split_data:
         data=rules.prepare_data.output,
     output:
         split="results/data/{dataset}/seed{seed}.split.npz",
+        card="results/data/{dataset}/seed{seed}.split.json",
     log:
         "logs/{dataset}/seed{seed}/split_data.log",
     benchmark:

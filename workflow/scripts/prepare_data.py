@@ -7,4 +7,6 @@ from nasturtium.logs import job
 with job(snakemake.log[0]):
     from nasturtium.stages import prepare_data
 
-    prepare_data.run(snakemake.wildcards.dataset, Path(snakemake.output.card).parent)
+    prepare_data.run(
+        snakemake.wildcards.dataset, Path(snakemake.output.card).parent, snakemake.params.own
+    )

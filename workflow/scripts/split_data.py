@@ -11,5 +11,6 @@ with job(snakemake.log[0]):
         int(snakemake.wildcards.seed),
         data_folder=Path(snakemake.input.data[0]).parent,
         output=snakemake.output.split,
+        card=snakemake.output.card,
         settings=snakemake.params.settings["split"],
     )

@@ -1,0 +1,107 @@
+"""Checks and conversions that the formats share."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nasturtium.data.catalog import Description
+from nasturtium.errors import DataError
+
+# What a description may promise at most: a header that asks for more is broken or hostile.
+MOST_VALUES = 2**34
+MOST_CLASSES = 10_000
+
+
+def labels(values: np.ndarray, where: str, classes: int | None, first_row: int = 1) -> np.ndarray:
+    """``values`` of shape (samples,) as int64 labels from 0.
+
+    Raises
+    ------
+    DataError
+        Not whole numbers from 0 to ``classes`` - 1; the sentence names the row, counted from
+        ``first_row``.
+    """
+    numbers = values.astype(np.float64)
+    most = MOST_CLASSES if classes is None else classes
+    with np.errstate(invalid="ignore"):
+        good = (numbers >= 0) & (numbers < most) & (numbers == np.floor(numbers))
+    if not good.all():
+        row = int(np.argmin(good))
+        raise DataError(
+            f"{where}: row {row + first_row} has the label {values[row]}, not a whole number from "
+            f"0 to {most - 1}; mend the file or the key 'classes'."
+        )
+    return numbers.astype(np.int64)
+
+
+def targets(values: np.ndarray, where: str, first_row: int = 1) -> np.ndarray:
+    """``values`` of shape (samples,) as float32; DataError names the first that is not finite."""
+    numbers = values.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        row = int(np.argmin(np.isfinite(numbers)))
+        raise DataError(
+            f"{where}: row {row + first_row} has no finite target; mend or remove the row."
+        )
+    return numbers
+
+
+def finite(block: np.ndarray, where: str, first_row: int, missing_allowed: bool) -> None:
+    """Raise DataError for the first row of ``block`` that has an infinite or a missing value."""
+    if block.dtype.kind != "f":
+        return
+    bad = np.isinf(block) if missing_allowed else ~np.isfinite(block)
+    if bad.any():
+        index = np.unravel_index(int(np.argmax(bad)), block.shape)
+        kind = "an infinite" if np.isinf(block[index]) else "a missing"
+        mend_only = missing_allowed or block.ndim > 2 or np.isinf(block[index])
+        remedy = "mend the file" if mend_only else "mend it or set the key 'missing'"
+        raise DataError(f"{where}: row {int(index[0]) + first_row} has {kind} value; {remedy}.")
+
+
+def stored_dtype(dtype: np.dtype, image: bool, where: str) -> np.dtype:
+    """The smallest dtype that the study keeps values of ``dtype`` in."""
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise DataError(f"{where}: holds values of type {dtype}, not numbers; save numbers.")
+    if not image:
+        return np.dtype(np.float32)
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    kept = (np.uint8, np.uint16, np.float16)
+    return dtype.newbyteorder("=") if dtype in kept else np.dtype(np.float32)
+
+
+def input_scale(own: Mapping, dtype: np.dtype, image: bool) -> float | None:
+    """What images are divided by: the key, else the largest value of an integer dtype, else 1."""
+    if not image:
+        return None
+    if "input_scale" in own:
+        return float(own["input_scale"])
+    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
+
+
+def description(
+    name: str, own: Mapping, input_shape: tuple[int, ...], labels: np.ndarray, **more
+) -> Description:
+    """The description of data set ``name``; ``labels`` are its targets."""
+    image = len(input_shape) == 3
+    if isinstance(own["reference"], Mapping) and "cnn" in own["reference"] and not image:
+        raise DataError(
+            f"Data set '{name}': its reference net is a cnn, but its samples have shape "
+            f"{input_shape}; give it an mlp."
+        )
+    classes = None
+    if own["task"] == "classification":
+        classes = own.get("classes") or int(labels.max()) + 1
+        if classes < 2:
+            raise DataError(f"Data set '{name}': has one class only; a classification needs two.")
+    missing = own.get("missing", "error")
+    return Description(
+        name,
+        own["task"],
+        tuple(input_shape),
+        classes=classes,
+        target_unit=own.get("target_unit") if classes is None else None,
+        reference=own["reference"],
+        impute=None if image or missing == "error" else missing,
+        **more,
+    )

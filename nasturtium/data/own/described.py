@@ -1,0 +1,129 @@
+"""What a description under ``own_datasets`` may say, beyond its JSON schema; light to import."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from nasturtium.data.catalog import NAMES
+from nasturtium.errors import ConfigError
+
+_COMMON = {"format", "path", "test_path", "task", "target_unit", "reference", "split"}
+_TABLE = {"target", "features", "categorical", "missing", "classes", "input_shape", "input_scale"}
+# The keys that mean something for a format.
+_KEYS = {
+    "npz": {
+        *("features", "target", "test_features", "test_target"),
+        *("classes", "input_shape", "input_scale", "missing"),
+    },
+    "idx": {"target_path", "test_target_path", "classes", "input_scale"},
+    "csv": _TABLE | {"separator"},
+    "parquet": _TABLE,
+    "folder-of-images": {"input_shape"},
+}
+_NEEDED = {
+    "npz": (),
+    "idx": ("target_path",),
+    "csv": ("target",),
+    "parquet": ("target",),
+    "folder-of-images": ("input_shape",),
+}
+
+
+def check(name: str, own: Mapping) -> None:
+    """Raise ConfigError, one sentence, unless the keys of ``own`` fit each other."""
+    kind, where = own["format"], f"Configuration key 'own_datasets.{name}"
+    if name in NAMES:
+        raise ConfigError(f"{where}' has the name of a built-in data set; choose another.")
+    for key in sorted(set(own) - _COMMON - _KEYS[kind]):
+        raise ConfigError(
+            f"{where}.{key}' means nothing for format {kind}; remove it. See config/README.md."
+        )
+    needed = [*_NEEDED[kind]]
+    if kind == "idx" and "test_path" in own:
+        needed.append("test_target_path")
+    for key in needed:
+        if key not in own:
+            raise ConfigError(
+                f"{where}' lacks the key '{key}', which format {kind} needs. See config/README.md."
+            )
+    if kind == "folder-of-images" and own["task"] != "classification":
+        raise ConfigError(
+            f"{where}.task' must be classification: each folder of images is a class."
+        )
+    if own["task"] == "regression" and "classes" in own:
+        raise ConfigError(f"{where}.classes' means nothing for a regression; remove it.")
+    if kind in ("csv", "parquet"):
+        _check_columns(own, where)
+    _check_reference(own, where)
+
+
+def source_files(own: Mapping | None) -> list[str]:
+    """Paths of the described files; a folder of images is none."""
+    if own is None or own["format"] == "folder-of-images":
+        return []
+    keys = ("path", "target_path", "test_path", "test_target_path")
+    return [own[key] for key in keys if key in own]
+
+
+def check_files(name: str, own: Mapping) -> None:
+    """Raise ConfigError for the first described file or folder that is not there."""
+    folders = own["format"] == "folder-of-images"
+    for key in ("path", "target_path", "test_path", "test_target_path"):
+        if key in own and not (os.path.isdir if folders else os.path.isfile)(own[key]):
+            kind = "folder" if folders else "file"
+            raise ConfigError(
+                f"Configuration key 'own_datasets.{name}.{key}': there is no {kind} "
+                f"'{own[key]}' (from {os.getcwd()}); put it there or correct the path."
+            )
+
+
+def folder_content(own: Mapping | None) -> str | None:
+    """A digest of names, sizes and times of all files of a folder of images, else None."""
+    if own is None or own["format"] != "folder-of-images":
+        return None
+    digest = hashlib.sha256()
+    for key in ("path", "test_path"):
+        for path in sorted(Path(own[key]).rglob("*")) if key in own else ():
+            if path.is_file():
+                stat = path.stat()
+                digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _check_columns(own: Mapping, where: str) -> None:
+    features = own.get("features", [])
+    if isinstance(features, str):
+        raise ConfigError(f"{where}.features' must be a list of columns, not {features!r}.")
+    for column in (*features, *own.get("categorical", [])):
+        if column == own["target"]:
+            raise ConfigError(f"{where}' has the target '{column}' among its features; remove it.")
+    for column in own.get("categorical", []):
+        if features and column not in features:
+            raise ConfigError(
+                f"{where}.categorical' names '{column}', which is not among its features; add it."
+            )
+
+
+def _check_reference(own: Mapping, where: str) -> None:
+    reference = own["reference"]
+    if isinstance(reference, str):
+        if reference not in NAMES:
+            raise ConfigError(
+                f"{where}.reference' must be one of {', '.join(NAMES)}, or mlp or cnn with sizes, "
+                f"not {reference!r}."
+            )
+        return
+    shape = own.get("input_shape")
+    if "cnn" not in reference:
+        return
+    if own["format"] in ("csv", "parquet") and shape is None:
+        raise ConfigError(
+            f"{where}.reference' is a cnn, but columns are no images; give an mlp or input_shape."
+        )
+    halvings = len(reference["cnn"]["filters"])
+    if shape is not None and (len(shape) != 3 or min(shape[:2]) < 2**halvings):
+        raise ConfigError(
+            f"{where}.reference.cnn.filters' has {halvings} layers, each of which halves the "
+            f"image: too many for input_shape {list(shape)}."
+        )

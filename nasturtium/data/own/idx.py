@@ -1,0 +1,51 @@
+"""Format ``idx``: images and labels as MNIST's files have them, compressed by gzip or not."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from nasturtium.data.catalog import Description
+from nasturtium.data.mnist import read_idx
+from nasturtium.data.own import checks
+from nasturtium.data.samples import Samples
+from nasturtium.data.sources import file_sha256
+from nasturtium.errors import DataError
+
+
+def read(name: str, own: Mapping) -> tuple[Description, Samples]:
+    """The samples of a file of images and one of labels, or of four with ``test_path``.
+
+    Raises
+    ------
+    DataError
+        Not an IDX file of unsigned bytes, or images and labels don't fit.
+    """
+    pairs = [(own["path"], own["target_path"])]
+    if "test_path" in own:
+        pairs.append((own["test_path"], own["test_target_path"]))
+    images, values = [], []
+    for path, target_path in pairs:
+        array, labels = read_idx(path), read_idx(target_path)
+        if array.ndim < 2 or array.ndim > 4 or labels.shape != (len(array),) or not array.size:
+            raise DataError(
+                f"{path}: has shape {array.shape}, and {target_path} {labels.shape}; one target a "
+                "sample is needed."
+            )
+        array = array[..., np.newaxis] if array.ndim == 3 else array
+        if images and array.shape[1:] != images[0].shape[1:]:
+            raise DataError(f"{path}: has samples of another shape than {pairs[0][0]}.")
+        images.append(array if array.ndim == 4 else array.astype(np.float32))
+        values.append(
+            checks.labels(labels, target_path, own.get("classes"))
+            if own["task"] == "classification"
+            else checks.targets(labels, target_path)
+        )
+    shape, targets = images[0].shape[1:], np.concatenate(values)
+    scale = checks.input_scale(own, images[0].dtype, len(shape) == 3)
+    return checks.description(name, own, shape, targets, input_scale=scale), Samples(
+        features=np.concatenate(images),
+        targets=targets,
+        test_from=len(values[0]) if len(pairs) > 1 else None,
+        sources={os.path.basename(path): file_sha256(path) for pair in pairs for path in pair},
+    )

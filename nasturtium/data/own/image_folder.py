@@ -1,0 +1,133 @@
+"""Format ``folder-of-images``: a folder a class, PNG, JPEG or BMP files in it."""
+
+import hashlib
+import logging
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nasturtium.data.catalog import Description
+from nasturtium.data.own import checks
+from nasturtium.data.samples import Blocks, Samples
+from nasturtium.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+# Only formats that are decoded in place: Pillow hands others (EPS) to programs.
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_MOST_PIXELS = 50_000_000
+_IMAGES_PER_BLOCK = 256
+# Pillow's decoders have no common error class.
+_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+def read(name: str, own: Mapping) -> tuple[Description, Samples]:
+    """Images of ``input_shape``, uint8; those of another size are resized (bilinear).
+
+    Classes are the names of the folders, sorted.
+
+    Raises
+    ------
+    DataError
+        No classes, an empty one, or a file that is no image.
+    """
+    shape = tuple(own["input_shape"])
+    if len(shape) != 3 or shape[2] not in _MODES:
+        raise DataError(
+            f"Data set '{name}': input_shape must be [height, width, 1, 3 or 4], not {list(shape)}."
+        )
+    roots = [Path(own[key]) for key in ("path", "test_path") if key in own]
+    classes = sorted(path.name for path in _visible(roots[0]) if path.is_dir())
+    if len(classes) < 2:
+        raise DataError(f"{roots[0]}: has {len(classes)} folders, a classification needs two.")
+    files, labels, counts = [], [], []
+    for root in roots:
+        unknown = [p.name for p in _visible(root) if p.is_dir() and p.name not in classes]
+        if unknown:
+            raise DataError(f"{root}: has the class '{unknown[0]}', which {roots[0]} has not.")
+        for label, folder in enumerate(classes):
+            found = _images(root / folder)
+            if not found and root == roots[0]:
+                raise DataError(f"{root / folder}: has no PNG, JPEG or BMP file; put images in it.")
+            files += found
+            labels += [label] * len(found)
+        counts.append(len(files))
+
+    def blocks() -> Iterator[np.ndarray]:
+        for start in range(0, len(files), _IMAGES_PER_BLOCK):
+            part = files[start : start + _IMAGES_PER_BLOCK]
+            yield np.stack([_pixels(path, shape) for path in part])
+
+    targets = np.array(labels, np.int64)
+    described = checks.description(
+        name, own, shape, targets, input_scale=255.0, class_names=tuple(classes)
+    )
+    return described, Samples(
+        features=Blocks((len(files), *shape), np.dtype(np.uint8), blocks),
+        targets=targets,
+        test_from=counts[0] if len(roots) > 1 else None,
+        sources={root.name: _digest(root, classes) for root in roots},
+    )
+
+
+def _visible(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: is no folder; put it there or correct the path.")
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _images(folder: Path) -> list[Path]:
+    if not folder.exists():
+        return []
+    found = _visible(folder)
+    images = [path for path in found if path.suffix.lower() in _FORMATS and path.is_file()]
+    if len(images) < len(found):
+        logger.warning("%s: %d files are no images, skipped", folder, len(found) - len(images))
+    return images
+
+
+def _pixels(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=sorted(set(_FORMATS.values()))) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise DataError(
+                    f"{path}: has {image.width} x {image.height} pixels, more than "
+                    f"{_MOST_PIXELS:,}; make it smaller."
+                )
+            converted = image.convert(_MODES[shape[2]])
+            if converted.size != (shape[1], shape[0]):
+                converted = converted.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+            return np.asarray(converted, np.uint8).reshape(shape)
+    except (Image.DecompressionBombError, *_ERRORS) as error:
+        raise DataError(
+            f"{path}: can't be read as an image ({type(error).__name__}); mend or remove it."
+        ) from error
+
+
+def _digest(root: Path, classes: list[str]) -> str:
+    """SHA-256 over names and contents, in order."""
+    digest = hashlib.sha256()
+    for folder in classes:
+        for path in _images(root / folder):
+            digest.update(f"{folder}/{path.name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

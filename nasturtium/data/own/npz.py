@@ -1,0 +1,192 @@
+"""Format ``npz``: NumPy's archives, read block by block and never unpickled."""
+
+import os
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import numpy as np
+
+from nasturtium.data.catalog import Description
+from nasturtium.data.own import checks
+from nasturtium.data.samples import Blocks, Samples
+from nasturtium.data.sources import file_sha256
+from nasturtium.errors import DataError
+
+_BLOCK_BYTES = 16 * 2**20
+# deflate can't pack more tightly; an archive that promises more is a lie.
+_LARGEST_RATIO = 1032
+_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+)
+
+
+def read(name: str, own: Mapping) -> tuple[Description, Samples]:
+    """The samples of one archive, or of two where ``test_path`` names the test split's.
+
+    Images have shape (samples, height, width[, channels]), tables (samples, columns).
+
+    Raises
+    ------
+    DataError
+        Not such an archive, an array is missing, or its shape or values don't fit.
+    """
+    feature_name, target_name = own.get("features", "x"), own.get("target", "y")
+    parts = [(own["path"], feature_name, target_name)]
+    if "test_path" in own or "test_features" in own:
+        parts.append(
+            (
+                own.get("test_path", own["path"]),
+                own.get("test_features", feature_name),
+                own.get("test_target", target_name),
+            )
+        )
+    arrays = [_Array(path, features) for path, features, _ in parts]
+    targets = [_targets(*part, own, len(array)) for part, array in zip(parts, arrays, strict=True)]
+    shape = _input_shape(arrays[0], own)
+    for array in arrays:
+        if _input_shape(array, own) != shape or array.dtype != arrays[0].dtype:
+            raise DataError(
+                f"{array.where}: has samples of {array.dtype} and shape {array.shape[1:]}, unlike "
+                f"{arrays[0].where}; save both alike."
+            )
+    image = len(shape) == 3
+    dtype = checks.stored_dtype(arrays[0].dtype, image, arrays[0].where)
+    missing_allowed = not image and own.get("missing", "error") != "error"
+
+    def blocks() -> Iterator[np.ndarray]:
+        for array in arrays:
+            row = 1
+            for block in array:
+                converted = block.astype(dtype, copy=False).reshape(-1, *shape)
+                checks.finite(converted, array.where, row, missing_allowed)
+                row += len(block)
+                yield converted
+
+    all_targets = np.concatenate(targets)
+    described = checks.description(
+        name, own, shape, all_targets, input_scale=checks.input_scale(own, dtype, image)
+    )
+    return described, Samples(
+        features=Blocks((len(all_targets), *shape), dtype, blocks),
+        targets=all_targets,
+        test_from=len(targets[0]) if len(parts) > 1 else None,
+        sources={os.path.basename(part[0]): file_sha256(part[0]) for part in parts},
+    )
+
+
+class _Array:
+    """One array of an archive: its header at once, its rows block by block."""
+
+    def __init__(self, path: str, name: str):
+        self.where = f"{path}: array '{name}'"
+        self._path, self._name = path, name
+        with self._opened() as (file, info):
+            self.shape, self.fortran, self.dtype = _header(file)
+            size = int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+            if self.dtype.hasobject:
+                raise DataError(f"{self.where}: holds Python objects; save it as numbers.")
+            if not self.shape or not self.shape[0] or not size:
+                raise DataError(f"{self.where}: is empty; save samples in it.")
+            if size != info.file_size - file.tell() or size > checks.MOST_VALUES:
+                raise DataError(
+                    f"{self.where}: its header promises shape {self.shape}, {size:,} bytes, but "
+                    "it does not hold as many; save it anew."
+                )
+            if info.file_size > info.compress_size * _LARGEST_RATIO + 1024:
+                raise DataError(f"{self.where}: unpacks to more than it can; save it anew.")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with self._opened() as (file, _):
+            shape, _, dtype = _header(file)
+            if self.fortran:
+                # Its rows lie scattered over the whole.
+                whole = np.frombuffer(_exactly(file, int(np.prod(shape)) * dtype.itemsize), dtype)
+                yield whole.reshape(shape[::-1]).T
+                return
+            row_bytes = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
+            rows = max(1, _BLOCK_BYTES // row_bytes)
+            for start in range(0, shape[0], rows):
+                count = min(rows, shape[0] - start)
+                content = _exactly(file, count * row_bytes)
+                yield np.frombuffer(content, dtype).reshape(count, *shape[1:])
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[BinaryIO, zipfile.ZipInfo]]:
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+                if self._name not in names:
+                    raise DataError(
+                        f"{self._path}: has no array '{self._name}', only "
+                        f"{', '.join(map(repr, names[:10])) or 'nothing'}; name one of them under "
+                        "'features' or 'target'."
+                    )
+                info = archive.infolist()[names.index(self._name)]
+                with archive.open(info) as file:
+                    yield file, info
+        except _ERRORS as error:
+            raise DataError(
+                f"{self.where}: can't be read ({type(error).__name__}: "
+                f"{str(error).splitlines()[0][:100] if str(error) else 'broken'}); save it anew "
+                "with numpy.savez."
+            ) from error
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def _exactly(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) != size:
+        raise EOFError(f"{size - len(content)} bytes are missing")
+    return content
+
+
+def _input_shape(array: _Array, own: Mapping) -> tuple[int, ...]:
+    found = array.shape[1:]
+    if len(found) == 2:
+        found = (*found, 1)  # grey images, saved without their axis of channels
+    wanted = tuple(own.get("input_shape", found))
+    if len(found) not in (1, 3) or wanted not in (found, array.shape[1:]):
+        raise DataError(
+            f"{array.where}: its samples have shape {array.shape[1:]}, not "
+            f"{wanted if 'input_shape' in own else '(columns,) or (height, width, channels)'}."
+        )
+    return found
+
+
+def _targets(path: str, features: str, name: str, own: Mapping, count: int) -> np.ndarray:
+    array = _Array(path, name)
+    if array.shape not in ((count,), (count, 1)):
+        raise DataError(
+            f"{array.where}: has shape {array.shape}, but '{features}' has {count:,} samples; "
+            f"save one target a sample."
+        )
+    checks.stored_dtype(array.dtype, False, array.where)
+    values = np.concatenate(list(array)).reshape(-1)
+    if own["task"] == "classification":
+        return checks.labels(values, array.where, own.get("classes"))
+    return checks.targets(values, array.where)

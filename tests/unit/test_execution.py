@@ -1,0 +1,117 @@
+"""How steps are run is chosen by net and device, recorded, and changes no result."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from nasturtium import runtime
+from nasturtium.data.catalog import Description
+from nasturtium.data.splits import Split, TrainingData
+from nasturtium.models.reference import build_reference
+from nasturtium.training import execution
+from nasturtium.training.execution import choose
+from nasturtium.training.fit import fit
+from nasturtium.training.frames import frame_of
+from nasturtium.training.pruned_fit import pruned_fit
+from tests.unit.test_training import PRUNING, RECIPE
+
+LONG = {"steps_per_epoch": 100, "epochs": 30}
+
+
+def data() -> TrainingData:
+    rng = np.random.default_rng(0)
+    description = Description("mine", "regression", (6,), reference={"mlp": [24, 16]})
+
+    def split(count):
+        features = rng.normal(size=(count, 6)).astype(np.float32)
+        return Split(features, features[:, 0] * features[:, 1] + 3)
+
+    return TrainingData(description, split(500), split(100))
+
+
+def net(given: TrainingData, seed=0) -> keras.Model:
+    runtime.seed_everything(seed)
+    return build_reference("mine", frame_of(given), given.description.reference)
+
+
+def convolutional() -> keras.Model:
+    inputs = keras.Input((8, 8, 1))
+    tensor = keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(inputs))
+    return keras.Model(inputs, keras.layers.Dense(2)(tensor))
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+
+
+def test_dense_nets_are_compiled_in_long_trainings_on_a_cpu(no_gpu, monkeypatch):
+    dense = net(data())
+    assert choose(dense, 32, **LONG) == execution.Execution(32, True)
+    assert choose(dense, 1, **LONG) == execution.Execution(1, True)
+    assert not choose(dense, 32, steps_per_epoch=100, epochs=29).jit_compile
+    assert choose(dense, 32, steps_per_epoch=5, epochs=3).steps_per_execution == 5
+    assert not choose(convolutional(), 32, **LONG).jit_compile
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
+    assert not choose(dense, 32, **LONG).jit_compile
+
+
+def trained(monkeypatch, least, given, **more):
+    monkeypatch.setattr(execution, "LEAST_COMPILED_STEPS", least)
+    model = net(given)
+    done = fit(model, given, {**RECIPE, **more}, seed=0, label="test")
+    assert {row["jit_compile"] for row in done.epochs} == {least == 0}
+    assert {row["steps_per_execution"] for row in done.epochs} == {8}
+    return model, done
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_compiled_training_is_repeatable_and_agrees_with_the_plain_one(no_gpu, monkeypatch, task):
+    given = data(task)
+    model, done = trained(monkeypatch, 0, given)
+    again, _ = trained(monkeypatch, 0, given)
+    for first, second in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    plain, plain_done = trained(monkeypatch, 10**9, given)
+    assert done.best_epoch == plain_done.best_epoch
+    assert done.validation_loss == pytest.approx(plain_done.validation_loss, rel=1e-3)
+    for first, second in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-3)
+
+
+def test_huber_s_loss_is_minimised_and_the_squared_error_chosen_by(no_gpu, monkeypatch):
+    given = data()
+    model, done = trained(monkeypatch, 0, given, regression_loss="huber")
+    error = model.predict(given.validation.features, verbose=0)[:, 0] - given.validation.targets
+    assert done.validation_loss == pytest.approx(np.square(error).mean(), rel=1e-4)
+    # Huber's is at most half the square.
+    assert done.epochs[0]["loss"] < 0.5 * done.epochs[0]["validation_loss"] * 2
+    squared = trained(monkeypatch, 0, given)[1]
+    assert done.epochs[0]["loss"] != squared.epochs[0]["loss"]
+
+
+@pytest.mark.parametrize("method", ["channels", "magnitude"])
+def test_pruning_is_the_same_in_a_compiled_training(no_gpu, monkeypatch, method):
+    given, results = data(), []
+    for least in (0, 10**9):
+        monkeypatch.setattr(execution, "LEAST_COMPILED_STEPS", least)
+        recipe = {**RECIPE, "epochs": 6}
+        done, pruned = pruned_fit(
+            net(given),
+            given,
+            recipe,
+            method=method,
+            ratio=0.5,
+            pruning=PRUNING,
+            seed=0,
+            label="test",
+        )
+        # The wrappers of magnitude pruning are never compiled.
+        assert done.epochs[0]["jit_compile"] == (least == 0 and method == "channels")
+        results.append((pruned, done))
+    (compiled, done), (plain, plain_done) = results
+    assert compiled.facts["reached_ratio"] == plain.facts["reached_ratio"]
+    assert compiled.facts["removed_channels"] == plain.facts["removed_channels"]
+    assert compiled.model.count_params() == plain.model.count_params()
+    assert done.validation_loss == pytest.approx(plain_done.validation_loss, rel=1e-2)
