@@ -225,6 +225,11 @@ class Meter:
         write_table(energy_path, ENERGY, windows, code=code)
         write_table(power_path, POWER, samples, code=code)
 
+    def remark(self, text: str) -> None:
+        """Add ``text`` to the reason column of every window that is open."""
+        for window in self._open.values():
+            window.notes.append(text)
+
     def close(self) -> None:
         """Close what is still open, stop the sampler and release the devices."""
         for window in reversed(list(self._open.values())):

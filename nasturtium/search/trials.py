@@ -82,6 +82,21 @@ class Trials:
 
     def __post_init__(self):
         self._recorded = self.state.recorded()
+        # Failures that the search ended with may have had a cause that is gone by now.
+        for name in sorted(self._recorded, reverse=True):
+            if self._recorded[name]["row"]["status"] == "completed":
+                break
+            self.state.forget([name])
+            del self._recorded[name]
+        # Whether an earlier process ran some of the trials.
+        self.is_resumed = bool(self._recorded)
+        if self.is_resumed:
+            logger.info(
+                "%s: goes on after an interruption; %d of %d trials are done.",
+                self.label,
+                len(self._recorded),
+                self.total,
+            )
 
     def __call__(self, number: int, name: str, hyperparameters) -> float:
         """Run trial ``number``, or take its recorded outcome; its score.

@@ -67,29 +67,33 @@ def run(
         baseline=file_sha256(baseline),
         settings={**settings, "search": without_limits(settings["search"])},
     )
-    with open_state(state, mark) as kept, metered(run, folder, code) as meter:
-        data = training_data(prepared.read(data_folder), split)
-        measurer = Measurer(meter, settings["search"])
-        values, reasons = kept.once(
-            "reference",
-            lambda: measurer.reference(load_model(baseline), baseline, baseline_energy, data),
-        )
-        trials = _search(run, data, measurer, values, reasons, kept, settings)
-        best = trials.finish()
-        if best is None:
-            raise SearchError(_nothing_found(run, trials))
-        rows = [{**run.identity, **row} for row in trials.rows]
-        write_table(folder / "trials.parquet", TRIALS, rows, code=code)
-        if trials.pruning:
-            facts = {name: best[name] for name in (field.name for field in FACTS)}
-            done = {"method": best["pruning_method"], "target_ratio": best["pruning_ratio"]}
-            row = {**run.identity, **done, **facts}
-            write_table(folder / "compaction.parquet", COMPACTION, [row], code=code)
-        epochs = [{**run.identity, **row} for row in trials.epochs]
-        write_table(folder / "training.parquet", TRAINING, epochs, code=code)
-        with atomic_path(folder / "model.keras") as temporary:
-            shutil.copyfile(best["model_path"], temporary)
-    kept.finish()
+    with open_state(state, mark) as kept:
+        with metered(run, folder, code) as meter:
+            data = training_data(prepared.read(data_folder), split)
+            measurer = Measurer(meter, settings["search"])
+            values, reasons = kept.once(
+                "reference",
+                lambda: measurer.reference(load_model(baseline), baseline, baseline_energy, data),
+            )
+            trials = _search(run, data, measurer, values, reasons, kept, settings)
+            if trials.is_resumed:
+                # Each trial's own joules are in its row, whichever process ran it.
+                meter.remark("the last attempt alone: earlier trials ran before an interruption")
+            best = trials.finish()
+            if best is None:
+                raise SearchError(_nothing_found(run, trials))
+            rows = [{**run.identity, **row} for row in trials.rows]
+            write_table(folder / "trials.parquet", TRIALS, rows, code=code)
+            if trials.pruning:
+                facts = {name: best[name] for name in (field.name for field in FACTS)}
+                done = {"method": best["pruning_method"], "target_ratio": best["pruning_ratio"]}
+                row = {**run.identity, **done, **facts}
+                write_table(folder / "compaction.parquet", COMPACTION, [row], code=code)
+            epochs = [{**run.identity, **row} for row in trials.epochs]
+            write_table(folder / "training.parquet", TRAINING, epochs, code=code)
+            with atomic_path(folder / "model.keras") as temporary:
+                shutil.copyfile(best["model_path"], temporary)
+        kept.finish()
 
 
 def without_limits(search: Mapping) -> dict:
