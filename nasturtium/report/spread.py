@@ -54,10 +54,10 @@ def _figures(group: Sequence[Mapping]) -> list[str]:
         _spread(group, lambda row: row["accuracy_change_points"], "+.2f"),
         _spread(group, lambda row: row["parameters"], ",.0f"),
         _spread(group, lambda row: row["nonzero_parameters"], ",.0f"),
-        _spread(group, lambda row: _thousandth(row["weights_gzip_bytes"]), ".1f"),
-        _spread(group, lambda row: _thousandth(row["tflite_bytes"]), ".1f"),
-        _spread(group, lambda row: _thousandth(row["tflite_int8_bytes"]), ".1f"),
-        _spread(group, lambda row: _thousandfold(row["tflite_latency_p50_ms"]), ".1f"),
+        _spread(group, lambda row: _thousandth(row.get("weights_gzip_bytes")), ".1f"),
+        _spread(group, lambda row: _thousandth(row.get("tflite_bytes")), ".1f"),
+        _spread(group, lambda row: _thousandth(row.get("tflite_int8_bytes")), ".1f"),
+        _spread(group, lambda row: _thousandfold(row.get("tflite_latency_p50_ms")), ".1f"),
     ]
 
 

@@ -19,13 +19,15 @@ from tests.unit.test_training import PRUNING, RECIPE
 LONG = {"steps_per_epoch": 100, "epochs": 30}
 
 
-def data() -> TrainingData:
+def data(task="regression") -> TrainingData:
     rng = np.random.default_rng(0)
-    description = Description("mine", "regression", (6,), reference={"mlp": [24, 16]})
+    classes = 2 if task == "classification" else None
+    description = Description("mine", task, (6,), classes=classes, reference={"mlp": [24, 16]})
 
     def split(count):
         features = rng.normal(size=(count, 6)).astype(np.float32)
-        return Split(features, features[:, 0] * features[:, 1] + 3)
+        products = features[:, 0] * features[:, 1]
+        return Split(features, (products > 0).astype(np.int64) if classes else products + 3)
 
     return TrainingData(description, split(500), split(100))
 
