@@ -81,6 +81,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
         described.check(name, own)
     for dataset in ("", *config["per_dataset"]):
         _check_ratios(config, dataset)
+        _check_tuner(config, dataset)
     return config
 
 
@@ -132,6 +133,16 @@ def for_search(
     return found
 
 
+def _check_tuner(config: Mapping[str, Any], dataset: str) -> None:
+    prefix = f"per_dataset.{dataset}." if dataset else ""
+    if for_dataset(config, dataset)["search"]["tuner_with_pruning"] == "hyperband":
+        raise ConfigError(
+            f"Configuration key '{prefix}search.tuner_with_pruning' can't be hyperband: it ends most "
+            "trials after a few epochs, before their pruning has; choose greedy, random, bayesian "
+            "or pareto. See config/README.md."
+        )
+
+
 def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
     """Ratios are part of file names, with two decimals; JSON Schema can't say so in binary."""
     resolved = for_dataset(config, dataset)
@@ -164,8 +175,11 @@ def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
     """
     schema = _resolved(schema, definitions)
     if isinstance(value, dict):
-        parts = schema.get("properties", {})
-        return {key: _typed(part, parts.get(key, {}), definitions) for key, part in value.items()}
+        parts, others = schema.get("properties", {}), schema.get("additionalProperties")
+        others = others if isinstance(others, Mapping) else {}
+        return {
+            key: _typed(part, parts.get(key, others), definitions) for key, part in value.items()
+        }
     if isinstance(value, list):
         return [_typed(part, schema.get("items", {}), definitions) for part in value]
     if isinstance(value, str):

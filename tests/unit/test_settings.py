@@ -110,9 +110,20 @@ def test_the_documentation_names_every_key():
 
 def test_numbers_in_lists_on_the_command_line_come_as_text():
     given = {"seeds": ["0", "12"], "training": {"learning_rate": "0.01"}, "data_dir": "7"}
+    given["search"] = {"objectives": {"loss": {"validation_loss": "1"}}}
     config = settings.validated(given, SCHEMA)
+    assert config["search"]["objectives"]["loss"]["validation_loss"] == 1
     assert config["seeds"] == [0, 12]
     assert config["training"]["learning_rate"] == 0.01
     assert config["data_dir"] == "7"
     with pytest.raises(ConfigError, match=r"'seeds\.0' must be of type integer, not 'x'"):
         settings.validated({"seeds": ["x"]}, SCHEMA)
+
+
+def test_hyperband_with_pruning_is_refused_with_the_reason():
+    settings.validated({"search": {"tuner": "hyperband"}}, SCHEMA)
+    with pytest.raises(ConfigError, match="before their pruning has"):
+        settings.validated({"search": {"tuner_with_pruning": "hyperband"}}, SCHEMA)
+    one = {"per_dataset": {"digits": {"search": {"tuner_with_pruning": "hyperband"}}}}
+    with pytest.raises(ConfigError, match=r"per_dataset\.digits\.search\.tuner_with_pruning"):
+        settings.validated(one, SCHEMA)

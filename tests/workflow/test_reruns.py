@@ -189,3 +189,29 @@ def test_the_workflow_is_linted_and_small():
         assert len(script.read_text().splitlines()) <= 30, script.name
         # A key read there is invisible to the rerun triggers.
         assert "snakemake.config" not in script.read_text()
+
+
+def test_named_objectives_and_retrained_trials_are_runs_of_their_own(project):
+    folder = "results/digits/seed0"
+    planned = project.planned(
+        f"{folder}/nas_with_pruning-loss/metrics.parquet",
+        f"{folder}/retrained_pruned/nas-0003/channels-0.50/metrics.parquet",
+        "--config",
+        "search={objectives: {loss: {validation_loss: 1}}}",
+    )
+    assert planned == {
+        "baseline": 1,
+        "measure": 2,
+        "nas": 1,
+        "nas_with_pruning": 1,
+        "prepare_data": 1,
+        "retrained": 1,
+        "retrained_pruned": 1,
+        "split_data": 1,
+    }
+
+
+def test_an_objective_that_is_not_configured_is_refused_by_name(project):
+    done = project.snakemake("-n", "results/digits/seed0/nas-speed/metrics.parquet")
+    assert done.returncode != 0
+    assert "search.objectives.speed" in done.stdout + done.stderr
