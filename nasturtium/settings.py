@@ -137,8 +137,8 @@ def _check_tuner(config: Mapping[str, Any], dataset: str) -> None:
     prefix = f"per_dataset.{dataset}." if dataset else ""
     if for_dataset(config, dataset)["search"]["tuner_with_pruning"] == "hyperband":
         raise ConfigError(
-            f"Configuration key '{prefix}search.tuner_with_pruning' can't be hyperband: it ends most "
-            "trials after a few epochs, before their pruning has; choose greedy, random, bayesian "
+            f"Configuration key '{prefix}search.tuner_with_pruning' can't be hyperband: it ends "
+            "most trials after a few epochs, before their pruning has; choose greedy, random, bayesian "
             "or pareto. See config/README.md."
         )
 

@@ -1,6 +1,7 @@
 """An oracle that seeks the whole Pareto front, by Optuna (Akiba et al. 2019, arXiv 1907.10902)."""
 
 import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import keras_tuner
@@ -40,6 +41,8 @@ def make_study(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     constraints = (lambda trial: trial.user_attrs[_SLACK]) if constrained else None
+    # Grouping is what makes TPE respect conditional hyperparameters; Optuna calls it experimental.
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     if sampler == "tpe":
         chosen = optuna.samplers.TPESampler(
             seed=seed,
