@@ -138,8 +138,8 @@ def _check_tuner(config: Mapping[str, Any], dataset: str) -> None:
     if for_dataset(config, dataset)["search"]["tuner_with_pruning"] == "hyperband":
         raise ConfigError(
             f"Configuration key '{prefix}search.tuner_with_pruning' can't be hyperband: it ends "
-            "most trials after a few epochs, before their pruning has; choose greedy, random, bayesian "
-            "or pareto. See config/README.md."
+            "most trials after a few epochs, before their pruning has; choose greedy, random, "
+            "bayesian or pareto. See config/README.md."
         )
 
 
