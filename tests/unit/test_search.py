@@ -256,6 +256,7 @@ def test_a_small_space_is_exhausted_without_trying_a_net_twice(digits, tmp_path)
     assert 4 < len(counted) < 50
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband", "pareto"])
 def test_every_oracle_finds_distinct_nets_and_comes_to_an_end(digits, tmp_path, tuner):
     settings = {
@@ -309,35 +310,36 @@ def test_a_constraint_is_respected(digits, tmp_path):
     assert best > 0
 
 
-def test_a_resumed_search_takes_what_is_done_and_ends_where_it_would_have(digits, tmp_path):
-    for tuner in ("pareto", "greedy"):
-        settings = {**PARETO, "tuner": tuner, "trials": 5}
-        whole = search(digits, tmp_path / f"{tuner}-whole", settings)
+@pytest.mark.parametrize("tuner", ["pareto", pytest.param("greedy", marks=pytest.mark.long)])
+def test_a_resumed_search_takes_what_is_done_and_ends_where_it_would_have(digits, tmp_path, tuner):
+    settings = {**PARETO, "tuner": tuner, "trials": 5}
+    whole = search(digits, tmp_path / "whole", settings)
 
-        def stop(trials, number, name, hyperparameters):
-            if number == 3:
-                raise KeyboardInterrupt
-            return trials(number, name, hyperparameters)
+    def stop(trials, number, name, hyperparameters):
+        if number == 3:
+            raise KeyboardInterrupt
+        return trials(number, name, hyperparameters)
 
-        ran = []
+    ran = []
 
-        def watch(trials, number, name, hyperparameters, ran=ran):
-            before = len(list(trials.state.trials.glob("*/trial.json")))
-            score = trials(number, name, hyperparameters)
-            if len(list(trials.state.trials.glob("*/trial.json"))) > before:
-                ran.append(number)
-            return score
+    def watch(trials, number, name, hyperparameters, ran=ran):
+        before = len(list(trials.state.trials.glob("*/trial.json")))
+        score = trials(number, name, hyperparameters)
+        if len(list(trials.state.trials.glob("*/trial.json"))) > before:
+            ran.append(number)
+        return score
 
-        ran.clear()
-        with pytest.raises(KeyboardInterrupt):
-            search(digits, tmp_path / tuner, settings, spoil=stop)
-        resumed = search(digits, tmp_path / tuner, settings, spoil=watch)
-        assert ran == [3, 4]
-        for name in ("hyperparameters", "validation_loss", "parameters", "hypervolume"):
-            assert [row[name] for row in resumed.rows] == [row[name] for row in whole.rows]
-        assert len(resumed.epochs) == len(whole.epochs)
+    ran.clear()
+    with pytest.raises(KeyboardInterrupt):
+        search(digits, tmp_path / "cut", settings, spoil=stop)
+    resumed = search(digits, tmp_path / "cut", settings, spoil=watch)
+    assert ran == [3, 4]
+    for name in ("hyperparameters", "validation_loss", "parameters", "hypervolume"):
+        assert [row[name] for row in resumed.rows] == [row[name] for row in whole.rows]
+    assert len(resumed.epochs) == len(whole.epochs)
 
 
+@pytest.mark.long
 def test_only_the_best_and_the_front_stay_on_disk(digits, tmp_path):
     trials = search(digits, tmp_path, {**PARETO, "trials": 7, "keep": 1})
     best = trials.finish()
@@ -350,6 +352,7 @@ def test_only_the_best_and_the_front_stay_on_disk(digits, tmp_path):
     assert all(row["rss_bytes"] > 1e8 for row in trials.rows)
 
 
+@pytest.mark.long
 def test_the_hypervolume_only_grows_and_is_counted_from_a_recorded_point(digits, tmp_path):
     trials = search(digits, tmp_path, {**PARETO, "trials": 6})
     volumes = [row["hypervolume"] for row in trials.rows]
