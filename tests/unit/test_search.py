@@ -363,6 +363,7 @@ def test_the_hypervolume_only_grows_and_is_counted_from_a_recorded_point(digits,
 
 
 def test_a_ratio_of_zero_is_a_trial_without_pruning(digits, tmp_path):
+    assert image_space(frame_of(digits), SETTINGS, [0, 0.5]).middle()["pruning_ratio"] == 0.5
     settings = {**SETTINGS, "trials": 1, "pruning_ratios": [0]}
     (row,) = search(digits, tmp_path, settings, PRUNING).rows
     assert row["status"] == "completed", row["reason"]
