@@ -85,7 +85,9 @@ def main(paths: Sequence[str | Path]) -> str:
     """The table over the ``metrics.parquet`` files at ``paths``."""
     from nasturtium.records.parquet import read_rows
 
-    return over_seeds(with_ratios([row for path in paths for row in read_rows(path)]))
+    rows = [row for path in paths for row in read_rows(path)]
+    rows.sort(key=lambda row: (row["dataset"], row["run"], row["seed"]))
+    return over_seeds(with_ratios(rows))
 
 
 if __name__ == "__main__":
