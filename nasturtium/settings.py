@@ -184,9 +184,10 @@ def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
         return [_typed(part, schema.get("items", {}), definitions) for part in value]
     if isinstance(value, str):
         read = yaml.safe_load(value) if _SCALAR.fullmatch(value) else value
-        kinds = {"integer": int, "number": (int, float), "boolean": bool}
-        wanted = kinds.get(schema.get("type"))
-        if wanted and isinstance(read, wanted):
+        kinds = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
+        types = schema.get("type", [])
+        types = [types] if isinstance(types, str) else types
+        if isinstance(read, tuple(kind for name in types for kind in kinds.get(name, ()))):
             return read
     return value
 
