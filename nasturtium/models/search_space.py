@@ -38,7 +38,8 @@ class SearchSpace(Graph):
         super().__init__(inputs=inputs, outputs=outputs)
         self._frame = frame
         self._learning_rates = list(learning_rates)
-        self._pruning_ratios = list(pruning_ratios)
+        # All floats: KerasTuner refuses a choice between 0 and 0.5.
+        self._pruning_ratios = [float(ratio) for ratio in pruning_ratios]
         # What AutoKeras otherwise learns by reading the data set through its own pipeline.
         self.inputs[0].shape, self.inputs[0].dtype = frame.input_shape, "float32"
         self.outputs[0].in_blocks[0].shape = (frame.classes or 1,)
