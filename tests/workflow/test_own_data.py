@@ -51,7 +51,7 @@ def write_sources(folder) -> None:
 
 def own_config() -> dict:
     config = {**copy.deepcopy(TINY), **yaml.safe_load(OWN)}
-    config["pruning"]["methods"] = ["channels"]
+    config["pruning"].update(methods=["channels"], controls=[])
     config["training"] = {"epochs": 8, "batch_size": 16, "learning_rate": 0.01}
     config["search"]["trials"] = 1
     return config
