@@ -1,0 +1,88 @@
+"""Rows of the summary as points: one a run, its figures as mean and spread over the seeds."""
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nasturtium.records.runs import Run
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation of ``n`` values; None of a single one."""
+
+    mean: float
+    deviation: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run of one data set over all its seeds."""
+
+    name: str
+    rows: tuple[Mapping, ...]
+
+    @property
+    def run(self) -> Run:
+        """The run of the first seed."""
+        return Run(self.rows[0]["dataset"], self.rows[0]["seed"], self.name)
+
+    @property
+    def series(self) -> tuple[str, str | None]:
+        """Stage and method: runs of one series differ by ratio or objective only."""
+        return self.run.stage, self.run.method
+
+    def spread(self, figure: Callable[[Mapping], float | None]) -> Spread | None:
+        """Mean and deviation of ``figure`` over the seeds; None where one lacks it."""
+        return spread_of([figure(row) for row in self.rows])
+
+
+def spread_of(values: Sequence[float | None]) -> Spread | None:
+    """Mean and sample standard deviation, or None where a value is missing."""
+    if not values or any(value is None for value in values):
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Spread(statistics.fmean(values), deviation, len(values))
+
+
+def points_of(rows: Iterable[Mapping], dataset: str) -> list[Point]:
+    """The points of ``dataset``, in the order in which its runs first stand in the summary."""
+    groups: dict[str, list[Mapping]] = {}
+    for row in rows:
+        if row["dataset"] == dataset:
+            groups.setdefault(row["run"], []).append(row)
+    return [Point(name, tuple(group)) for name, group in groups.items()]
+
+
+def test_error(row: Mapping) -> float | None:
+    """What a figure's vertical axis shows: error in percent, or MAE in the target's unit."""
+    if row["task"] == "classification":
+        accuracy = row["test_accuracy"]
+        return None if accuracy is None else 100 * (1 - accuracy)
+    return row["test_mae"]
+
+
+def test_error_label(rows: Sequence[Mapping]) -> str:
+    """Label of that axis, with its unit."""
+    if rows[0]["task"] == "classification":
+        return "test error (%)"
+    return f"test MAE ({rows[0]['target_unit'] or 'unit of the target'})"
+
+
+def pareto_front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those that no other beats in both coordinates (lower is better), from left to right."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(points):
+        if not front or y < front[-1][1]:
+            front.append((x, y))
+    return front
+
+
+def seeds_sentence(points: Sequence[Point]) -> str:
+    """How many seeds a point stands for."""
+    counts = sorted({len(point.rows) for point in points})
+    if counts == [1]:
+        return "n = 1 seed, so no error bars"
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"mean over n = {n} seeds, bars: ± sample standard deviation"

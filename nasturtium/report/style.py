@@ -1,0 +1,126 @@
+"""How every figure looks: colours, markers, and one way to save so that same data is same bytes."""
+
+import os
+import textwrap
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from nasturtium.records.atomic import atomic_path
+
+# Colours that people with any of the three dichromacies can tell apart (Okabe and Ito 2008, "Color
+# Universal Design"); the marker says the same again in print without colour.
+BLACK, GREY = "#000000", "#767676"
+STAGES = {
+    "baseline": "#000000",
+    "pruned": "#D55E00",
+    "nas": "#0072B2",
+    "nas_pruned": "#56B4E9",
+    "nas_with_pruning": "#009E73",
+    "retrained": "#CC79A7",
+    "retrained_pruned": "#CC79A7",
+    "baseline_longer": GREY,
+    "scratch": GREY,
+}
+CONTROLS = ("baseline_longer", "scratch")
+METHODS = {"magnitude": "s", "channels": "^", "random": "x"}
+MARKERS = {"baseline": "*", "baseline_longer": "o", "nas": "D", "nas_with_pruning": "P"}
+SEQUENCE = "viridis"
+"""Colour map of what has an order: trials, ratios."""
+
+_LOOK = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere
+    "font.size": 9,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.3,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "nasturtium",  # else the identifiers inside an SVG are random
+}
+
+
+house_style = matplotlib.rc_context(_LOOK)
+"""Decorator of a function that draws. pyplot stays out of it: it would want a display."""
+
+
+def new_figure(rows: int, columns: int, width: float, height: float, **options):
+    """A figure and its axes as a 2-D array; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+@house_style
+def save(figure: Figure, path: str | os.PathLike, title: str) -> None:
+    """Write ``figure`` as SVG, atomically and without a date."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None, "Title": title})
+
+
+@house_style
+def save_sentence(sentence: str, path: str | os.PathLike, title: str) -> None:
+    """Write a picture of one sentence: why there is nothing to draw."""
+    lines = textwrap.wrap(sentence, 100)
+    height = 0.22 * len(lines) + 0.5
+    figure = Figure(figsize=(8, height))
+    figure.text(0.01, 1 - 0.12 / height, title, fontsize=11, va="top")
+    figure.text(0.01, 0.1 / height, "\n".join(lines), va="bottom")
+    save(figure, path, title)
+
+
+def heading(figure: Figure, text: str) -> None:
+    """The figure's title, at the left as in a page."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=11)
+
+
+def colour(stage: str) -> str:
+    """Colour of a stage; grey for what is a control or not known."""
+    return STAGES.get(stage, GREY)
+
+
+def marker(stage: str, method: str | None) -> str:
+    """Marker of a pruning method, or of a stage without one."""
+    return METHODS.get(method, "v") if method else MARKERS.get(stage, "o")
+
+
+def ratio_colour(ratio: float):
+    """Colour of a pruning ratio; the map's lightest end is left out, it vanishes on paper."""
+    return matplotlib.colormaps[SEQUENCE](0.9 * (1 - ratio))
+
+
+def logarithmic(axis, values) -> None:
+    """Make ``axis`` (an XAxis or YAxis) logarithmic where positive values span a factor of 5."""
+    values = [value for value in values if value is not None]
+    if not values or min(values) <= 0 or max(values) / min(values) < 5:
+        return
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    span = max(values) / min(values)
+    steps = (1, 2, 3, 5, 7) if span < 10 else (1, 2, 5) if span < 60 else (1, 3)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.15g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def whole_numbers(axis) -> None:
+    """Ticks at whole numbers only: there is no epoch or trial between two."""
+    axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+
+
+def share_legend(figure: Figure, handles: dict, columns: int, title: str | None = None) -> None:
+    """One legend below all axes, from label to handle."""
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=columns,
+        title=title,
+        title_fontsize=8,
+    )

@@ -1,0 +1,222 @@
+"""Tables of a study that never ran, to look at figures and reports at a scale that tests can't."""
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from nasturtium.records.energy import ENERGY, POWER
+from nasturtium.records.metrics import METRICS, SUMMARY
+from nasturtium.records.parquet import write_table
+from nasturtium.records.runs import Run, run_names
+from nasturtium.records.training import TRAINING
+from nasturtium.records.trials import TRIALS
+from nasturtium.report.summary import with_ratios
+
+_FILLERS = {pa.string(): "none", pa.int64(): 1, pa.float64(): 1.0, pa.bool_(): False}
+RATIOS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
+CONTROLS = ["baseline_longer", "scratch/channels", "pruned/random"]
+
+
+def write_study(
+    results: Path,
+    dataset: str = "digits",
+    *,
+    seeds: int = 2,
+    ratios: list[float] | None = None,
+    trials: int = 10,
+    epochs: int = 12,
+    regression: bool = False,
+    measured: bool = True,
+) -> list[dict]:
+    """Write the tables of every run under ``results``; the rows of its summary.
+
+    Parameters
+    ----------
+    trials
+        Of each of a seed's two searches.
+    measured
+        Whether there was a GPU to measure power, energy and memory.
+    """
+    names = run_names(["magnitude", "channels"], ratios or RATIOS, CONTROLS)
+    rows = []
+    for seed in range(seeds):
+        draw = random.Random(seed)
+        for name in names:
+            run = Run(dataset, seed, name)
+            folder = results / dataset / f"seed{seed}" / name
+            rows.append(_metrics(run, draw, regression, measured))
+            write_table(folder / "metrics.parquet", METRICS, rows[-1:], code="generated")
+            searches = run.stage in ("nas", "nas_with_pruning")
+            training = _training(run, draw, epochs, regression, trials if searches else None)
+            write_table(folder / "training.parquet", TRAINING, training, code="generated")
+            if searches:
+                found = _trials(run, draw, trials, regression)
+                write_table(folder / "trials.parquet", TRIALS, found, code="generated")
+            power, energy = _metered(run, measured)
+            write_table(folder / "power.parquet", POWER, power, code="generated")
+            write_table(folder / "energy.parquet", ENERGY, energy, code="generated")
+    return rows
+
+
+def write_summary(results: Path, rows: list[dict]) -> Path:
+    """``summary.parquet`` of the rows of one or more data sets."""
+    path = results / "summary.parquet"
+    write_table(path, SUMMARY, with_ratios(rows), code="generated")
+    return path
+
+
+def _filled(schema: pa.Schema) -> dict:
+    return {
+        field.name: None if field.nullable else _FILLERS.get(field.type, []) for field in schema
+    }
+
+
+def _share(run: Run) -> float:
+    """Share of the baseline's parameters that the run's model has."""
+    left = {"nas": 0.6, "nas_pruned": 0.6, "nas_with_pruning": 0.2}.get(run.stage, 1.0)
+    return left * (1 - (run.ratio or 0)) if run.method != "magnitude" else left
+
+
+def _error(run: Run) -> float:
+    hurt = {"random": 3.0, "channels": 1.0, "magnitude": 0.6}.get(run.method, 0)
+    start = {"nas": 0.9, "nas_pruned": 0.9, "nas_with_pruning": 1.1, "scratch": 1.4}
+    return start.get(run.stage, 1.2) * (1 + hurt * (run.ratio or 0) ** 4)
+
+
+def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) -> dict:
+    share, error = _share(run), _error(run) * draw.gauss(1, 0.04)
+    parameters = int(480_000 * share * draw.gauss(1, 0.01))
+    nonzero = int(parameters * (1 - (run.ratio or 0) * (run.method == "magnitude")))
+    quality = (
+        {"test_mae": 30 * error, "test_rmse": 40 * error}
+        if regression
+        else {"test_accuracy": 1 - error / 100}
+    )
+    return {
+        **_filled(METRICS),
+        **run.identity,
+        **quality,
+        "stage": run.stage,
+        "method": run.method,
+        "ratio": run.ratio,
+        "task": "regression" if regression else "classification",
+        "target_unit": "kEUR" if regression else None,
+        "test_samples": 10_000,
+        "parameters": parameters,
+        "nonzero_parameters": nonzero,
+        "macs": parameters * 3,
+        "weights_gzip_bytes": int(3.7 * nonzero),
+        "keras_bytes": 4 * parameters,
+        "calculated_memory_bytes": 4 * parameters + 20_000,
+        "gpu_inference_peak_bytes": 4 * parameters + 40_000 if measured else None,
+        "latency_p50_ms": 0.2 + 0.4 * share * draw.gauss(1, 0.05),
+        "latency_threads": 1,
+        "inference_energy_j": 4e-6 * (0.3 + share) * draw.gauss(1, 0.05) if measured else None,
+        "inference_energy_reason": None if measured else "no NVIDIA driver",
+        "job_energy_j": 900 * (1 + draw.random()) if measured else None,
+        "job_energy_method": "nvml_counter" if measured else "none",
+        "job_energy_reason": None if measured else "no NVIDIA driver",
+        "job_duration_s": 30 * (1 + draw.random()),
+        "device_kind": "gpu" if measured else "cpu",
+        "device_name": "A GPU of nobody" if measured else "A CPU of nobody",
+        "cpu_name": "A CPU of nobody",
+        "cpu_count": 2,
+    }
+
+
+def _training(run: Run, draw: random.Random, epochs: int, regression: bool, trials) -> list[dict]:
+    rows = []
+    for trial in [None] if trials is None else range(trials):
+        last = _error(run) * draw.gauss(1, 0.2)
+        for epoch in range(epochs):
+            error = last * (1 + 8 * 0.6**epoch) * draw.gauss(1, 0.05)
+            done = min(1.0, max(0.0, (epoch - 1) / (0.6 * epochs)))
+            ratios = {"nas_with_pruning": 0.7, "scratch": None}
+            target = ratios.get(run.stage, run.ratio)
+            rows.append(
+                {
+                    **_filled(TRAINING),
+                    **run.identity,
+                    "trial": None if trial is None else f"{trial:04}",
+                    "epoch": epoch,
+                    "loss": error / 10,
+                    "validation_loss": error / 9,
+                    "validation_accuracy": None if regression else 1 - error / 100,
+                    "validation_mae": 30 * error if regression else None,
+                    "sparsity": None if target is None else target * (1 - (1 - done) ** 3),
+                    "admissible": True,
+                    "selected": epoch == epochs - 1,
+                }
+            )
+    return rows
+
+
+def _trials(run: Run, draw: random.Random, count: int, regression: bool) -> list[dict]:
+    rows, volume = [], 0.0
+    for number in range(count):
+        failed = draw.random() < 0.03 and number
+        size = int(10 ** draw.uniform(3.3, 5.8))
+        error = 40 / size**0.35 * draw.lognormvariate(0, 0.35) * (1 - 0.4 * number / count)
+        volume = max(volume, volume + draw.random() * 0.05 * (1 - number / count))
+        row = {
+            **_filled(TRIALS),
+            **run.identity,
+            "trial": f"{number:04}",
+            "number": number,
+            "status": "failed" if failed else "completed",
+            "reason": "ran out of memory" if failed else None,
+            "score_terms": ["validation_loss", "parameters"],
+            "hyperparameters": "{}",
+            "hypervolume": volume,
+        }
+        if not failed:
+            quality = "validation_mae" if regression else "validation_accuracy"
+            row[quality] = 30 * error if regression else 1 - error / 100
+            row["validation_loss"] = error / 10
+            row["parameters"] = size
+            row["score"] = draw.gauss(0.5 - number / count, 0.3)
+        rows.append(row)
+    min((r for r in rows if r["score"] is not None), key=lambda r: r["score"])["best"] = True
+    return rows
+
+
+def _metered(run: Run, measured: bool) -> tuple[list[dict], list[dict]]:
+    start_ns = 10**12
+    windows = [("job", 0, 300), ("idle", 0, 12), ("fit", 15, 150), ("fit", 160, 290)]
+    energy = [
+        {
+            **_filled(ENERGY),
+            **run.identity,
+            "window_id": number,
+            "kind": kind,
+            "t0_ns": start_ns + int(begin_s * 1e9),
+            "t1_ns": start_ns + int(end_s * 1e9),
+            "t0_wall": datetime(2026, 1, 1, tzinfo=UTC),
+            "device_id": "GPU-0000-generated",
+            "device_name": "A GPU of nobody",
+            "method": "nvml_counter" if measured else "none",
+            "is_best": measured,
+            "energy_j": 150.0 * (end_s - begin_s) if measured else None,
+            "reason": None if measured else "no NVIDIA driver",
+        }
+        for number, (kind, begin_s, end_s) in enumerate(windows)
+    ]
+    if not measured or run.seed:
+        return [], energy  # figures show the first seed's traces
+    draw = random.Random(run.name)
+    busy = [(begin_s, end_s) for kind, begin_s, end_s in windows if kind == "fit"]
+    power = []
+    for tenth in range(3000):
+        level = 180 if any(b <= tenth / 10 <= e for b, e in busy) else 60
+        power.append(
+            {
+                **_filled(POWER),
+                **run.identity,
+                "t_ns": start_ns + tenth * 10**8,
+                "device_id": "GPU-0000-generated",
+                "power_instant_w": draw.gauss(level, 6),
+            }
+        )
+    return power, energy
