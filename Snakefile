@@ -9,6 +9,9 @@ min_version("9.20")
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/baseline.smk"
@@ -23,3 +26,5 @@ rule all:
     default_target: True
     input:
         rules.summary.output,
+        expand(rules.figures.output, dataset=config["datasets"]),
+        rules.pages.output,

@@ -94,6 +94,19 @@ def all_metrics(wildcards):
     ]
 
 
+def tables_of_dataset(wildcards):
+    """The tables that the figures of a data set are drawn from, beside the summary."""
+    tables = []
+    for seed in config["seeds"]:
+        for run in configured_runs(wildcards.dataset):
+            names = ["training", "energy", "power"]
+            if Run(wildcards.dataset, seed, run).stage in ("nas", "nas_with_pruning"):
+                names.append("trials")
+            folder = f"results/{wildcards.dataset}/seed{seed}/{run}"
+            tables += [f"{folder}/{name}.parquet" for name in names]
+    return tables
+
+
 wildcard_constraints:
     dataset="|".join([*NAMES, *config["own_datasets"]]),
     seed=r"\d+",

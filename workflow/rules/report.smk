@@ -14,3 +14,120 @@ rule summary:
         code=stage_code("summarise"),
     script:
         "../scripts/summarise.py"
+
+
+rule figures:
+    input:
+        tables=tables_of_dataset,
+        summary=rules.summary.output.table,
+    output:
+        tradeoff=report(
+            "results/{dataset}/figures/tradeoff.svg",
+            caption="../report/tradeoff.rst",
+            category="{dataset}",
+            subcategory="All stages",
+            labels={"figure": "quality against cost"},
+        ),
+        pruning=report(
+            "results/{dataset}/figures/pruning.svg",
+            caption="../report/pruning.rst",
+            category="{dataset}",
+            subcategory="All stages",
+            labels={"figure": "pruning curves"},
+        ),
+        learning_baseline=report(
+            "results/{dataset}/figures/learning-baseline.svg",
+            caption="../report/learning.rst",
+            category="{dataset}",
+            subcategory="baseline",
+            labels={"figure": "learning curves"},
+        ),
+        learning_pruned=report(
+            "results/{dataset}/figures/learning-pruned.svg",
+            caption="../report/learning.rst",
+            category="{dataset}",
+            subcategory="pruned",
+            labels={"figure": "learning curves"},
+        ),
+        learning_nas_pruned=report(
+            "results/{dataset}/figures/learning-nas_pruned.svg",
+            caption="../report/learning.rst",
+            category="{dataset}",
+            subcategory="nas_pruned",
+            labels={"figure": "learning curves"},
+        ),
+        learning_search=report(
+            "results/{dataset}/figures/learning-search.svg",
+            caption="../report/learning-search.rst",
+            category="{dataset}",
+            subcategory="nas, nas_with_pruning",
+            labels={"figure": "learning curves of trials"},
+        ),
+        search=report(
+            "results/{dataset}/figures/search.svg",
+            caption="../report/search.rst",
+            category="{dataset}",
+            subcategory="nas, nas_with_pruning",
+            labels={"figure": "score and hypervolume"},
+        ),
+        trials=report(
+            "results/{dataset}/figures/trials.svg",
+            caption="../report/trials.rst",
+            category="{dataset}",
+            subcategory="nas, nas_with_pruning",
+            labels={"figure": "trials in error and size"},
+        ),
+        power=report(
+            "results/{dataset}/figures/power.svg",
+            caption="../report/power.rst",
+            category="{dataset}",
+            subcategory="Energy",
+            labels={"figure": "power while training"},
+        ),
+    log:
+        "logs/{dataset}/figures.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/figures.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    params:
+        code=stage_code("figures"),
+    script:
+        "../scripts/figures.py"
+
+
+rule pages:
+    input:
+        summary=rules.summary.output.table,
+        # Not a module, so the digest of the code does not see it.
+        template=str(ROOT / "nasturtium/report/page.html"),
+    output:
+        summary=report(
+            "results/report/summary.html",
+            caption="../report/summary.rst",
+            category="Study",
+            labels={"table": "summary of every run"},
+        ),
+        cost=report(
+            "results/report/cost.html",
+            caption="../report/cost.rst",
+            category="Study",
+            labels={"table": "what did it cost"},
+        ),
+        about=report(
+            "results/report/about.html",
+            caption="../report/about.rst",
+            category="Study",
+            labels={"table": "configuration, versions, machine"},
+        ),
+    log:
+        "logs/pages.log",
+    benchmark:
+        "logs/benchmarks/pages.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    params:
+        config=config,
+        code=stage_code("pages"),
+    script:
+        "../scripts/pages.py"

@@ -1,0 +1,56 @@
+"""What the study did cost: time and joules by stage."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The jobs of one stage on one data set.
+
+    Attributes
+    ----------
+    jobs
+        Those that made a model; measuring it afterwards is not counted.
+    duration_s
+        Sum of their wall times, seconds.
+    energy_j
+        Sum of their joules, idle power included; None where one of them was not measured.
+    methods
+        How energy was measured.
+    reason
+        Why there is no sum, or what its reader must know.
+    """
+
+    dataset: str
+    stage: str
+    jobs: int
+    duration_s: float
+    energy_j: float | None
+    methods: str
+    reason: str | None
+
+
+def costs(rows: Sequence[Mapping]) -> list[Cost]:
+    """The cost of each data set and stage of a summary, in its order."""
+    groups: dict[tuple[str, str], list[Mapping]] = {}
+    for row in rows:
+        groups.setdefault((row["dataset"], row["stage"]), []).append(row)
+    return [_cost(dataset, stage, group) for (dataset, stage), group in groups.items()]
+
+
+def _cost(dataset: str, stage: str, group: Sequence[Mapping]) -> Cost:
+    joules = [row["job_energy_j"] for row in group]
+    missing = sum(value is None for value in joules)
+    reasons = sorted({row["job_energy_reason"] for row in group} - {None})
+    if missing and missing < len(joules):
+        reasons.insert(0, f"{missing} of {len(joules)} jobs not measured")
+    return Cost(
+        dataset,
+        stage,
+        len(group),
+        sum(row["job_duration_s"] for row in group),
+        None if missing else sum(joules),
+        ", ".join(sorted({row["job_energy_method"] for row in group} - {"none"})),
+        "; ".join(reasons) or None,
+    )

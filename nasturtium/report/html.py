@@ -1,0 +1,78 @@
+"""Pages of the report: one file each, with nothing to fetch, and tables that sort by a click."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+_PAGE = Template(Path(__file__).with_name("page.html").read_text())
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure of a table: its text, the value it sorts by, and why there is none.
+
+    With ``value`` None, a cell with a reason shows "not measured" and the reason on hovering.
+    """
+
+    value: float | None
+    text: str = ""
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        if self.value is not None:
+            return f'<td class="figure" data-value="{self.value!r}">{html.escape(self.text)}</td>'
+        why = f' title="{html.escape(self.reason)}"' if self.reason else ""
+        return f'<td class="null"{why}>{"not measured" if self.reason else "-"}</td>'
+
+
+def figure(value: float | None, form: str, reason: str | None = None) -> Cell:
+    """A cell with ``value`` in Python's format ``form``."""
+    return Cell(value, "" if value is None else format(value, form), reason)
+
+
+def table(
+    header: Sequence[str], lines: Sequence[Sequence[Cell | str]], *, filtered: bool = False
+) -> str:
+    """A table that sorts by a click on a column's head; texts stand left, figures right."""
+    heads = "".join(f"<th><button>{html.escape(name)}</button></th>" for name in header)
+    rows = "\n".join(f"<tr>{''.join(map(_cell, line))}</tr>" for line in lines)
+    search = '<input placeholder="filter: digits pruned" aria-label="filter rows">'
+    return (
+        f"<div>{search if filtered else ''}"
+        f'<table class="sortable"><thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>"
+    )
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of plain text."""
+    return f"<p>{html.escape(text)}</p>"
+
+
+def section(title: str, body: str) -> str:
+    """A heading and what stands below it."""
+    return f"<h2>{html.escape(title)}</h2>\n{body}"
+
+
+def listing(text: str) -> str:
+    """Preformatted text."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """A table of names and values."""
+    return table(("what", "value"), [[name, str(value)] for name, value in values.items()])
+
+
+def page(title: str, *parts: str) -> str:
+    """The whole page."""
+    return _PAGE.substitute(title=html.escape(title), body="\n".join(parts))
+
+
+def _cell(content: Cell | str) -> str:
+    if isinstance(content, Cell):
+        return str(content)
+    kind = ' class="why"' if len(content) > 50 else ""
+    return f"<td{kind}>{html.escape(content)}</td>"

@@ -1,0 +1,14 @@
+"""Rule figures: all pictures of one data set."""
+
+from pathlib import Path
+
+from nasturtium.logs import job
+
+with job(snakemake.log[0]):
+    from nasturtium.stages import figures
+
+    figures.run(
+        snakemake.wildcards.dataset,
+        summary=snakemake.input.summary,
+        folder=Path(snakemake.output[0]).parent,
+    )
