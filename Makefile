@@ -1,5 +1,6 @@
-# Two commands: `make study` runs the study, `make test` its tests. Both set up what is missing.
-.PHONY: study test lint clean
+# `make study` runs the study, `make report` shows it, `make test` tests it. Each sets up what is
+# missing.
+.PHONY: study report dag test lint clean
 .DELETE_ON_ERROR:
 
 # uv where it is found; otherwise pip puts it into the environment that it then fills.
@@ -9,8 +10,21 @@ EXTRA := $(if $(shell command -v nvidia-smi 2>/dev/null),--extra gpu)
 
 study: .venv/.synced
 	@start=$$(date +%s); \
-	.venv/bin/snakemake --cores 1 --resources gpu=1 && \
+	if [ -t 2 ]; then export PYTHONPATH=.:workflow/plugins; live="--logger nasturtium"; fi; \
+	.venv/bin/snakemake $${live:-} --cores 1 --resources gpu=1 && \
 	echo "The study took $$(($$(date +%s) - start)) s."
+
+# One file to look at, without network: figures, tables, configuration, versions, machine.
+report: study
+	.venv/bin/snakemake --cores 1 --report report.html
+	@echo "Open report.html in a browser."
+
+# The jobs of the study as a picture; Mermaid's text where graphviz is not installed.
+dag: .venv/.synced
+	@if command -v dot >/dev/null; then \
+	.venv/bin/snakemake --rulegraph dot 2>/dev/null | dot -Tsvg > dag.svg && echo "Open dag.svg."; \
+	else .venv/bin/snakemake --rulegraph mermaid-js 2>/dev/null > dag.mmd && \
+	echo "graphviz is not installed; dag.mmd is for a Mermaid viewer."; fi
 
 test: .venv/.synced
 	.venv/bin/python -m pytest

@@ -5,6 +5,7 @@ turned to the log file; the terminal keeps a duplicate that only the ``nasturtiu
 """
 
 import faulthandler
+import json
 import logging
 import os
 import sys
@@ -15,6 +16,9 @@ from contextlib import contextmanager
 from nasturtium.errors import NasturtiumError
 
 logger = logging.getLogger("nasturtium")
+
+# Names the file that a live view of the whole study reads; it takes the terminal's place.
+LIVE_VIEW = "NASTURTIUM_LIVE_VIEW"
 
 
 @contextmanager
@@ -29,14 +33,15 @@ def job(log: str | os.PathLike) -> Iterator[None]:
     The process ends with the block: to take itself down, TensorFlow needs most of a second that a
     study of many short jobs can't spare, and by then every file is written and synced.
     """
-    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    live_view = _live_view()
+    terminal = live_view or os.fdopen(os.dup(2), "w", buffering=1)
     file = open(log, "w", buffering=1)  # noqa: SIM115  (held open until the process ends)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(file.fileno(), 1)
     os.dup2(file.fileno(), 2)
     faulthandler.enable(file)
-    _configure(file, terminal)
+    _configure(file, terminal, _Line() if live_view else logging.Formatter("  %(message)s"))
     try:
         yield
     except NasturtiumError as error:
@@ -44,7 +49,7 @@ def job(log: str | os.PathLike) -> Iterator[None]:
         raise SystemExit(1) from None
     except Exception as error:
         logger.exception("Failed with a defect, please report it with this traceback.")
-        terminal.write(f"{type(error).__name__}: {error} (the traceback is in {log})\n")
+        logger.error("%s: %s (the traceback is in %s)", type(error).__name__, error, log)
         raise SystemExit(1) from error
     logging.shutdown()
     sys.stdout.flush()
@@ -57,7 +62,8 @@ class Progress:
 
     def __init__(self, total: int, *, every_s: float = 5.0):
         self._total = total
-        self._every_s = every_s
+        # A live view overwrites its line, so it may have every step that an eye can follow.
+        self._every_s = 0.3 if _live_view_path() else every_s
         self._last_s = time.monotonic()
 
     def step(self, number: int, text: str) -> None:
@@ -66,10 +72,32 @@ class Progress:
         due = number == self._total or now_s - self._last_s >= self._every_s
         if due:
             self._last_s = now_s
-        logger.log(logging.INFO if due else logging.DEBUG, "%s", text)
+        level = logging.INFO if due else logging.DEBUG
+        logger.log(level, "%s", text, extra={"passing": True})
 
 
-def _configure(file, terminal) -> None:
+class _Line(logging.Formatter):
+    """A record for the live view: ``passing`` ones are shown until the next one comes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        return json.dumps(
+            {"job": os.getpid(), "text": text, "passing": getattr(record, "passing", False)}
+        )
+
+
+def _live_view_path() -> str | None:
+    """The live view's file, if it is here: a job on another machine does not have it."""
+    path = os.environ.get(LIVE_VIEW)
+    return path if path and os.path.exists(path) else None
+
+
+def _live_view():
+    path = _live_view_path()
+    return open(path, "a", buffering=1) if path else None  # noqa: SIM115  (as the log)
+
+
+def _configure(file, terminal, form: logging.Formatter) -> None:
     root = logging.getLogger()
     root.handlers.clear()
     root.setLevel(logging.INFO)
@@ -79,6 +107,6 @@ def _configure(file, terminal) -> None:
     logger.setLevel(logging.DEBUG)
     to_terminal = logging.StreamHandler(terminal)
     to_terminal.setLevel(logging.INFO)
-    to_terminal.setFormatter(logging.Formatter("  %(message)s"))
+    to_terminal.setFormatter(form)
     logger.addHandler(to_terminal)
     logging.captureWarnings(True)

@@ -84,12 +84,16 @@ def _summary_line(row: Mapping) -> list:
         figure(row["latency_p50_ms"], ".3f"),
         figure(row["inference_energy_j"], ".3g", row["inference_energy_reason"]),
         figure(row["job_duration_s"], ",.1f"),
-        figure(row["job_energy_j"], ",.4g", row["job_energy_reason"]),
+        figure(row["job_energy_j"], _joules(row["job_energy_j"]), row["job_energy_reason"]),
     ]
 
 
 def _kilo(size_bytes: int | None) -> float | None:
     return None if size_bytes is None else size_bytes / 1000
+
+
+def _joules(energy_j: float | None) -> str:
+    return ",.0f" if energy_j is not None and energy_j >= 100 else ".3g"
 
 
 def cost_page(rows: Sequence[Mapping]) -> str:
@@ -100,7 +104,7 @@ def cost_page(rows: Sequence[Mapping]) -> str:
             cost.stage,
             figure(cost.jobs, "d"),
             figure(cost.duration_s, ",.1f"),
-            figure(cost.energy_j, ",.4g", cost.reason or "no figure"),
+            figure(cost.energy_j, _joules(cost.energy_j), cost.reason or "no figure"),
             cost.methods or "-",
             cost.reason or "",
         ]

@@ -236,7 +236,12 @@ class _BestEpoch(keras.callbacks.Callback):
         metric = "val_accuracy" if "val_accuracy" in figures else "val_mae"
         value = figures.get(metric)
         shown = "diverged" if value is None else f"{value:.4f}"
-        return f"{self._label}: epoch {epoch + 1}/{self._epochs}, {metric} {shown}"
+        loss, sparsity = figures["loss"], self.rows[-1]["sparsity"]
+        return (
+            f"{self._label}: epoch {epoch + 1}/{self._epochs}, "
+            f"loss {'diverged' if loss is None else f'{loss:.4g}'}, {metric} {shown}"
+            + ("" if sparsity is None else f", sparsity {sparsity:.2f}")
+        )
 
 
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
