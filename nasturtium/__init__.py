@@ -1,5 +1,9 @@
-"""Nasturtium: measured pruning and architecture search of small neural networks."""
+"""Nasturtium: measured pruning and architecture search of small neural networks.
 
+In a notebook, ``load_summary()``, ``load_trials()`` and ``load_model(run)`` give the results.
+"""
+
+import importlib
 import os
 
 # tensorflow-model-optimization and AutoKeras 1.1 work on Keras 2 only. TensorFlow decides which
@@ -7,3 +11,17 @@ import os
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 __version__ = "0.1.0"
+
+_NOTEBOOK = ("load_model", "load_summary", "load_trials")
+
+
+def __getattr__(name: str):
+    """Import what notebooks use when it is first used; the package itself imports at once."""
+    # Named as a string: else every stage's code digest would hold the notebook's code too.
+    if name in _NOTEBOOK:
+        return getattr(importlib.import_module("nasturtium.notebook"), name)
+    raise AttributeError(f"module 'nasturtium' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_NOTEBOOK])

@@ -18,7 +18,7 @@ class DataError(NasturtiumError):
 
 
 class RecordError(NasturtiumError):
-    """A row does not fit the schema of its table."""
+    """A table is missing, or a row does not fit its schema."""
 
 
 class TrainingError(NasturtiumError):

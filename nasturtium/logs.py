@@ -94,7 +94,7 @@ def _live_view_path() -> str | None:
 
 def _live_view():
     path = _live_view_path()
-    return open(path, "a", buffering=1) if path else None  # noqa: SIM115  (as the log)
+    return open(path, "a", buffering=1) if path else None
 
 
 def _configure(file, terminal, form: logging.Formatter) -> None:

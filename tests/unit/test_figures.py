@@ -1,0 +1,104 @@
+"""Figures: same tables, same bytes; controls, spread and reasons are in the picture."""
+
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+from nasturtium.records.parquet import read_rows
+from nasturtium.report import style
+from nasturtium.report.points import pareto_front, points_of, spread_of
+from nasturtium.stages import figures
+from tests.generated_study import write_study, write_summary
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    rows = write_study(folder, "digits", seeds=2, ratios=[0.5, 0.9], trials=4, epochs=4)
+    rows += write_study(
+        folder, "cars", seeds=1, ratios=[0.5], trials=3, epochs=3, regression=True, measured=False
+    )
+    write_summary(folder, rows)
+    return folder
+
+
+@pytest.fixture
+def words(monkeypatch):
+    """Figures hold their text as text instead of outlines."""
+    monkeypatch.setitem(style._LOOK, "svg.fonttype", "none")
+
+    def read(path):
+        return " ".join("".join(ElementTree.parse(path).getroot().itertext()).split())
+
+    return read
+
+
+def test_same_tables_give_the_same_bytes(results, tmp_path):
+    for folder in ("first", "second"):
+        figures.run("digits", results / "summary.parquet", tmp_path / folder)
+    first = sorted((tmp_path / "first").iterdir())
+    assert len(first) == 9
+    for path in first:
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
+        assert b"<dc:date>" not in path.read_bytes()
+
+
+def test_figures_show_controls_spread_and_units(results, tmp_path, words):
+    figures.run("digits", results / "summary.parquet", tmp_path)
+    tradeoff = words(tmp_path / "tradeoff.svg")
+    for text in ("n = 2 seeds", "Pareto front", "test error (%)", "latency at batch 1 (ms)", "(J)"):
+        assert text in tradeoff
+    stages = ("baseline", "pruned, channels", "nas", "nas_pruned, magnitude", "nas_with_pruning")
+    assert all(stage in tradeoff for stage in stages)
+    curves = words(tmp_path / "pruning.svg")
+    for control in ("baseline_longer", "scratch, channels", "pruned, random"):
+        assert f"{control} (control)" in tradeoff
+        assert f"{control} (control)" in curves
+    assert "hypervolume" in words(tmp_path / "search.svg")
+    assert "power (W)" in words(tmp_path / "power.svg")
+
+
+def test_what_was_not_measured_is_a_sentence(results, tmp_path, words):
+    figures.run("cars", results / "summary.parquet", tmp_path)
+    assert "No power was measured: no NVIDIA driver." in words(tmp_path / "power.svg")
+    tradeoff = words(tmp_path / "tradeoff.svg")
+    assert "Not measured: no NVIDIA driver" in tradeoff
+    assert "test MAE (kEUR)" in tradeoff
+    assert "n = 1 seed" in tradeoff
+
+
+def test_a_summary_of_a_baseline_alone_has_figures_too(tmp_path, words):
+    rows = [r for r in write_study(tmp_path, "digits", seeds=1, trials=1, epochs=2, ratios=[0.5])]
+    summary = write_summary(tmp_path, [row for row in rows if row["run"] == "baseline"])
+    figures.run("digits", summary, tmp_path / "figures")
+    assert "has no pruned run" in words(tmp_path / "figures/pruning.svg")
+    assert "no search" in words(tmp_path / "figures/search.svg")
+
+
+def test_the_front_is_what_no_other_point_beats():
+    points = [(1, 5), (2, 3), (3, 4), (4, 1), (4, 2), (1, 6)]
+    assert pareto_front(points) == [(1, 5), (2, 3), (4, 1)]
+    assert pareto_front([]) == []
+
+
+def test_a_figure_that_a_seed_lacks_has_no_mean():
+    assert spread_of([1.0, None]) is None
+    assert spread_of([]) is None
+    assert spread_of([2.0]).deviation is None
+    assert spread_of([1.0, 3.0]).deviation == pytest.approx(2**0.5)
+
+
+def test_a_point_is_a_run_over_its_seeds(results):
+    points = {p.name: p for p in points_of(read_rows(results / "summary.parquet"), "digits")}
+    assert len(points["nas"].rows) == 2
+    assert points["pruned/random-0.50"].series == ("pruned", "random")
+
+
+def test_drawing_needs_no_tensorflow():
+    code = (
+        "import sys, nasturtium.stages.figures, nasturtium.stages.pages; "
+        "sys.exit('tensorflow' in sys.modules or 'tf_keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
