@@ -40,7 +40,7 @@ _SUMMARY_HEADER = (
     "test accuracy (%)",
     "test MAE",
     "parameters",
-    "over baseline's",
+    "parameters over baseline's",
     "non-zero",
     "MACs",
     "gzip (kB)",

@@ -94,7 +94,7 @@ def _curves(panel, points: Sequence[Point], families: Sequence[str], measure: Ca
             elinewidth=0.8,
             capsize=2,
             zorder=3,
-        )
+        ).lines[0]
 
 
 def _label(stage: str, method: str) -> str:

@@ -102,7 +102,7 @@ def _panel(panel, points: Sequence[Point], cost: Callable, handles: dict) -> Non
 def _series(panel, stage: str, method: str | None, entries: Sequence) -> object:
     entries = sorted(entries, key=lambda entry: entry[0].run.ratio or 0)
     control = stage in style.CONTROLS or method == "random"
-    return panel.errorbar(
+    drawn = panel.errorbar(
         [x.mean for _, x, _ in entries],
         [y.mean for _, _, y in entries],
         xerr=_bars([x for _, x, _ in entries]),
@@ -115,9 +115,10 @@ def _series(panel, stage: str, method: str | None, entries: Sequence) -> object:
         lw=0.9,
         elinewidth=0.8,
         capsize=2,
-        zorder=5 if stage == "baseline" else 2 if control else 3,
+        zorder={"baseline": 5, "nas": 4}.get(stage, 2 if control else 3),
         mec="white" if stage == "baseline" else None,
     )
+    return drawn.lines[0]  # without the bars, which hide the marker in a legend
 
 
 def _bars(spreads: Sequence[Spread]) -> list[float] | None:

@@ -105,19 +105,19 @@ rule pages:
         summary=report(
             "results/report/summary.html",
             caption="../report/summary.rst",
-            category="Study",
+            category="All data sets",
             labels={"table": "summary of every run"},
         ),
         cost=report(
             "results/report/cost.html",
             caption="../report/cost.rst",
-            category="Study",
+            category="All data sets",
             labels={"table": "what did it cost"},
         ),
         about=report(
             "results/report/about.html",
             caption="../report/about.rst",
-            category="Study",
+            category="All data sets",
             labels={"table": "configuration, versions, machine"},
         ),
     log:

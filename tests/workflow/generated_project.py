@@ -1,0 +1,57 @@
+"""A project whose study was generated, as Snakemake would have left it."""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from nasturtium.records.atomic import atomic_path
+from nasturtium.records.runs import Run
+from nasturtium.report.summary import readable, with_ratios
+from tests.generated_study import CONTROLS, write_study, write_summary
+from tests.workflow.conftest import Project
+
+
+def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: int) -> Project:
+    """A copy of the project with every file but figures and pages; models are empty files."""
+    project = Project(folder)
+    pruning = {"methods": ["magnitude", "channels"], "ratios": ratios, "controls": CONTROLS}
+    config = {"datasets": ["digits"], "seeds": list(range(seeds)), "pruning": pruning}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+    results = folder / "results"
+    rows = write_study(results, "digits", seeds=seeds, ratios=ratios, trials=trials)
+    summary = write_summary(results, rows)
+    with atomic_path(summary.with_suffix(".md")) as temporary:
+        temporary.write_text(readable(with_ratios(rows)))
+    data = results / "data/digits"
+    ages = {name: 9 for name in ("features.npy", "targets.npy", "dataset.json")}
+    ages |= {f"seed{seed}.split.{kind}": 8 for seed in range(seeds) for kind in ("npz", "json")}
+    for name in ages:
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).touch()
+    for row in rows:
+        run = Run(row["dataset"], row["seed"], row["run"])
+        place = results / run.dataset / f"seed{run.seed}" / run.name
+        (place / "model.keras").touch()
+        if run.is_compacted:
+            (place / "compaction.parquet").touch()
+    _age(results, ages)
+    return project
+
+
+# Seconds by which a stage's files are older than the summary.
+_STAGES = {"baseline": 7, "baseline_longer": 6, "pruned": 6, "nas": 6, "nas_with_pruning": 6}
+
+
+def _age(results: Path, ages: dict[str, int]) -> None:
+    now = (results / "summary.parquet").stat().st_mtime
+    for path in results.rglob("*"):
+        if path.is_file():
+            parts = path.relative_to(results).parts
+            if parts[0] == "data":
+                older = ages[parts[-1]]
+            elif path.name == "metrics.parquet":
+                older = 2
+            else:
+                older = _STAGES.get(parts[2], 5) if len(parts) > 2 else 0
+            os.utime(path, (now - older, now - older))
