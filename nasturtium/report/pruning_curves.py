@@ -24,7 +24,12 @@ def draw_pruning_curves(rows: Sequence[Mapping], dataset: str, path: str | os.Pa
     """Test error, compressed size and latency over the ratio, one column a pruned net."""
     points = points_of(rows, dataset)
     title = f"{dataset}: pruning curves"
-    if not any(point.run.ratio is not None for point in points):
+    columns = [
+        column
+        for column in _COLUMNS
+        if any(p.run.stage in column[1] and p.run.ratio for p in points)
+    ]
+    if not columns:
         style.save_sentence("The summary has no pruned run.", path, title)
         return
     rows = [row for point in points for row in point.rows]
@@ -33,20 +38,23 @@ def draw_pruning_curves(rows: Sequence[Mapping], dataset: str, path: str | os.Pa
         ("weights after gzip (kB)", lambda row: row["weights_gzip_bytes"] / 1000),
         ("median latency at batch 1 (ms)", lambda row: row["latency_p50_ms"]),
     )
-    figure, axes = style.new_figure(3, 2, 9, 9, sharex=True, sharey="row")
+    width = 1.5 + 3.8 * len(columns)
+    figure, axes = style.new_figure(3, len(columns), width, 9, sharex=True, sharey="row")
     handles: dict = {}
     for line, (label, measure) in zip(axes, measures, strict=True):
         line[0].set_ylabel(label)
-        for panel, (name, families, references) in zip(line, _COLUMNS, strict=True):
-            if line is axes[0]:
-                panel.set_title(name)
+        for panel, (name, families, references) in zip(line, columns, strict=True):
             _references(panel, points, references, measure, handles)
             _curves(panel, points, families, measure, handles)
     style.logarithmic(axes[0, 0].yaxis, [test_error(row) for row in rows])
+    for panel, (name, _, _) in zip(axes[0], columns, strict=True):
+        panel.set_title(name)
     for panel in axes[-1]:
         panel.set_xlabel("pruning ratio: share of the prunable parameters that is gone")
     style.heading(figure, f"{title}; lower is better")
-    style.share_legend(figure, handles, columns=3, title=seeds_sentence(points))
+    style.share_legend(
+        figure, handles, columns=3 if len(columns) > 1 else 2, title=seeds_sentence(points)
+    )
     style.save(figure, path, title)
 
 
@@ -75,8 +83,6 @@ def _curves(panel, points: Sequence[Point], families: Sequence[str], measure: Ca
     for point in points:
         if point.run.stage in families and point.run.ratio is not None:
             series.setdefault(point.series, []).append(point)
-    if not series:
-        panel.text(0.5, 0.5, "no such run", ha="center", transform=panel.transAxes)
     for (stage, method), members in series.items():
         found = sorted((p.run.ratio, s) for p in members if (s := p.spread(measure)) is not None)
         if not found:

@@ -165,5 +165,5 @@ def _say_why(panel, points: Sequence[Point]) -> None:
     panel.set_xticks([])
     panel.grid(visible=False)
     panel.spines[:].set_visible(False)
-    panel.tick_params(left=False)
+    panel.tick_params(left=False, which="both")
     panel.text(0.5, 0.5, why, ha="center", va="center", transform=panel.transAxes)
