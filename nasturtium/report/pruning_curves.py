@@ -43,7 +43,7 @@ def draw_pruning_curves(rows: Sequence[Mapping], dataset: str, path: str | os.Pa
     handles: dict = {}
     for line, (label, measure) in zip(axes, measures, strict=True):
         line[0].set_ylabel(label)
-        for panel, (name, families, references) in zip(line, columns, strict=True):
+        for panel, (_, families, references) in zip(line, columns, strict=True):
             _references(panel, points, references, measure, handles)
             _curves(panel, points, families, measure, handles)
     style.logarithmic(axes[0, 0].yaxis, [test_error(row) for row in rows])

@@ -1,7 +1,8 @@
 """Snakemake's logger plugin ``nasturtium``: on a terminal a live view, elsewhere plain lines.
 
 Snakemake finds it by its name where this folder is on the path:
-``PYTHONPATH=.:workflow/plugins snakemake --logger nasturtium``, as ``make study`` does on a terminal.
+``PYTHONPATH=.:workflow/plugins snakemake --logger nasturtium``, as ``make study`` does on a
+terminal.
 """
 
 import logging
