@@ -121,10 +121,12 @@ def test_files_that_the_readme_names_are_written(project):
     table = (ROOT / "README.md").read_text().partition("## What comes out")[2].partition("\n## ")[0]
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     written = {Path(name).name for name in re.findall(r'"(results/[^"]+)"', rules)}
+    # Functions of the rules name files of a run in Python's own way.
+    written = {name for name in written if "{wildcards" not in name}
     for name in sorted(written):
         if name.endswith((".svg", ".html")):
             assert f"*{Path(name).suffix}" in table, name
         else:
-            assert name.replace("seed{seed}", "seed{seed}") in table, name
+            assert name in table, name
     for image in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text()):
         assert (ROOT / image).is_file(), image
