@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nasturtium.data import mat5
+from nasturtium.data.mat5 import MatArray, MatError
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.data.sources import data_folder, file_sha256
 from nasturtium.errors import DataError
@@ -29,19 +31,6 @@ _ROWS_PER_BLOCK = 4096
 _CSV_BLOCK_BYTES = 16 * 2**20  # about 1,400 rows of text
 # deflate can't pack more tightly; a header that promises more is a lie.
 _LARGEST_DEFLATE_RATIO = 1032
-# SciPy promises no error class for broken files; these were met when it was fed such.
-_SCIPY_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
 
 
 def read() -> Samples:
@@ -73,14 +62,15 @@ def read_mat(path: str | Path) -> Samples:
     DataError
         Not such a file, or a label that is not one-hot.
     """
-    shapes = _variables(path)
+    arrays = _arrays(path)
     counts = {}
     for name in ("train_x", "test_x"):
-        shape, kind = shapes.get(name, ((), "missing"))
-        if shape[:3] != SHAPE or len(shape) != 4 or not shape[3] or kind != "uint8":
+        found = arrays.get(name)
+        shape = found.shape if found else ()
+        if len(shape) != 4 or shape[:3] != SHAPE or not shape[3] or found.kind != "uint8":
             raise DataError(
-                f"{path}: its variable '{name}' is {_shown(shape, kind)}, not 28x28x4xN of uint8; "
-                f"put the published {MAT_FILE} in its place."
+                f"{path}: its variable '{name}' is {_shown(found)}, not 28x28x4xN of uint8; put "
+                f"the published {MAT_FILE} in its place."
             )
         counts[name] = shape[3]
     total = sum(counts.values())
@@ -91,26 +81,28 @@ def read_mat(path: str | Path) -> Samples:
         )
     targets = []
     for labels, images in (("train_y", "train_x"), ("test_y", "test_x")):
-        shape, kind = shapes.get(labels, ((), "missing"))
-        if shape not in ((6, counts[images]), (counts[images], 6)) or kind in ("cell", "char"):
+        found, count = arrays.get(labels), counts[images]
+        shape = found.shape if found else ()
+        if shape not in ((6, count), (count, 6)) or found.kind not in mat5.NUMERIC:
             raise DataError(
-                f"{path}: its variable '{labels}' is {_shown(shape, kind)}, not "
-                f"6x{counts[images]} or {counts[images]}x6; put the published {MAT_FILE} there."
+                f"{path}: its variable '{labels}' is {_shown(found)}, not 6x{count} or {count}x6; "
+                f"put the published {MAT_FILE} there."
             )
-        one_hot = np.asarray(_variable(path, labels))
-        one_hot = one_hot.T if one_hot.shape == (6, counts[images]) else one_hot
+        with _explained(path):
+            values = np.concatenate(list(found.blocks(count * 6)))
+        # MATLAB's first axis varies fastest: a row of 6xN is a column there.
+        one_hot = values.reshape(count, 6) if shape == (6, count) else values.reshape(6, count).T
         targets.append(_labels(one_hot, f"{path}: '{labels}'", first_row=1))
 
     def blocks() -> Iterator[np.ndarray]:
-        for name, count in counts.items():
-            images = _variable(path, name)
-            if images.shape != (*SHAPE, count) or images.dtype != np.uint8:
-                raise DataError(f"{path}: '{name}' is not what its header says; put {MAT_FILE}.")
-            # MATLAB's last axis varies slowest: every image is contiguous, its axes are not ours.
-            images = np.moveaxis(images, 3, 0)
-            for start in range(0, count, _ROWS_PER_BLOCK):
-                yield np.ascontiguousarray(images[start : start + _ROWS_PER_BLOCK])
-            del images  # before the next is read
+        for name in counts:
+            with _explained(path):
+                for values in arrays[name].blocks(_ROWS_PER_BLOCK * _VALUES):
+                    if values.dtype != np.uint8:
+                        raise MatError(f"'{name}' is stored as {values.dtype}")
+                    # First axis fastest: image by image, and in it band by band, transposed.
+                    images = values.reshape(-1, *reversed(SHAPE)).transpose(0, 3, 2, 1)
+                    yield np.ascontiguousarray(images)
 
     return Samples(
         features=Blocks((total, *SHAPE), np.dtype(np.uint8), blocks),
@@ -194,7 +186,7 @@ def _download(path: Path) -> str | None:
     with tempfile.TemporaryDirectory(prefix=".kaggle-", dir=path.parent) as folder:
         try:
             found = Path(kagglehub.dataset_download(KAGGLE, MAT_FILE, output_dir=folder))
-            _variables(found)
+            _arrays(found)
         # kagglehub documents no base class; its errors are plain exceptions, requests' or OSError.
         except Exception as error:  # noqa: BLE001
             return f"the download from Kaggle failed: {type(error).__name__}"
@@ -202,38 +194,25 @@ def _download(path: Path) -> str | None:
     return None
 
 
-def _variables(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and class by name of the file's variables."""
-    import scipy.io
-
+def _arrays(path: str | Path) -> dict[str, MatArray]:
     with _explained(path):
-        return {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
-
-
-def _variable(path: str | Path, name: str) -> np.ndarray:
-    import scipy.io
-
-    with _explained(path):
-        # By name: cells, structures and functions in the file are never built.
-        return scipy.io.loadmat(path, variable_names=[name])[name]
+        return mat5.read_arrays(path)
 
 
 @contextmanager
 def _explained(path: str | Path) -> Iterator[None]:
-    """Turn what SciPy raises on a broken file into DataError."""
-    from scipy.io.matlab import MatReadError
-
+    """Name the file in what is wrong with it."""
     try:
         yield
-    except (MatReadError, *_SCIPY_ERRORS) as error:
+    except (MatError, zlib.error, OSError) as error:
         raise DataError(
-            f"{path}: can't be read as a MATLAB file of version 5 ({type(error).__name__}); put "
-            f"the published {MAT_FILE} in its place."
+            f"{path}: can't be read as a MATLAB file of version 5 ({error}); put the published "
+            f"{MAT_FILE} in its place."
         ) from error
 
 
-def _shown(shape: tuple[int, ...], kind: str) -> str:
-    return f"{'x'.join(map(str, shape))} of {kind}" if shape else kind
+def _shown(array: MatArray | None) -> str:
+    return "missing" if array is None else f"{'x'.join(map(str, array.shape))} of {array.kind}"
 
 
 def _labels(one_hot: np.ndarray, where: str, first_row: int) -> np.ndarray:

@@ -97,7 +97,7 @@ def test_both_are_found_in_the_data_folder_and_prepared_in_blocks(tmp_path, monk
         ({"train_y": np.zeros((6, 9))}, "label of sample 1 is not one-hot"),
         ({"test_y": np.full((6, 5), 1.0)}, "'test_y': the label of sample 1 is not one-hot"),
         ({"test_y": np.eye(6)[:, :5] * 2}, "is not one-hot"),
-        ({"test_x": "images"}, "'test_x' is 1 of char"),
+        ({"test_x": "images"}, "'test_x' is 1x6 of char"),
     ],
 )
 def test_a_broken_matlab_file_is_explained(tmp_path, changes, said):
