@@ -15,6 +15,7 @@ HEADER = (
     "run",
     "n",
     "test",
+    "train",
     "points to baseline",
     "parameters",
     "non-zero",
@@ -45,12 +46,9 @@ def over_seeds(rows: Sequence[Mapping]) -> str:
 
 
 def _figures(group: Sequence[Mapping]) -> list[str]:
-    if group[0]["task"] == "classification":
-        quality = _spread(group, lambda row: 100 * row["test_accuracy"], ".2f", " %")
-    else:
-        quality = "MAE " + _spread(group, lambda row: row["test_mae"], ".4g")
     return [
-        quality,
+        _quality(group, "test"),
+        _quality(group, "train"),
         _spread(group, lambda row: row["accuracy_change_points"], "+.2f"),
         _spread(group, lambda row: row["parameters"], ",.0f"),
         _spread(group, lambda row: row["nonzero_parameters"], ",.0f"),
@@ -59,6 +57,13 @@ def _figures(group: Sequence[Mapping]) -> list[str]:
         _spread(group, lambda row: _thousandth(row.get("tflite_int8_bytes")), ".1f"),
         _spread(group, lambda row: _thousandfold(row.get("tflite_latency_p50_ms")), ".1f"),
     ]
+
+
+def _quality(group: Sequence[Mapping], split: str) -> str:
+    """Accuracy, or mean absolute error, on a split without augmentation."""
+    if group[0]["task"] == "classification":
+        return _spread(group, lambda row: _hundredfold(row.get(f"{split}_accuracy")), ".2f", " %")
+    return "MAE " + _spread(group, lambda row: row.get(f"{split}_mae"), ".4g")
 
 
 def _spread(
@@ -71,6 +76,10 @@ def _spread(
     if len(values) == 1 or len(set(values)) == 1:
         return mean + unit
     return f"{mean} ± {statistics.stdev(values):{form.lstrip('+')}}{unit}"
+
+
+def _hundredfold(value: float | None) -> float | None:
+    return None if value is None else 100 * value
 
 
 def _thousandth(value: float | None) -> float | None:

@@ -32,15 +32,18 @@ def cells(table: str) -> dict[str, dict[str, str]]:
 def test_mean_and_sample_deviation_over_seeds():
     rows = with_ratios(
         [
-            row(0, "baseline", 0.90),
+            row(0, "baseline", 0.90, train_accuracy=0.98),
             row(0, "p", 0.91, parameters=100),
-            row(1, "baseline", 0.92),
+            row(1, "baseline", 0.92, train_accuracy=0.99),
             row(1, "p", 0.90, parameters=104),
-            row(2, "baseline", 0.94),
+            row(2, "baseline", 0.94, train_accuracy=1.0),
         ]
     )
     table = cells(over_seeds(rows))
     assert table["baseline"]["test"] == "92.00 ± 2.00 %"
+    assert table["baseline"]["train"] == "99.00 ± 1.00 %"
+    # A figure that one seed lacks is none.
+    assert table["p"]["train"] == "-"
     assert table["baseline"]["parameters"] == "1,000"
     assert table["baseline"]["n"] == "3"
     assert table["p"]["n"] == "2"
