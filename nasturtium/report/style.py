@@ -97,15 +97,21 @@ def ratio_colour(ratio: float):
 
 
 def logarithmic(axis, values) -> None:
-    """Make ``axis`` (an XAxis or YAxis) logarithmic where positive values span a factor of 5."""
+    """Make ``axis`` (an XAxis or YAxis) logarithmic where positive values span a factor of 5.
+
+    Either way its numbers are written out, and there are few enough of them to stand side by side.
+    """
     values = [value for value in values if value is not None]
+    written_out = FuncFormatter(lambda value, _: f"{value:,.15g}")
     if not values or min(values) <= 0 or max(values) / min(values) < 5:
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(written_out)
         return
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     span = max(values) / min(values)
     steps = (1, 2, 3, 5, 7) if span < 10 else (1, 2, 5) if span < 60 else (1, 3)
     axis.set_major_locator(LogLocator(subs=steps))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.15g}"))
+    axis.set_major_formatter(written_out)
     axis.set_minor_formatter(NullFormatter())
 
 
