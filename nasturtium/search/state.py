@@ -113,6 +113,11 @@ class SearchState:
         found = self.folder.glob("workers/*/energy.parquet")
         return sorted(int(path.parent.name) for path in found)
 
+    def lost_workers(self) -> list[int]:
+        """Workers that began and did not come to their end."""
+        begun = {int(path.stem) for path in self.folder.glob("workers/*.lock")}
+        return sorted(begun - set(self.workers_with_tables()))
+
     def _worker_lock(self, worker: int) -> Path:
         return self.folder / "workers" / f"{worker}.lock"
 

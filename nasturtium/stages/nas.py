@@ -87,12 +87,19 @@ def gather(task: Task, folder: str | Path, state: str | Path, workers: int) -> N
     with gather_state(state, task.mark(shared=True)) as kept:
         recorded = kept.recorded()
         rows = [recorded[name]["row"] for name in sorted(recorded)]
+        lost, total = kept.lost_workers(), task.settings["search"]["trials"]
+        if lost and len(rows) < total:
+            # Fewer workers than before: the others had ended already when one was lost.
+            raise SearchError(
+                f"{task.run.label}: only {len(rows)} of {total} trials are done, since worker "
+                f"{lost[0]} was lost; run the same command with '--forcerun search_worker'."
+            )
         for number, row in enumerate(rows):
             row["hypervolume"] = covered(rows[: number + 1])
         mark_front(rows)
         remove_models(rows, task.settings["search"]["keep"])
         windows, samples = join({n: kept.tables(n) for n in kept.workers_with_tables()})
-        _judge(rows, windows, kept)
+        _judge(rows, windows, lost)
         epochs = [epoch for name in sorted(recorded) for epoch in recorded[name]["epochs"]]
         write_results(task, Path(folder), rows, epochs, mark_best(rows))
         write_joined(folder, windows, samples, code=task.code)
@@ -105,7 +112,7 @@ def _is_complete(task: Task, state: SearchState) -> bool:
     return completed and len(rows) >= task.settings["search"]["trials"]
 
 
-def _judge(rows: list[dict], windows: list[dict], state: SearchState) -> None:
+def _judge(rows: list[dict], windows: list[dict], lost: list[int]) -> None:
     """Say of joules what only the sight of all workers shows."""
     shared = {
         (window["worker"], window["trial"])
@@ -115,9 +122,8 @@ def _judge(rows: list[dict], windows: list[dict], state: SearchState) -> None:
     for row in rows:
         if (row["worker"], row["trial"]) in shared:
             row["training_energy_quality"] = "shared"
-    lost = {row["worker"] for row in rows} - set(state.workers_with_tables())
     for window in windows:
         if lost and window["kind"] == "job":
-            names = ", ".join(str(worker) for worker in sorted(lost))
+            names = ", ".join(map(str, lost))
             missing = f"without worker {names}, which did not come to its end"
             window["reason"] = "; ".join(filter(None, [window["reason"], missing]))

@@ -178,6 +178,11 @@ def test_what_a_lost_worker_began_is_tried_by_another_that_lives(tmp_path):
     # The third trial is the largest net, by which every search begins; no one else would try it.
     assert max(row["parameters"] for row in recorded(tmp_path)) == 64
     assert work(tmp_path, worker=1) == 0
+    with gather_state(tmp_path, "mark") as state:
+        # Neither has written what it measured of itself.
+        assert state.lost_workers() == [0, 1]
+        (state.tables(1) / "energy.parquet").touch()
+        assert state.lost_workers() == [0]
 
 
 def test_more_trials_go_on_where_the_study_stands(tmp_path):
