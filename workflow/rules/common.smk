@@ -30,8 +30,9 @@ def checked(config):
 
 config = checked(config)
 
-# Scripts inherit it. As a parameter of a rule, moving the data folder would rerun the study.
+# Scripts inherit these. As parameters of a rule they would rerun what they don't change.
 os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
+os.environ["NASTURTIUM_GPU_JOBS_PER_DEVICE"] = str(config["gpu_jobs_per_device"])
 
 
 def stage_settings(stage):
