@@ -250,7 +250,7 @@ def test_a_slot_that_can_not_be_opened_ends_the_job_with_one_sentence(host, tmp_
         host(1)
 
 
-def test_every_script_of_a_rule_with_a_gpu_takes_a_slot_before_tensorflow_is_set_up():
+def test_every_script_of_a_rule_with_a_gpu_takes_a_slot_before_it_imports_tensorflow():
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     with_gpu = {
         re.search(r'scripts/(\w+\.py)"', rule).group(1)
@@ -261,7 +261,13 @@ def test_every_script_of_a_rule_with_a_gpu_takes_a_slot_before_tensorflow_is_set
     for script in with_gpu:
         text = (SCRIPTS / script).read_text()
         take = text.find("gpu_slots.take(snakemake.resources.gpu)")
-        assert 0 < take < text.find("runtime.configure("), script
+        assert 0 < take < text.find("nasturtium.stages"), script
+
+
+def test_a_waiting_job_has_not_loaded_tensorflow():
+    code = "import sys; from nasturtium import gpu_slots; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_how_gpus_are_shared_out_is_no_part_of_a_stage_s_code():

@@ -5,11 +5,14 @@ from pathlib import Path
 from nasturtium.logs import job
 
 with job(snakemake.log[0]):
-    from nasturtium import gpu_slots, runtime
+    from nasturtium import gpu_slots
+
+    gpu_slots.take(snakemake.resources.gpu)
+
+    from nasturtium import runtime
     from nasturtium.records.runs import Run
     from nasturtium.stages import scratch
 
-    gpu_slots.take(snakemake.resources.gpu)
     runtime.configure(snakemake.threads)
     scratch.run(
         Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
