@@ -17,7 +17,7 @@ from tests.workflow.conftest import Project
 # What a user of this cluster would set: it has no accounting, so no sacct, and its jobs are short.
 OPTIONS = [
     *("--slurm-status-command", "squeue"),
-    *("--slurm-init-seconds-before-status-checks", "15"),
+    *("--slurm-init-seconds-before-status-checks", "5"),
 ]
 
 

@@ -12,7 +12,7 @@ from tests.workflow.conftest import TINY
 pytestmark = pytest.mark.slurm
 
 TRIALS = 5
-# One method and no controls: the executor looks for the end of jobs every 15 s at best, so the
+# One method and no controls: the executor looks for the end of jobs after 5, 20 and 45 s, so the
 # study takes as long as its chain of jobs is.
 CONFIG = {
     **TINY,
