@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ class SlurmProject(Project):
     def __init__(self, folder: Path, cluster: Cluster):
         super().__init__(folder)
         self.cluster = cluster
+        self._started: list[subprocess.Popen] = []
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake with the shipped profile and the tiny configuration."""
@@ -34,7 +36,7 @@ class SlurmProject(Project):
         command += ["--workflow-profile", "profiles/slurm", *OPTIONS]
         variables = {k: v for k, v in os.environ.items() if not k.startswith("NASTURTIUM")}
         variables |= self.cluster.environment | {"XDG_CACHE_HOME": str(self.folder / ".cache")}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=self.folder,
             env=variables,
@@ -42,6 +44,15 @@ class SlurmProject(Project):
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Leave no Snakemake behind, as a test that failed would."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def run(self, *arguments: str) -> str:
         """The output of Snakemake, which has to end well."""
@@ -68,6 +79,14 @@ class SlurmProject(Project):
         return found
 
 
+@pytest.fixture(scope="module")
+def slurm_project(cluster, tmp_path_factory):
+    """A copy of the project on the cluster, for the tests of a module."""
+    project = SlurmProject(tmp_path_factory.mktemp("slurm") / "project", cluster)
+    yield project
+    project.stop()
+
+
 @pytest.fixture(scope="session")
 def cluster():
     """A Slurm that runs; tests on it are left out where it can't."""
@@ -76,6 +95,8 @@ def cluster():
         reason = "the Slurm executor is not installed: uv sync --extra slurm"
     if reason is not None:
         pytest.skip(f"no Slurm for this test: {reason}")
+    # A time limit ends the tests by this signal; the daemons must not outlive them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Not pytest's folder: the path of Munge's socket would be too long.
     with tempfile.TemporaryDirectory(prefix="slurm") as folder:
         cluster = Cluster(Path(folder))

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from nasturtium.records.parquet import read_rows
-from tests.slurm.conftest import SlurmProject
 from tests.workflow.conftest import TINY
 
 pytestmark = pytest.mark.slurm
@@ -23,15 +22,15 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def study(cluster, tmp_path_factory):
+def study(slurm_project):
     """The study, run by one command twice, since a search was cancelled in the first run."""
-    project = SlurmProject(tmp_path_factory.mktemp("slurm") / "project", cluster)
+    project = slurm_project
     project.configure(CONFIG)
     records = project.path("state/digits/seed0/nas/trials")
     # Without the profile's retries, with which one command would have been enough.
     process = project.start("--retries", "0")
     project.wait_for(lambda: len(list(records.glob("*/trial.json"))) >= 2, process)
-    cluster.run("scancel", project.job_of("nas"))
+    project.cluster.run("scancel", project.job_of("nas"))
     project.first, _ = process.communicate()
     assert process.returncode != 0, "Snakemake did not see that the search was cancelled"
     project.kept = {path: path.stat().st_mtime_ns for path in records.glob("*/trial.json")}
