@@ -25,6 +25,7 @@ CONFIG = {
     "search": {
         **TINY["search"],
         "tuner": "pareto",
+        "tuner_with_pruning": "pareto",
         "workers": WORKERS,
         "trials": TRIALS,
         "epochs": 2,
