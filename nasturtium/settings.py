@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from nasturtium import storage_url
 from nasturtium.data.own import described
 from nasturtium.errors import ConfigError
 
@@ -40,6 +41,8 @@ _ALL_BUT_SPACE = (
     "latency_runs",
     "energy_window_s",
     "energy_repeats",
+    "workers",
+    "storage",
 )
 _SECTIONS = {
     "split_data": {"split": ()},
@@ -49,11 +52,11 @@ _SECTIONS = {
     "scratch": {"training": (), "pruning": _ALL_BUT_RECIPE},
     "nas": {
         "training": (),
-        "search": ("pruning_ratios", "tuner_with_pruning", "objectives"),
+        "search": ("pruning_ratios", "tuner_with_pruning", "objectives", "workers", "storage"),
     },
     "nas_with_pruning": {
         "training": (),
-        "search": ("tuner", "objectives"),
+        "search": ("tuner", "objectives", "workers", "storage"),
         "pruning": ("methods", "ratios", "controls", "epochs", "learning_rate"),
     },
     "retrained": {"training": (), "search": _ALL_BUT_SPACE},
@@ -82,6 +85,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     for dataset in ("", *config["per_dataset"]):
         _check_ratios(config, dataset)
         _check_tuner(config, dataset)
+        _check_workers(config, dataset)
     return config
 
 
@@ -141,6 +145,21 @@ def _check_tuner(config: Mapping[str, Any], dataset: str) -> None:
             "most trials after a few epochs, before their pruning has; choose greedy, random, "
             "bayesian or pareto. See config/README.md."
         )
+
+
+def _check_workers(config: Mapping[str, Any], dataset: str) -> None:
+    """Several workers need a tuner whose knowledge they can share, and a place to share it."""
+    search = for_dataset(config, dataset)["search"]
+    prefix = f"per_dataset.{dataset}." if dataset else ""
+    for key in ("tuner", "tuner_with_pruning"):
+        if search["workers"] > 1 and search[key] != "pareto":
+            raise ConfigError(
+                f"Configuration key '{prefix}search.{key}' must be pareto where search.workers is "
+                f"{search['workers']}: {search[key]} knows only the trials of its own process, "
+                "while pareto shares a study; change one of the two. See config/README.md."
+            )
+    if search["storage"] is not None:
+        storage_url.check(search["storage"], f"{prefix}search.storage")
 
 
 def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
@@ -231,7 +250,9 @@ def _sentence(error) -> str:
         return f"Configuration key '{full}' is not known; {remedy}"
     if rule == "type":
         names = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        remedy = f"must be of type {names}, not {value!r}."
+        # What stands in the place of a URL may hold a password.
+        given = "" if key.endswith("storage") else f", not {value!r}"
+        remedy = f"must be of type {names}{given}."
     elif rule == "enum":
         remedy = f"must be one of {', '.join(map(str, wanted))}, not {value!r}."
     elif rule in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):

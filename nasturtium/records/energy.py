@@ -23,7 +23,8 @@ ENERGY = pa.schema(
         column("dataset", _TEXT, "data set of the run", required=True),
         column("seed", _INT, "seed of the run", required=True),
         column("run", _TEXT, "path of the run, e.g. pruned/channels-0.50", required=True),
-        column("window_id", _INT, "number of the window within its job, from 0", required=True),
+        column("worker", _INT, "which of a search's workers; null where one process ran all"),
+        column("window_id", _INT, "number of the window within its run, from 0", required=True),
         column("parent_id", _INT, "the latest window open when this one opened; informational"),
         column("kind", _TEXT, "one of " + ", ".join(KINDS), required=True),
         column("key", _TEXT, "the caller's name of the window", required=True),
@@ -88,6 +89,7 @@ POWER = pa.schema(
         column("dataset", _TEXT, "data set of the run", required=True),
         column("seed", _INT, "seed of the run", required=True),
         column("run", _TEXT, "path of the run, e.g. pruned/channels-0.50", required=True),
+        column("worker", _INT, "which of a search's workers; null where one process ran all"),
         column(
             "t_ns",
             _INT,

@@ -106,7 +106,12 @@ METRICS = pa.schema(
         column("job_energy_method", pa.string(), "how measured, or none", required=True),
         column("job_energy_quality", pa.string(), "as in energy.parquet", required=True),
         column("job_energy_reason", pa.string(), "why it is null or not quite right"),
-        column("job_duration_s", pa.float64(), "wall time of the same job", required=True),
+        column(
+            "job_duration_s",
+            pa.float64(),
+            "wall time of its job or jobs",
+            required=True,
+        ),
         # machine
         column("device_kind", pa.string(), "cpu or gpu", required=True),
         column("device_name", pa.string(), "what latency was measured on", required=True),

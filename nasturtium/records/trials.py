@@ -12,6 +12,8 @@ TRIALS = pa.schema(
         column("run", pa.string(), "run directory below the seed's", required=True),
         column("trial", pa.string(), "name of the trial", required=True),
         column("number", pa.int64(), "order in the search, from 0", required=True),
+        column("worker", pa.int64(), "which worker ran it; null where one process ran all"),
+        column("sampler_seed", pa.int64(), "seed of that worker's sampler"),
         column("status", pa.string(), "completed or failed", required=True),
         column("reason", pa.string(), "why it failed"),
         column("best", pa.bool_(), "whether it is the exported model", required=True),

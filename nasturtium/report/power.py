@@ -38,8 +38,10 @@ def draw_power(
     for (panel,), (name, (samples, windows)) in zip(axes, traced.items(), strict=True):
         start_ns = min(row["t0_ns"] for row in windows)
         _shade(panel, windows, start_ns, handles)
-        for device in sorted({row["device_id"] for row in samples}):
-            times_s, power_w = _trace([r for r in samples if r["device_id"] == device], start_ns)
+        # Each worker of a search has a trace of its own, with counters of its own.
+        for worker, device in sorted({_traced(row) for row in samples}):
+            trace = [row for row in samples if _traced(row) == (worker, device)]
+            times_s, power_w = _trace(trace, start_ns)
             label = _device_name(windows, device)
             (handles[label],) = panel.plot(times_s, power_w, lw=0.9, color=_line(handles, label))
         panel.set_title(f"{name}: {_energy(windows)}")
@@ -62,6 +64,11 @@ def _shade(panel, windows: Sequence[Mapping], start_ns: int, handles: dict) -> N
         if row["kind"] in ("fit", "trial"):
             panel.axvline(span_s[0], color=_SHADES[row["kind"]], lw=0.5, alpha=0.6)
         handles.setdefault(f"window: {row['kind']}", band)
+
+
+def _traced(row: Mapping) -> tuple[int, str]:
+    worker = row.get("worker")
+    return (-1 if worker is None else worker), row["device_id"]
 
 
 def _trace(samples: Sequence[Mapping], start_ns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,6 +114,8 @@ def _energy(windows: Sequence[Mapping]) -> str:
     if not best or any(row["energy_j"] is None for row in best):
         reasons = sorted({row["reason"] for row in windows if row["kind"] == "job"} - {None})
         return "energy not measured: " + "; ".join(reasons)
+    if len({row.get("worker") for row in best}) > 1 and "shared" in {r["quality"] for r in best}:
+        return "energy not added up: workers shared a device"
     methods = ", ".join(sorted({row["method"] for row in best}))
     joules = sum(row["energy_j"] for row in best)
     return (f"{joules:,.0f}" if joules >= 100 else f"{joules:.3g}") + f" J by {methods}"

@@ -21,8 +21,9 @@ SAMPLERS = ("tpe", "nsga2")
 # Small spaces run out of new nets; from here on they are drawn blindly, and then no more.
 _SAMPLED_PROPOSALS, _MOST_PROPOSALS = 20, 60
 _POPULATION = 16
-# Attributes of a study's trials.
-_SIGNATURE, _FAILED, _WORKER, _SLACK = "signature", "failed", "worker", "slack"
+# Attributes of a study's trials, and one of the study.
+SIGNATURE, FAILED, _SLACK = "signature", "failed", "slack"
+_STARTED = "started"
 
 
 def make_study(
@@ -79,8 +80,6 @@ class ParetoOracle(keras_tuner.Oracle):
         Largest allowed value by term.
     outcome
         A trial's row by its name, once it has run.
-    worker
-        Name of this process among those that share the study.
     """
 
     def __init__(
@@ -91,29 +90,21 @@ class ParetoOracle(keras_tuner.Oracle):
         terms: Sequence[str],
         constraints: Mapping[str, float],
         outcome: Callable[[str], Mapping],
-        worker: str = "",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self._space, self._study = space, study
         self._terms, self._constraints = list(terms), dict(constraints)
-        self._outcome, self._worker = outcome, worker
+        self._outcome = outcome
         self._asked: dict[str, optuna.Trial] = {}
-        if not study.get_trials(deepcopy=False):
+        if not study.user_attrs.get(_STARTED):
             for values in space.corners():
                 study.enqueue_trial(self._parameters(values), skip_if_exists=True)
+            study.set_user_attr(_STARTED, True)
 
     def name(self, trial_id: str) -> str:
-        """The trial's name, which is its own among all workers."""
-        number = self._asked[trial_id].number if self._worker else int(trial_id)
-        return f"{number:04d}"
-
-    def take_over_lost(self) -> None:
-        """Queue again what an earlier process of this worker began and did not end."""
-        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            if trial.user_attrs.get(_WORKER) == self._worker:
-                self._study.tell(trial.number, state=TrialState.FAIL)
-                self._study.enqueue_trial(trial.params)
+        """The trial's name, its own among all trials of the search."""
+        return f"{int(trial_id):04d}"
 
     def populate_space(self, trial_id: str) -> dict:
         """Hyperparameters of a net that is new to this study; stops when none is found."""
@@ -121,21 +112,21 @@ class ParetoOracle(keras_tuner.Oracle):
         try:
             for proposal in range(_MOST_PROPOSALS):
                 if proposal == _SAMPLED_PROPOSALS:
-                    # The model of the sampler is sure of nets that are known already.
-                    self._study.sampler = optuna.samplers.RandomSampler(seed=self.seed)
+                    # The model of the sampler is sure of nets that are known already. With one seed
+                    # for all, each trial would be offered the same few.
+                    seed = self.seed + len(self._asked)
+                    self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
+                if len(self._counting()) >= self.max_trials:
+                    break
                 trial = self._study.ask()
-                trial.set_user_attr(_WORKER, self._worker)
                 suggesting = _Suggesting(trial)
                 self._space.build(suggesting)
                 values = dict(suggesting.values)
                 signature = self._space.signature(values)
-                if self._is_known(trial.number, signature):
+                if self._is_known(signature):
                     self._study.tell(trial, state=TrialState.FAIL)
                     continue
-                trial.set_user_attr(_SIGNATURE, signature)
-                if self._place(trial.number) > self.max_trials:
-                    self._study.tell(trial, state=TrialState.FAIL)
-                    break
+                self._claim(trial, signature)
                 self._asked[trial_id] = trial
                 return {"status": TrialStatus.RUNNING, "values": values}
             return {"status": TrialStatus.STOPPED, "values": None}
@@ -144,8 +135,10 @@ class ParetoOracle(keras_tuner.Oracle):
 
     def end_trial(self, trial) -> None:
         """Tell the study what came out."""
-        row = self._outcome(self.name(trial.trial_id))
-        asked = self._asked[trial.trial_id]
+        self._tell(self._asked[trial.trial_id], self._outcome(self.name(trial.trial_id)))
+        super().end_trial(trial)
+
+    def _tell(self, asked: optuna.Trial, row: Mapping) -> None:
         if row["status"] == "completed":
             slack = [
                 row[TERMS[term]] / most - 1 for term, most in sorted(self._constraints.items())
@@ -153,33 +146,28 @@ class ParetoOracle(keras_tuner.Oracle):
             asked.set_user_attr(_SLACK, slack)
             self._study.tell(asked, [row[TERMS[term]] for term in self._terms])
         else:
-            asked.set_user_attr(_FAILED, True)
+            asked.set_user_attr(FAILED, True)
             self._study.tell(asked, state=TrialState.FAIL)
-        super().end_trial(trial)
+
+    def _claim(self, trial: optuna.Trial, signature: str) -> None:
+        """From here on the trial counts."""
+        trial.set_user_attr(SIGNATURE, signature)
 
     def _record_values(self, trial) -> None:
         # KerasTuner would fill in random values for what the net does not have, to tell trials
         # apart; the study knows them by their nets.
         pass
 
-    def _is_known(self, number: int, signature: str) -> bool:
-        return any(
-            trial.user_attrs.get(_SIGNATURE) == signature
-            for trial in self._counting()
-            if trial.number != number
-        )
-
-    def _place(self, number: int) -> int:
-        """Which of the trials that count it is, from 1."""
-        return sum(trial.number <= number for trial in self._counting())
+    def _is_known(self, signature: str) -> bool:
+        return any(trial.user_attrs[SIGNATURE] == signature for trial in self._counting())
 
     def _counting(self) -> list[optuna.trial.FrozenTrial]:
-        """Trials that ran or are running; not duplicates, nor those that were lost or too many."""
+        """Trials that ran or are running; not duplicates, nor those that were lost."""
         return [
             trial
             for trial in self._study.get_trials(deepcopy=False)
-            if _SIGNATURE in trial.user_attrs
-            and (trial.state != TrialState.FAIL or trial.user_attrs.get(_FAILED))
+            if SIGNATURE in trial.user_attrs
+            and (trial.state != TrialState.FAIL or trial.user_attrs.get(FAILED))
         ]
 
     def _parameters(self, values: Mapping) -> dict:
@@ -201,31 +189,28 @@ def make_oracle(
     terms: Sequence[str],
     outcome: Callable[[str], Mapping],
     seed: int,
-    storage: optuna.storages.BaseStorage | None = None,
-    name: str = "search",
-    worker: str = "",
 ) -> ParetoOracle:
-    """The oracle by section ``search``, on a study in memory or shared through ``storage``."""
+    """The oracle by section ``search``, on a study in memory."""
     study = make_study(
         objectives=len(terms),
         sampler=settings["pareto"]["sampler"],
         seed=seed,
         constrained=bool(settings["constraints"]),
-        storage=storage,
-        name=name,
     )
-    return ParetoOracle(
-        space,
-        study,
-        terms=terms,
-        constraints=settings["constraints"],
-        outcome=outcome,
-        worker=worker,
-        objective=keras_tuner.Objective(SCORE, "min"),
-        max_trials=settings["trials"],
-        seed=seed + 1,
-        max_consecutive_failed_trials=settings["max_consecutive_failures"],
-    )
+    options = oracle_options(settings, terms, seed)
+    return ParetoOracle(space, study, outcome=outcome, **options)
+
+
+def oracle_options(settings: Mapping, terms: Sequence[str], seed: int) -> dict[str, object]:
+    """Arguments of a :class:`ParetoOracle` by section ``search``."""
+    return {
+        "terms": terms,
+        "constraints": settings["constraints"],
+        "objective": keras_tuner.Objective(SCORE, "min"),
+        "max_trials": settings["trials"],
+        "seed": seed + 1,
+        "max_consecutive_failed_trials": settings["max_consecutive_failures"],
+    }
 
 
 def measured_terms(terms: Sequence[str], reference: Mapping, dropped: Mapping) -> list[str]:

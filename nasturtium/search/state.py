@@ -3,23 +3,30 @@
 Every trial that ended is one file. A resumed search asks its oracle anew and takes the recorded
 outcome of each trial that it proposes again; oracles are deterministic, so that it arrives where
 it was, and goes on as if nothing had happened. Nothing of an oracle has to be stored for that.
+
+Several workers share a folder and an Optuna study; each has a lock of its own, by which the others
+see whether it lives.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
 import shutil
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from nasturtium.errors import SearchError
 from nasturtium.records.atomic import atomic_path
+from nasturtium.search.locks import FileLock, is_locked, locked
 
 logger = logging.getLogger(__name__)
 
-_FINISHED = "finished"
+_LOCK, _FINGERPRINT, _FINISHED, _NONCE = "lock", "fingerprint", "finished", "study"
+# So long a state may be in the hands of a process that empties it, or that has just been ended.
+_PATIENCE_S = 30.0
 
 
 def fingerprint(**parts: object) -> str:
@@ -48,6 +55,11 @@ class SearchState:
             found[done["row"]["trial"]] = done
         return found
 
+    def row(self, name: str) -> dict | None:
+        """The recorded row of one trial, if it ended."""
+        path = self.trials / f"trial_{name}" / "trial.json"
+        return json.loads(path.read_text())["row"] if path.exists() else None
+
     def forget(self, names: list[str]) -> None:
         """Remove trials that the search will run in another way."""
         for name in names:
@@ -60,16 +72,49 @@ class SearchState:
         scores of later trials against those of earlier ones.
         """
         path = self.folder / f"{name}.json"
-        if not path.exists():
-            text = json.dumps(compute())
-            with atomic_path(path) as temporary:
-                temporary.write_text(text)
+        # One of several workers measures; the others wait for it.
+        with locked(self.folder / f"{name}.lock"):
+            if not path.exists():
+                text = json.dumps(compute())
+                with atomic_path(path) as temporary:
+                    temporary.write_text(text)
         return json.loads(path.read_text())
 
-    def finish(self) -> None:
-        """The search's results are written: the next one starts anew."""
+    def finish(self, how: Mapping | None = None) -> None:
+        """The search's results are written: the next one starts anew.
+
+        Parameters
+        ----------
+        how
+            What :func:`made_by` shall find.
+        """
         with atomic_path(self.folder / _FINISHED) as temporary:
-            temporary.write_text("")
+            temporary.write_text(json.dumps(how or {}))
+
+    @property
+    def nonce(self) -> str:
+        """Made when the state was emptied: no study of an earlier state has it in its name."""
+        return (self.folder / _NONCE).read_text()
+
+    def turn(self) -> AbstractContextManager:
+        """One worker at a time chooses its next trial in such a block."""
+        return locked(self.folder / "turn")
+
+    def is_running(self, worker: int) -> bool:
+        """Whether a process of that worker lives."""
+        return is_locked(self._worker_lock(worker))
+
+    def tables(self, worker: int) -> Path:
+        """Folder for what a worker measured of its own process."""
+        return self.folder / "workers" / str(worker)
+
+    def workers_with_tables(self) -> list[int]:
+        """Workers that came to their end."""
+        found = self.folder.glob("workers/*/energy.parquet")
+        return sorted(int(path.parent.name) for path in found)
+
+    def _worker_lock(self, worker: int) -> Path:
+        return self.folder / "workers" / f"{worker}.lock"
 
 
 @contextmanager
@@ -85,33 +130,134 @@ def open_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
         Another process holds it.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SearchError(
-                f"{folder}: another process is writing this search's state; wait until it has "
-                "ended, or stop it, and run the same command again."
-            ) from error
+    lock = FileLock(folder / _LOCK)
+    if not lock.take(wait=False):
+        raise SearchError(_busy(folder))
+    try:
         _take_over(folder, mark)
         yield SearchState(folder)
+    finally:
+        lock.release()
+
+
+@contextmanager
+def join_state(folder: str | Path, mark: str, worker: int) -> Iterator[SearchState]:
+    """The same for one of several workers: they hold the state together.
+
+    Raises
+    ------
+    SearchError
+        The same worker runs already, workers of another search do, or one process alone has it.
+    """
+    folder = Path(folder)
+    lock, own = FileLock(folder / _LOCK), FileLock(folder / "workers" / f"{worker}.lock")
+    try:
+        _join(lock, folder, mark)
+        state = SearchState(folder)
+        # Whoever looks whether a worker lives holds its lock for a moment, in its turn.
+        with state.turn():
+            if not own.take(wait=False):
+                raise SearchError(
+                    f"{folder}: worker {worker} of this search is running already; wait until it "
+                    "has ended, or stop it, and run the same command again."
+                )
+        yield state
+    finally:
+        own.release()
+        lock.release()
+
+
+@contextmanager
+def gather_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
+    """The state that all workers have left, for the one process that collects from it.
+
+    Raises
+    ------
+    SearchError
+        A worker still runs, or the state is not that of this search.
+    """
+    folder = Path(folder)
+    lock = FileLock(folder / _LOCK)
+    try:
+        _wait_for(lambda: lock.take(wait=False), folder)
+        if _known(folder) != mark:
+            raise SearchError(
+                f"{folder}: does not hold the trials of this search; run the same command with "
+                "'--forcerun search_worker'."
+            )
+        yield SearchState(folder)
+    finally:
+        lock.release()
+
+
+def made(settings: Mapping, code: str, workers: int) -> dict[str, object]:
+    """How results came about, for :func:`made_by`."""
+    return {"of": fingerprint(settings=settings, code=code), "workers": workers}
+
+
+def made_by(folder: str | Path) -> dict:
+    """What the search whose results are written said to :meth:`SearchState.finish`."""
+    path = Path(folder) / _FINISHED
+    text = path.read_text() if path.exists() else ""
+    return json.loads(text) if text else {}
+
+
+def _join(lock: FileLock, folder: Path, mark: str) -> None:
+    """Take the shared lock on a state with the fingerprint ``mark``, emptied if it has to be."""
+    while True:
+        alone = lock.take(wait=False)
+        if alone:
+            _take_over(folder, mark)
+            lock.take(shared=True)
+        else:
+            _wait_for(lambda: lock.take(shared=True, wait=False), folder)
+        if _known(folder) == mark and not (folder / _FINISHED).exists():
+            return
+        lock.release()
+        if not alone:
+            raise SearchError(
+                f"{folder}: workers of a search with another space, objective, data set or code "
+                "still run; wait until they have ended, or stop them, and run the same command "
+                "again."
+            )
+
+
+def _wait_for(take: Callable[[], bool], folder: Path) -> None:
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while not take():
+        if time.monotonic() > deadline_s:
+            raise SearchError(_busy(folder))
+        time.sleep(0.05)
+
+
+def _busy(folder: Path) -> str:
+    return (
+        f"{folder}: another process is writing this search's state; wait until it has ended, or "
+        "stop it, and run the same command again."
+    )
+
+
+def _known(folder: Path) -> str | None:
+    path = folder / _FINGERPRINT
+    return path.read_text() if path.exists() else None
 
 
 def _take_over(folder: Path, mark: str) -> None:
     """Empty the folder, but for the lock, where what it holds is not to be resumed."""
-    written = folder / "fingerprint"
-    known = written.read_text() if written.exists() else None
+    known = _known(folder)
     if known == mark and not (folder / _FINISHED).exists():
         return
     if known is not None and known != mark:
         logger.info("%s: made for another space, objective, data set or code; starts anew.", folder)
+    # First, so that what is left of an emptying that was cut short is never taken for a search.
+    (folder / _FINGERPRINT).unlink(missing_ok=True)
     for path in folder.iterdir():
-        if path.name == "lock":
+        if path.name == _LOCK:
             continue
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-    with atomic_path(written) as temporary:
-        temporary.write_text(mark)
+    for name, text in ((_NONCE, uuid.uuid4().hex), (_FINGERPRINT, mark)):
+        with atomic_path(folder / name) as temporary:
+            temporary.write_text(text)

@@ -4,9 +4,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 import tf_keras as keras
@@ -18,8 +17,8 @@ from nasturtium.models.files import save_model
 from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import TERMS, Objective
-from nasturtium.search.pareto import hypervolume, pareto_front
 from nasturtium.search.state import SearchState
+from nasturtium.search.stock import covered, mark_best, mark_front, remove_models
 from nasturtium.training.fit import Trained, fit
 from nasturtium.training.pruned_fit import pruned_fit
 
@@ -60,8 +59,14 @@ class Trials:
         Largest value by term of the objective that the exported model may have.
     state
         Each trial's record and model go there, and come from there in a resumed search.
+    worker
+        Number of this process among those that run the search together, or None where it is alone.
+        A worker's outcomes are recorded for all, and none of them is run again.
+    sampler_seed
+        Of the worker's sampler.
     rows, epochs
-        Rows of ``trials.parquet`` and ``training.parquet`` so far, without the run's identity.
+        Rows of ``trials.parquet`` and ``training.parquet`` so far, without the run's identity; of
+        a worker its own.
     """
 
     space: SearchSpace
@@ -77,19 +82,27 @@ class Trials:
     state: SearchState
     keep: int = 5
     constraints: Mapping[str, float] = field(default_factory=dict)
+    worker: int | None = None
+    sampler_seed: int | None = None
     rows: list[dict] = field(default_factory=list)
     epochs: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
         self._recorded = self.state.recorded()
+        own = [
+            name
+            for name, done in self._recorded.items()
+            if self.worker is None or done["row"]["worker"] == self.worker
+        ]
         # Failures that the search ended with may have had a cause that is gone by now.
-        for name in sorted(self._recorded, reverse=True):
+        for name in sorted(own, reverse=True):
             if self._recorded[name]["row"]["status"] == "completed":
                 break
             self.state.forget([name])
             del self._recorded[name]
+            own.remove(name)
         # Whether an earlier process ran some of the trials.
-        self.is_resumed = bool(self._recorded)
+        self.is_resumed = bool(own)
         if self.is_resumed:
             logger.info(
                 "%s: goes on after an interruption; %d of %d trials are done.",
@@ -97,6 +110,8 @@ class Trials:
                 len(self._recorded),
                 self.total,
             )
+        if self.worker is not None:
+            self._recorded.clear()
 
     def __call__(self, number: int, name: str, hyperparameters) -> float:
         """Run trial ``number``, or take its recorded outcome; its score.
@@ -140,7 +155,7 @@ class Trials:
         return row["score"]
 
     def row(self, name: str) -> Mapping:
-        """The row of the trial ``name``."""
+        """The row of the trial ``name``, which this process ran."""
         return next(row for row in self.rows if row["trial"] == name)
 
     def finish(self) -> dict | None:
@@ -149,7 +164,7 @@ class Trials:
         The best has the lowest score among those that keep to the constraints.
         """
         mark_front(self.rows)
-        self._remove_models([row for row in self.rows if row["status"] == "completed"])
+        remove_models(self.rows, self.keep)
         return mark_best(self.rows)
 
     def _begin(self, number: int, name: str, values: Mapping) -> dict:
@@ -158,6 +173,8 @@ class Trials:
         return {
             "trial": name,
             "number": number,
+            "worker": self.worker,
+            "sampler_seed": self.sampler_seed,
             "status": "failed",
             "score_terms": sorted(self.objective.weights),
             "dropped_terms": [f"{k}: {v}" for k, v in sorted(self.objective.dropped.items())],
@@ -195,19 +212,18 @@ class Trials:
 
     def _take_stock(self, row: dict) -> None:
         """The hypervolume after this trial, and the models that are worth keeping after it."""
-        mark_front(self.rows)
-        completed = [one for one in self.rows if one["status"] == "completed"]
-        points = [_logarithms(one["validation_loss"], one["parameters"]) for one in completed]
-        row["hypervolume"] = hypervolume(points, _logarithms(*self._corner()))
-        self._remove_models(completed)
+        known = self._known()
+        mark_front(known)
+        row["hypervolume"] = covered(known)
+        remove_models(known, self.keep)
 
-    def _remove_models(self, completed: Sequence[dict]) -> None:
-        kept = sorted(completed, key=_order)[: self.keep]
-        for one in completed:
-            if not one["on_pareto_front"] and one not in kept and one.get("model_path"):
-                # It can't come back: a dominated point stays so, and others only get better.
-                Path(one["model_path"]).unlink(missing_ok=True)
-                one["model_path"] = None
+    def _known(self) -> list[dict]:
+        """The rows of all workers so far."""
+        if self.worker is None:
+            return self.rows
+        own = {row["trial"] for row in self.rows}
+        others = (done["row"] for done in self.state.recorded().values())
+        return [*(row for row in others if row["trial"] not in own), *self.rows]
 
     def _run(self, name: str, hyperparameters, row: dict, epochs: list[dict]) -> None:
         runtime.seed_everything(self.seed)
@@ -247,8 +263,9 @@ class Trials:
         return pruned.model, trained
 
     def _report(self, row: Mapping) -> None:
-        spent_s = sum(done["duration_s"] for done in self.rows)
-        left_s = spent_s / len(self.rows) * (self.total - len(self.rows))
+        known = self._known()
+        spent_s = sum(done["duration_s"] for done in known) / len({d["worker"] for d in known})
+        left_s = max(0, spent_s / len(known) * (self.total - len(known)))
         if row["status"] == "completed":
             loss = row["validation_loss"]
             outcome = f"score {row['score']:.3f}, loss {loss:.4g}, {row['parameters']:,} parameters"
@@ -263,32 +280,3 @@ class Trials:
             row["duration_s"],
             math.ceil(left_s),
         )
-
-
-def mark_front(rows: Sequence[dict]) -> None:
-    """Say of each row whether it is on the front of validation loss and parameters."""
-    completed = [row for row in rows if row["status"] == "completed"]
-    front = pareto_front([(row["validation_loss"], row["parameters"]) for row in completed])
-    for row, on_front in zip(completed, front, strict=True):
-        row["on_pareto_front"] = on_front
-
-
-def mark_best(rows: Sequence[dict]) -> dict | None:
-    """Mark and return the row with the lowest score that keeps to the constraints, if any."""
-    best = min(
-        (row for row in rows if row["status"] == "completed" and row["feasible"]),
-        key=_order,
-        default=None,
-    )
-    if best is not None:
-        best["best"] = True
-    return best
-
-
-def _order(row: Mapping) -> tuple[bool, float]:
-    return (not row["feasible"], row["score"])
-
-
-def _logarithms(loss: float, parameters: float) -> tuple[float, float]:
-    # A loss of exactly zero would make the logarithm infinite.
-    return math.log(max(loss, 1e-12)), math.log(parameters)

@@ -77,7 +77,7 @@ class TrialTuner(AutoTuner):
 
     def run_trial(self, trial, *args, **kwargs) -> dict[str, float]:
         """One trial, in a Keras session of its own."""
-        number = self._count
+        name, number = self._place(trial)
         self._count += 1
         # Frees the last trial's graph, and makes layer names independent of earlier trials.
         keras.backend.clear_session()
@@ -85,7 +85,7 @@ class TrialTuner(AutoTuner):
         # it would draw the same for every trial, and a resumed search would go another way.
         oracle_state = np.random.get_state(), random.getstate()  # noqa: NPY002
         try:
-            return {SCORE: self._run(number, self._name(trial), trial.hyperparameters)}
+            return {SCORE: self._run(number, name, trial.hyperparameters)}
         except RepeatedFailure as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except Exception as error:
@@ -95,7 +95,8 @@ class TrialTuner(AutoTuner):
             np.random.set_state(oracle_state[0])  # noqa: NPY002
             random.setstate(oracle_state[1])
 
-    def _name(self, trial) -> str:
-        """Its own among all trials of the search, however many there will be in the end."""
+    def _place(self, trial) -> tuple[str, int]:
+        """Name and number, its own among all trials of the search, however many there will be."""
         given = getattr(self.oracle, "name", None)
-        return given(trial.trial_id) if given else f"{self._count - 1:04d}"
+        name = given(trial.trial_id) if given else f"{self._count:04d}"
+        return name, int(name)

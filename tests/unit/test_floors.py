@@ -12,7 +12,7 @@ FLOORS = [
     {"search"},
     {"measurement", "training"},
     {"pruning", "metering", "data", "report", "settings", "runtime", "gpu_slots"},
-    {"compaction", "models", "records", "errors", "logs", "progress", "digest"},
+    {"compaction", "models", "records", "errors", "logs", "progress", "digest", "storage_url"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

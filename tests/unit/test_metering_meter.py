@@ -249,6 +249,7 @@ def test_what_is_written(clock, open_session, tmp_path):
     assert len(power_rows) == 55
     assert power_rows[0] == {
         **IDENTITY,
+        "worker": None,
         "t_ns": round(50.1 * NS),
         "device_id": "GPU-11111111-aaaa",
         "power_instant_w": 100.0,

@@ -127,3 +127,66 @@ def test_hyperband_with_pruning_is_refused_with_the_reason():
     one = {"per_dataset": {"digits": {"search": {"tuner_with_pruning": "hyperband"}}}}
     with pytest.raises(ConfigError, match=r"per_dataset\.digits\.search\.tuner_with_pruning"):
         settings.validated(one, SCHEMA)
+
+
+PARETO = {"tuner": "pareto", "tuner_with_pruning": "pareto", "workers": 2}
+
+
+def test_several_workers_need_a_tuner_whose_study_they_can_share():
+    settings.validated({"search": PARETO}, SCHEMA)
+    for key in ("tuner", "tuner_with_pruning"):
+        with pytest.raises(ConfigError, match=f"search.{key}' must be pareto where") as caught:
+            settings.validated({"search": {**PARETO, key: "greedy"}}, SCHEMA)
+        assert "greedy knows only the trials of its own process" in str(caught.value)
+    with pytest.raises(ConfigError, match=r"per_dataset\.mnist\.search\.tuner'"):
+        settings.validated({"per_dataset": {"mnist": {"search": {"workers": 2}}}}, SCHEMA)
+
+
+def test_a_search_depends_neither_on_its_workers_nor_on_where_they_share_their_study():
+    one = settings.validated({"search": {**PARETO, "workers": 1}}, SCHEMA)
+    two = settings.validated({"search": {**PARETO, "storage": "sqlite:///a.sqlite"}}, SCHEMA)
+    for stage in ("nas", "nas_with_pruning", "retrained"):
+        assert settings.for_stage(one, stage, "digits") == settings.for_stage(two, stage, "digits")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////data/study.sqlite",
+        "sqlite:///study.sqlite",
+        "postgresql://me@host:5432/optuna",
+        "postgresql+psycopg://host/optuna",
+        "mysql+pymysql://me@host/optuna",
+        "redis://host:6379/0",
+    ],
+)
+def test_a_storage_without_a_password_is_accepted(url):
+    settings.validated({"search": {"storage": url}}, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:xyzzy@host/optuna",
+        "postgresql://me:xyz/zy@host/optuna",
+        "postgresql://me:xyz@zy@host/optuna",
+        "postgresql://host/optuna?password=xyzzy",
+        "postgresql://host/me:xyzzy@host",
+        "postgresql://me:@host/optuna",
+        "mysql+pymysql://host/optuna#xyzzy",
+        "redis://:xyzzy@host:6379/0",
+        "oracle://me:xyzzy@host/optuna",
+        "xyzzy",
+        ["postgresql://me:xyzzy@host/optuna"],
+        {"password": "xyzzy"},
+    ],
+)
+def test_a_storage_with_a_password_is_refused_and_never_repeated(url):
+    for given in (
+        {"search": {"storage": url}},
+        {"per_dataset": {"mnist": {"search": {"storage": url}}}},
+    ):
+        with pytest.raises(ConfigError, match=r"search\.storage") as caught:
+            settings.validated(given, SCHEMA)
+        assert "xyz" not in str(caught.value)
+        assert "\n" not in str(caught.value)

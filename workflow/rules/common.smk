@@ -11,6 +11,7 @@ from nasturtium.data.own import described
 from nasturtium.digest import code_digest
 from nasturtium.errors import NasturtiumError
 from nasturtium.records.runs import Run, run_names
+from nasturtium.search.state import made, made_by
 
 ROOT = Path(workflow.basedir)
 
@@ -45,6 +46,71 @@ def search_settings(stage):
     return lambda wildcards: settings.for_search(
         config, stage, wildcards.dataset, wildcards.objective.lstrip("-")
     )
+
+
+def ended_workers(stage):
+    """For `input` of a search: a file of each of its workers, none where one process runs it.
+
+    How many there are is not what a search depends on: of a finished one that nothing else has
+    changed, it is as many as there were.
+    """
+
+    def files(wildcards):
+        folder = (
+            f"{wildcards.dataset}/seed{wildcards.seed}/{stage}{wildcards.objective}"
+        )
+        workers = search_section(wildcards)["workers"]
+        finished = made_by(f"state/{folder}")
+        settings_now = search_settings(stage)(wildcards)
+        if finished == made(settings_now, search_code(), finished.get("workers", 0)):
+            workers = workers if is_forced() else finished["workers"]
+        ends = [f"results/{folder}/worker-{number}.done" for number in range(workers)]
+        if not workflow.is_main_process:
+            # The job itself, perhaps on a node of a cluster: what it was given is there.
+            ends = [path for path in ends if os.path.exists(path)]
+        return ends if workers > 1 else []
+
+    return files
+
+
+def is_forced():
+    """Whether anything is to be made again that is there."""
+    chosen = workflow.dag_settings
+    return bool(chosen.forceall or chosen.forcetargets or chosen.forcerun)
+
+
+def search_section(wildcards):
+    """Section `search` of the rule's data set."""
+    return settings.for_dataset(config, wildcards.dataset)["search"]
+
+
+def worker_settings(wildcards):
+    """What a worker's search depends on."""
+    stage, _, objective = wildcards.search.partition("-")
+    return settings.for_search(config, stage, wildcards.dataset, objective)
+
+
+def worker_storage(wildcards):
+    """Where the workers of a search share their study."""
+    return search_section(wildcards)["storage"]
+
+
+def worker_threads(wildcards):
+    """Threads of a worker: its part of this machine's cores, so that all run side by side."""
+    # workflow.cores raises where none are given, as on a cluster.
+    cores = workflow.resource_settings.cores
+    if cores is None or not workflow.is_main_process:
+        return config["threads"]
+    part = cores // search_section(wildcards)["workers"]
+    return max(1, min(config["threads"], part))
+
+
+def search_code():
+    """For `params`: a digest of the code of a search, however many workers it has."""
+    scripts = [
+        ROOT / "workflow/scripts" / name for name in ("nas.py", "search_worker.py")
+    ]
+    return code_digest("nasturtium.stages.nas", *map(str, scripts))
 
 
 def stage_code(stage):
@@ -116,6 +182,7 @@ wildcard_constraints:
     objective=r"(-[a-z][a-z0-9_]*)?",
     search=r"nas(_with_pruning)?(-[a-z][a-z0-9_]*)?",
     trial=r"\d\d\d\d",
+    worker=r"\d+",
     run=r"baseline|baseline_longer|((nas_)?pruned|scratch)/[a-z]+-0\.\d\d"
     r"|nas(_with_pruning)?(-[a-z][a-z0-9_]*)?"
     r"|retrained/[a-z0-9_-]+|retrained_pruned/[a-z0-9_-]+/[a-z]+-0\.\d\d",

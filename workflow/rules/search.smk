@@ -1,6 +1,8 @@
 # {objective} is empty for the default one, or the dash and name of one of search.objectives.
+# Where search.workers is above 1, the job only collects what the workers found.
 rule nas:
     input:
+        workers=ended_workers("nas"),
         baseline=rules.baseline.output.model,
         baseline_energy=rules.baseline.output.energy,
         data=rules.prepare_data.output,
@@ -25,12 +27,18 @@ rule nas:
         # Not an output: Snakemake would delete it before an interrupted search can go on.
         state="state/{dataset}/seed{seed}/nas{objective}",
         settings=search_settings("nas"),
-        code=stage_code("nas"),
+        code=search_code(),
     script:
         "../scripts/nas.py"
 
 
 use rule nas as nas_with_pruning with:
+    input:
+        workers=ended_workers("nas_with_pruning"),
+        baseline=rules.baseline.output.model,
+        baseline_energy=rules.baseline.output.energy,
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
     output:
         model="results/{dataset}/seed{seed}/nas_with_pruning{objective}/model.keras",
         trials="results/{dataset}/seed{seed}/nas_with_pruning{objective}/trials.parquet",
@@ -46,7 +54,35 @@ use rule nas as nas_with_pruning with:
         run="nas_with_pruning{objective}",
         state="state/{dataset}/seed{seed}/nas_with_pruning{objective}",
         settings=search_settings("nas_with_pruning"),
-        code=stage_code("nas"),
+        code=search_code(),
+
+
+# One of the processes that share a search, {search}: nas, nas_with_pruning or one with an objective.
+rule search_worker:
+    input:
+        baseline=rules.baseline.output.model,
+        baseline_energy=rules.baseline.output.energy,
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        done=temp("results/{dataset}/seed{seed}/{search}/worker-{worker}.done"),
+    log:
+        "logs/{dataset}/seed{seed}/{search}.worker-{worker}.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/{search}.worker-{worker}.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: worker_threads
+    resources:
+        gpu=1,
+    params:
+        run="{search}",
+        state="state/{dataset}/seed{seed}/{search}",
+        settings=worker_settings,
+        storage=worker_storage,
+        code=search_code(),
+    script:
+        "../scripts/search_worker.py"
 
 
 # Any trial for the full budget: results/digits/seed0/retrained/nas-0003/metrics.parquet

@@ -1,4 +1,4 @@
-"""Rules nas and nas_with_pruning: search, and export the best trial."""
+"""Rules nas and nas_with_pruning: search, or collect what workers found; export the best trial."""
 
 from pathlib import Path
 
@@ -14,14 +14,17 @@ with job(snakemake.log[0]):
     from nasturtium.stages import nas
 
     runtime.configure(snakemake.threads)
-    nas.run(
+    task = nas.Task(
         Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
         baseline=snakemake.input.baseline,
         baseline_energy=snakemake.input.baseline_energy,
         data_folder=Path(snakemake.input.data[0]).parent,
         split=snakemake.input.split,
-        folder=Path(snakemake.output.model).parent,
-        state=snakemake.params.state,
         settings=snakemake.params.settings,
         code=snakemake.params.code,
     )
+    places = Path(snakemake.output.model).parent, snakemake.params.state
+    if snakemake.input.workers:
+        nas.gather(task, *places, workers=len(snakemake.input.workers))
+    else:
+        nas.run(task, *places)

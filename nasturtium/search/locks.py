@@ -1,0 +1,59 @@
+"""Locks between processes that go with the process, however that ends."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class FileLock:
+    """``flock`` on a file of its own; several machines need a file system that passes it on.
+
+    A lock file that is made and removed, as Optuna's are, would survive a process that is killed.
+    """
+
+    def __init__(self, path: str | Path):
+        self._path = Path(path)
+        self._file = None
+
+    def take(self, *, shared: bool = False, wait: bool = True) -> bool:
+        """Take the lock, or turn it into a shared or an exclusive one; whether that was possible.
+
+        Turning it is not one step: others may come in between.
+        """
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._path, "a")  # noqa: SIM115  (open as long as it is held)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(self._file, kind | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            # A lock that could not be turned into another may be gone.
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let others take it; nothing if it is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Hold the exclusive lock ``path`` in the block; waits for it."""
+    lock = FileLock(path)
+    lock.take()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_locked(path: str | Path) -> bool:
+    """Whether anyone holds the lock ``path``, this process included."""
+    lock = FileLock(path)
+    free = lock.take(wait=False)
+    lock.release()
+    return not free

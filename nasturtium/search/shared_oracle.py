@@ -1,0 +1,148 @@
+"""The oracle of one worker of several: they share an Optuna study and the search's state.
+
+A trial is running as long as the process that asked for it lives. What a dead worker leaves behind
+is seen by whoever chooses next: a trial that was recorded is told to the study, one that was not is
+given up and queued again.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import optuna
+from optuna.trial import TrialState
+
+from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.pareto_oracle import (
+    SIGNATURE,
+    ParetoOracle,
+    make_study,
+    oracle_options,
+)
+from nasturtium.search.state import SearchState
+
+logger = logging.getLogger(__name__)
+
+_NAME, _WORKER = "name", "worker"
+
+
+class SharedParetoOracle(ParetoOracle):
+    """A worker's face of the study that all workers share.
+
+    Parameters
+    ----------
+    state
+        What the search has done so far; its ``turn`` is held while a trial is chosen, so that no
+        net is run twice and no more trials than were asked for.
+    worker
+        Number of this process among those that share the study.
+    """
+
+    def __init__(self, space: SearchSpace, study, *, state: SearchState, worker: int, **kwargs):
+        super().__init__(space, study, **kwargs)
+        self._state, self._worker = state, worker
+
+    def name(self, trial_id: str) -> str:
+        """The trial's name, its own among those of all workers."""
+        return self._asked[trial_id].user_attrs[_NAME]
+
+    def populate_space(self, trial_id: str) -> dict:
+        """Hyperparameters of a net that no worker has tried; stops when none is found."""
+        with self._state.turn():
+            self._take_over_lost()
+            return super().populate_space(trial_id)
+
+    def _take_over_lost(self) -> None:
+        """End what dead workers began: as they recorded it, or in a new trial of the same net."""
+        own = {trial.number for trial in self._asked.values()}
+        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            known = trial.user_attrs
+            is_claimed = SIGNATURE in known
+            if trial.number in own:
+                continue
+            is_another_s = is_claimed and known[_WORKER] != self._worker
+            if is_another_s and self._state.is_running(known[_WORKER]):
+                continue
+            row = self._state.row(known[_NAME]) if is_claimed else None
+            if row is not None:
+                self._tell(optuna.Trial(self._study, trial._trial_id), row)
+                continue
+            # One that was killed before its claim had not chosen yet, but was perhaps queued.
+            values = trial.params if is_claimed else trial.system_attrs.get("fixed_params")
+            if values:
+                # First, so that a kill in between leaves it queued twice rather than lost.
+                self._study.enqueue_trial(values)
+            self._study.tell(trial.number, state=TrialState.FAIL)
+            if is_claimed:
+                logger.info(
+                    "Worker %d was lost in trial %s; its net is tried again.",
+                    known[_WORKER],
+                    known[_NAME],
+                )
+
+    def _claim(self, trial: optuna.Trial, signature: str) -> None:
+        trial.set_user_attr(_WORKER, self._worker)
+        trial.set_user_attr(_NAME, self._free_name())
+        # Last: with it the trial counts.
+        super()._claim(trial, signature)
+
+    def _free_name(self) -> str:
+        """The first that no trial has which counts, or once did, and that is not recorded."""
+        taken = {trial.user_attrs[_NAME] for trial in super()._counting()} | set(
+            self._state.recorded()
+        )
+        return next(name for n in range(len(taken) + 1) if (name := f"{n:04d}") not in taken)
+
+    def _counting(self) -> list[optuna.trial.FrozenTrial]:
+        # A failure counts as long as it is recorded: a worker that starts again forgets its last.
+        return [
+            trial
+            for trial in super()._counting()
+            if trial.state != TrialState.FAIL or self._state.row(trial.user_attrs[_NAME])
+        ]
+
+
+def sampler_seed(seed: int, worker: int, begun: int) -> int:
+    """A seed of its own for each worker, and for each start of it after ``begun`` trials.
+
+    With the seed of its first start, a worker would propose the nets of its first start again.
+    """
+    digest = hashlib.sha256(f"{seed}/{worker}/{begun}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 2**31
+
+
+def make_shared_oracle(
+    settings: Mapping,
+    space: SearchSpace,
+    *,
+    terms: Sequence[str],
+    outcome: Callable[[str], Mapping],
+    storage: Callable[[], optuna.storages.BaseStorage],
+    name: str,
+    seed: int,
+    state: SearchState,
+    worker: int,
+) -> SharedParetoOracle:
+    """The oracle by section ``search``, on the study ``name`` in ``storage``.
+
+    Parameters
+    ----------
+    storage
+        Opens the storage; called in the worker's turn, since two that make the same tables at once
+        disturb each other.
+    seed
+        Of the sampler.
+    """
+    options = oracle_options(settings, terms, seed)
+    with state.turn():
+        study = make_study(
+            objectives=len(terms),
+            sampler=settings["pareto"]["sampler"],
+            seed=seed,
+            constrained=bool(settings["constraints"]),
+            storage=storage(),
+            name=name,
+        )
+        return SharedParetoOracle(
+            space, study, state=state, worker=worker, outcome=outcome, **options
+        )

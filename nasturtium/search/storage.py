@@ -1,0 +1,91 @@
+"""Where the workers of a search share their study: a journal file, or a database of the user's.
+
+A password is never part of the URL, so that no log, error or parameter can show it: it comes from
+the environment, or from the driver's own files.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from nasturtium.errors import SearchError
+from nasturtium.search.locks import FileLock
+from nasturtium.search.password import PASSWORD, hidden
+
+
+class JournalLock:
+    """Lock of a journal that a killed process can't leave behind, nor half a line.
+
+    Optuna's own locks are files: each survives its process, and is broken after 30 s. A line that
+    was cut short would be completed by the next one, and the journal could not be read any more.
+    """
+
+    def __init__(self, journal: str | Path):
+        self._journal = Path(journal)
+        self._lock = FileLock(f"{journal}.lock")
+
+    def acquire(self) -> bool:
+        """Wait for the lock; what a killed writer left of a line is cut off."""
+        self._lock.take()
+        with open(self._journal, "r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            if end and file.read() != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        return True
+
+    def release(self) -> None:
+        """Let others write."""
+        self._lock.release()
+
+
+def open_storage(url: str | None, journal: Path, name: str) -> optuna.storages.BaseStorage:
+    """The storage ``url``, or without one the file ``journal``.
+
+    Parameters
+    ----------
+    url
+        Without a password, as the configuration's check made sure.
+    name
+        Of the study; in Redis, what its keys begin with.
+
+    Raises
+    ------
+    SearchError
+        It can't be opened.
+    """
+    if url is None:
+        return JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalLock(journal)))
+    password = os.environ.get(PASSWORD)
+    try:
+        if url.startswith(("redis://", "rediss://")):
+            return _redis(url, password, name)
+        given = {"password": password} if password else {}
+        if url.startswith("sqlite"):
+            # It has no passwords; its writers wait for each other.
+            given = {"timeout": 60}
+        return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": given})
+    except Exception as error:  # noqa: BLE001  (each driver has errors of its own)
+        said = hidden(str(error).splitlines()[0] if str(error) else "")
+        raise SearchError(
+            f"search.storage {url}: can't be opened ({type(error).__name__}: {said}); see "
+            "docs/search.md for the drivers and the password."
+        ) from None
+
+
+def _redis(url: str, password: str | None, name: str) -> JournalStorage:
+    import redis
+    from optuna.storages.journal import JournalRedisBackend
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        backend = JournalRedisBackend(url, prefix=name)
+    if password:
+        # Optuna takes it in the URL only.
+        backend._redis = redis.Redis.from_url(url, password=password)
+    return JournalStorage(backend)

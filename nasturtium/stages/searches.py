@@ -1,0 +1,203 @@
+"""What a search is made of, whether one process runs it or several workers do."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasturtium.data import prepared
+from nasturtium.data.prepared import CARD
+from nasturtium.data.sources import file_sha256
+from nasturtium.data.splits import training_data
+from nasturtium.errors import SearchError
+from nasturtium.metering import Meter
+from nasturtium.models.files import load_model
+from nasturtium.models.search_space import make_space
+from nasturtium.records.atomic import atomic_path
+from nasturtium.records.compaction import COMPACTION, FACTS
+from nasturtium.records.parquet import write_table
+from nasturtium.records.runs import Run
+from nasturtium.records.training import TRAINING
+from nasturtium.records.trials import TRIALS
+from nasturtium.search.measurer import Measurer
+from nasturtium.search.objective import make_objective
+from nasturtium.search.oracles import make_oracle
+from nasturtium.search.state import SearchState, fingerprint
+from nasturtium.search.trials import Trials
+from nasturtium.search.tuner import TrialTuner
+from nasturtium.training.frames import frame_of
+from nasturtium.training.recipe import pruning_of_searched_nets
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a search starts from.
+
+    Attributes
+    ----------
+    baseline, baseline_energy
+        Model whose values are the objective's reference, and ``energy.parquet`` of its training.
+    settings
+        Sections ``training`` and ``search``; with a section ``pruning``, every trial
+        is pruned while it trains, by a ratio that the search chooses.
+    code
+        Digest of the modules that make it.
+    """
+
+    run: Run
+    baseline: str | Path
+    baseline_energy: str | Path
+    data_folder: str | Path
+    split: str | Path
+    settings: Mapping
+    code: str
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether its trials are pruned."""
+        return bool(self.settings.get("pruning"))
+
+    @property
+    def tuner(self) -> str:
+        """What chooses the next net."""
+        return self.settings["search"]["tuner_with_pruning" if self.is_pruned else "tuner"]
+
+    def mark(self, *, shared: bool) -> str:
+        """Fingerprint of what decides its trials; ``shared`` by several workers or not."""
+        settings = {**self.settings, "search": without_limits(self.settings["search"])}
+        return fingerprint(
+            code=self.code,
+            seed=self.run.seed,
+            card=Path(self.data_folder, CARD).read_text(),
+            split=file_sha256(self.split),
+            baseline=file_sha256(self.baseline),
+            settings=settings,
+            # Alone, an oracle is asked anew when the search is resumed; a shared study goes on.
+            **({"shared": True} if shared else {}),
+        )
+
+
+def without_limits(search: Mapping) -> dict:
+    """``search`` less what does not change a trial: a search that may go on longer goes on."""
+    limits = ("trials", "keep", "max_consecutive_failures")
+    return {key: value for key, value in search.items() if key not in limits}
+
+
+def search(
+    task: Task,
+    state: SearchState,
+    meter: Meter,
+    worker: int | None = None,
+    storage: str | None = None,
+) -> Trials:
+    """Run the search's trials, alone or as a worker on the study in ``storage``."""
+    run, settings = task.run, task.settings["search"]
+    data = training_data(prepared.read(task.data_folder), task.split)
+    measurer = Measurer(meter, settings)
+    reference, reasons = state.once(
+        "reference",
+        lambda: measurer.reference(
+            load_model(task.baseline), task.baseline, task.baseline_energy, data
+        ),
+    )
+    pruning = task.settings.get("pruning")
+    trials = Trials(
+        space=make_space(frame_of(data), settings, settings["pruning_ratios"] if pruning else []),
+        data=data,
+        recipe={**task.settings["training"], "epochs": settings["epochs"]},
+        pruning=pruning and pruning_of_searched_nets(pruning),
+        measurer=measurer,
+        objective=make_objective(settings["objective"], reference, reasons),
+        reference=reference,
+        total=settings["trials"],
+        seed=run.seed,
+        label=run.label if worker is None else f"{run.label} worker {worker}",
+        state=state,
+        keep=settings["keep"],
+        constraints=settings["constraints"],
+        worker=worker,
+    )
+    if trials.is_resumed:
+        # Each trial's own joules are in its row, whichever process ran it.
+        meter.remark("the last attempt alone: earlier trials ran before an interruption")
+    if task.tuner == "pareto":
+        oracle = _pareto(task, trials, reasons, storage)
+    else:
+        oracle = make_oracle(settings, task.tuner, trials.space, run.seed)
+    folder = state.folder if worker is None else state.tables(worker)
+    TrialTuner(oracle, trials.space, trials, folder / "oracle").search()
+    return trials
+
+
+def _pareto(task: Task, trials: Trials, reasons: Mapping, storage: str | None):
+    # Optuna takes half a second to import; only this oracle needs it.
+    from nasturtium.search import pareto_oracle, shared_oracle
+    from nasturtium.search.storage import open_storage
+
+    run, settings, state = task.run, task.settings["search"], trials.state
+    aims = settings["pareto"]["objectives"]
+    terms = pareto_oracle.measured_terms(aims, trials.reference, reasons)
+    common = {"terms": terms, "outcome": trials.row}
+    if trials.worker is None:
+        return pareto_oracle.make_oracle(settings, trials.space, **common, seed=run.seed)
+    begun = len(state.recorded())
+    trials.sampler_seed = shared_oracle.sampler_seed(run.seed, trials.worker, begun)
+    name = "-".join([run.dataset, f"seed{run.seed}", run.name.replace("/", "-"), state.nonce])
+    return shared_oracle.make_shared_oracle(
+        settings,
+        trials.space,
+        **common,
+        storage=lambda: open_storage(storage, state.folder / "study.journal", name),
+        name=name,
+        seed=trials.sampler_seed,
+        state=state,
+        worker=trials.worker,
+    )
+
+
+def write_results(
+    task: Task,
+    folder: Path,
+    rows: Sequence[Mapping],
+    epochs: Sequence[Mapping],
+    best: Mapping | None,
+) -> None:
+    """Write ``trials.parquet``, ``training.parquet``, what pruning did, and ``model.keras``.
+
+    There is no refit: ``model.keras`` is the best trial's file, byte for byte.
+
+    Raises
+    ------
+    SearchError
+        There is no best trial.
+    """
+    run, code = task.run, task.code
+    if best is None:
+        raise SearchError(_nothing_found(task, rows))
+    write_table(
+        folder / "trials.parquet", TRIALS, [{**run.identity, **row} for row in rows], code=code
+    )
+    if task.is_pruned:
+        facts = {name: best[name] for name in (field.name for field in FACTS)}
+        done = {"method": best["pruning_method"], "target_ratio": best["pruning_ratio"]}
+        row = {**run.identity, **done, **facts}
+        write_table(folder / "compaction.parquet", COMPACTION, [row], code=code)
+    epochs = [{**run.identity, **row} for row in epochs]
+    write_table(folder / "training.parquet", TRAINING, epochs, code=code)
+    with atomic_path(folder / "model.keras") as temporary:
+        shutil.copyfile(best["model_path"], temporary)
+
+
+def _nothing_found(task: Task, rows: Sequence[Mapping]) -> str:
+    if any(row["status"] == "completed" for row in rows):
+        return (
+            f"{task.run.label}: no trial keeps to search.constraints "
+            f"{dict(task.settings['search']['constraints'])}; loosen them, or give the search more "
+            "trials or smaller sizes."
+        )
+    if any(row["worker"] is not None for row in rows):
+        return (
+            f"{task.run.label}: no trial was completed; its workers' logs say why each failed, and "
+            "'--forcerun search_worker' tries them again."
+        )
+    return f"{task.run.label}: no trial was completed; its log says why each failed."

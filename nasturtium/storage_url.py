@@ -1,0 +1,42 @@
+"""The URL of a storage that is shared: which ones there are, and none with a password in it."""
+
+from urllib.parse import urlsplit
+
+from nasturtium.errors import ConfigError
+
+_KINDS = ("sqlite", "postgresql", "mysql", "redis", "rediss")
+
+
+def check(url: str, key: str) -> None:
+    """Refuse a URL that is of no known kind, or has a password; it is never repeated.
+
+    Raises
+    ------
+    ConfigError
+        One sentence that names the ``key``.
+    """
+    kind = url.partition(":")[0].partition("+")[0]
+    if kind not in _KINDS or "://" not in url:
+        raise ConfigError(
+            f"Configuration key '{key}' must be a URL that begins with one of "
+            f"{', '.join(f'{name}://' for name in _KINDS)}. See config/README.md."
+        )
+    if _may_hold_password(url):
+        raise ConfigError(
+            f"Configuration key '{key}' must not hold a password, nor anything behind '?': every "
+            "log would show it; set the environment variable NASTURTIUM_STORAGE_PASSWORD or use "
+            "the driver's own file. See docs/search.md."
+        )
+
+
+def _may_hold_password(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is None or parts.port >= 0
+    except ValueError:
+        # Of a password with a slash in it, the first part is taken for a port.
+        return True
+    unread = f"{parts.path}{parts.query}{parts.fragment}"
+    is_file = parts.scheme.startswith("sqlite")
+    odd = "" if is_file else ("@" if "@" in unread else "")
+    return not has_port or parts.password is not None or bool(parts.query or parts.fragment or odd)
