@@ -33,7 +33,7 @@ config = checked(config)
 
 # Scripts inherit these. As parameters of a rule they would rerun what they don't change.
 os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
-os.environ["NASTURTIUM_GPU_JOBS_PER_DEVICE"] = str(config["gpu_jobs_per_device"])
+os.environ.update(NASTURTIUM_GPU_JOBS_PER_DEVICE=str(config["gpu_jobs_per_device"]))
 
 
 def stage_settings(stage):
