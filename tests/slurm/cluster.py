@@ -133,7 +133,7 @@ class Cluster:
     def logs(self) -> str:
         """Ends of the daemons' logs."""
         paths = sorted([*self.folder.glob("*.log"), *self.folder.glob("*.out")])
-        return "\n".join(f"{path.name}:\n{path.read_text()[-3000:]}" for path in paths)
+        return "\n".join(f"{path.name}:\n{path.read_text()[-1500:]}" for path in paths)
 
     def _daemon(self, *command: str) -> None:
         with open(self.folder / f"{command[0]}.out", "wb") as output:

@@ -69,7 +69,7 @@ class SlurmProject(Project):
                 return number
         return None
 
-    def wait_for(self, condition, process: subprocess.Popen, within_s: float = 240.0):
+    def wait_for(self, condition, process: subprocess.Popen, within_s: float = 600.0):
         """What ``condition`` gives as soon as that is true, while ``process`` runs."""
         deadline_s = time.monotonic() + within_s
         while not (found := condition()):
