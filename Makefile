@@ -1,6 +1,6 @@
 # `make study` runs the study, `make report` shows it, `make test` tests it. Each sets up what is
 # missing.
-.PHONY: study report dag test lint clean
+.PHONY: study report dag test test-slurm lint clean
 .DELETE_ON_ERROR:
 
 # uv where it is found; otherwise pip puts it into the environment that it then fills.
@@ -28,6 +28,11 @@ dag: .venv/.synced
 
 test: .venv/.synced
 	.venv/bin/python -m pytest
+
+# On a Slurm that the tests start: as root, with Debian's slurmctld, slurmd, slurm-client and munge.
+test-slurm: .venv/.synced
+	$(UV) sync --locked --inexact --extra slurm $(EXTRA)
+	.venv/bin/python -m pytest -m slurm -rs
 
 lint: .venv/.synced
 	.venv/bin/ruff check .

@@ -21,6 +21,10 @@ class RecordError(NasturtiumError):
     """A table is missing, or a row does not fit its schema."""
 
 
+class GpuError(NasturtiumError):
+    """A job can't take a GPU of its own."""
+
+
 class TrainingError(NasturtiumError):
     """A training can't give what was asked of it."""
 

@@ -169,6 +169,9 @@ def _judge(figure: Figure, window: Window, number: int, source: Source) -> None:
     count, unknown = window.processes[number]
     if count is not None and count > 1:
         figure.problems["shared"] = f"{count} processes compute on the device"
+    elif source.device.shared is not None:
+        # Counted at the borders only: in between others may have come and gone.
+        figure.problems["shared"] = source.device.shared
     if unknown is not None:
         figure.notes.append(unknown)
     if source.device.note is not None:

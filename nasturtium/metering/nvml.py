@@ -34,6 +34,9 @@ _LOST = (
 )
 _MIG = "MIG is on: power and energy of a slice can't be measured"
 
+# Says why other jobs may compute on this process's GPU; see gpu_slots.
+SHARED = "NASTURTIUM_GPU_SHARED"
+
 COUNTER, INSTANT, AVERAGE = "energy counter", "instant power", "average power"
 TEMPERATURE, CLOCK, PROCESSES = "temperature", "SM clock", "process count"
 
@@ -212,6 +215,7 @@ def _source(index: int, handle: object, uuid: str | None, driver: str, note: str
         driver=driver,
         pci_id=None if pci is None else pci.busId,
         note=note,
+        shared=os.environ.get(SHARED),
     )
     try:
         return Unreadable(device, _MIG) if _is_cut(handle) else NvmlGpu(handle, device)

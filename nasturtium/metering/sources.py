@@ -21,6 +21,8 @@ class Device:
     pci_id: str | None = None
     note: str | None = None
     """What a reader of its rows must know, e.g. that its index may be ambiguous."""
+    shared: str | None = None
+    """Why other jobs may compute on it at any time; None where this job has it alone."""
 
 
 @dataclass(frozen=True, slots=True)

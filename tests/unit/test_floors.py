@@ -11,7 +11,7 @@ FLOORS = [
     {"stages", "notebook"},
     {"search"},
     {"measurement", "training"},
-    {"pruning", "metering", "data", "report", "settings", "runtime"},
+    {"pruning", "metering", "data", "report", "settings", "runtime", "gpu_slots"},
     {"compaction", "models", "records", "errors", "logs", "progress", "digest", "storage_url"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -48,6 +48,10 @@ def test_a_second_run_does_nothing(finished):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
+def test_how_many_jobs_share_a_gpu_reruns_nothing(finished):
+    assert _planned(finished, "--config", "gpu_jobs_per_device=2") == {}
+
+
 def test_a_changed_parameter_reruns_its_stage_and_what_follows(finished, changed):
     changed.config("pruning", epochs=5)
     assert _planned(finished) == {

@@ -31,8 +31,9 @@ def checked(config):
 
 config = checked(config)
 
-# Scripts inherit it. As a parameter of a rule, moving the data folder would rerun the study.
+# Scripts inherit these. As parameters of a rule they would rerun what they don't change.
 os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
+os.environ.update(NASTURTIUM_GPU_JOBS_PER_DEVICE=str(config["gpu_jobs_per_device"]))
 
 
 def stage_settings(stage):
@@ -96,9 +97,11 @@ def worker_storage(wildcards):
 
 def worker_threads(wildcards):
     """Threads of a worker: its part of this machine's cores, so that all run side by side."""
-    if workflow.cores is None or not workflow.is_main_process:
+    # workflow.cores raises where none are given, as on a cluster.
+    cores = workflow.resource_settings.cores
+    if cores is None or not workflow.is_main_process:
         return config["threads"]
-    part = workflow.cores // search_section(wildcards)["workers"]
+    part = cores // search_section(wildcards)["workers"]
     return max(1, min(config["threads"], part))
 
 

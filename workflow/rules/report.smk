@@ -1,3 +1,10 @@
+# Seconds of work: not worth a place in a cluster's queue.
+localrules:
+    summary,
+    figures,
+    pages,
+
+
 rule summary:
     input:
         metrics=all_metrics,

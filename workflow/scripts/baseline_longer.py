@@ -5,6 +5,10 @@ from pathlib import Path
 from nasturtium.logs import job
 
 with job(snakemake.log[0]):
+    from nasturtium import gpu_slots
+
+    gpu_slots.take(snakemake.resources.gpu)
+
     from nasturtium import runtime
     from nasturtium.records.runs import Run
     from nasturtium.stages import baseline_longer

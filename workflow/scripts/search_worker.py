@@ -5,6 +5,10 @@ from pathlib import Path
 from nasturtium.logs import job
 
 with job(snakemake.log[0]):
+    from nasturtium import gpu_slots
+
+    gpu_slots.take(snakemake.resources.gpu)
+
     from nasturtium import runtime
     from nasturtium.records.runs import Run
     from nasturtium.stages import nas
@@ -19,10 +23,6 @@ with job(snakemake.log[0]):
         settings=snakemake.params.settings,
         code=snakemake.params.code,
     )
-    nas.work(
-        task,
-        worker=int(snakemake.wildcards.worker),
-        state=snakemake.params.state,
-        storage=snakemake.params.storage,
-        done=snakemake.output.done,
-    )
+    worker, state = int(snakemake.wildcards.worker), snakemake.params.state
+    storage, done = snakemake.params.storage, snakemake.output.done
+    nas.work(task, worker=worker, state=state, storage=storage, done=done)

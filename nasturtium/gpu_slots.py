@@ -1,0 +1,204 @@
+"""Which GPU a job computes on: jobs that run at once on one host get different ones.
+
+Snakemake counts GPUs but names none. So a job takes a slot: a file that it keeps locked while it
+lives. The kernel frees the lock with the process, however that ends.
+"""
+
+import fcntl
+import logging
+import os
+import random
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from nasturtium.errors import GpuError
+from nasturtium.metering import nvml
+from nasturtium.metering.sources import Source, Unreadable
+
+logger = logging.getLogger(__name__)
+
+MASK = "CUDA_VISIBLE_DEVICES"
+# Names the folder of the slots; every Snakemake of a user on a host has to use the same.
+FOLDER = "NASTURTIUM_GPU_SLOTS"
+# How many jobs may hold one GPU at once. A variable, since as a parameter of a rule it would
+# rerun what it does not change.
+JOBS_PER_DEVICE = "NASTURTIUM_GPU_JOBS_PER_DEVICE"
+
+POLL_S = (0.5, 1.5)
+"""Waiting jobs look again after a random time between these."""
+REMIND_S = 600.0
+"""They say every so often that they still wait."""
+
+
+def take(gpus: int) -> str | None:
+    """Let this process see one GPU that no other job holds, and wait until there is one.
+
+    To be called before TensorFlow is imported; processes started later inherit the choice. A
+    preset ``CUDA_VISIBLE_DEVICES`` restricts the choice to what it names. One device that Slurm
+    gave is taken as it is; of several in one allocation each job takes its own.
+
+    Parameters
+    ----------
+    gpus
+        GPUs that Snakemake gave to the job; 0 (``--resources gpu=0``) hides them all.
+
+    Returns
+    -------
+    str or None
+        UUID of the GPU whose slot this process holds from now on; None where it holds none:
+        there is no GPU or driver, the preset names none, or Slurm has chosen.
+
+    Raises
+    ------
+    GpuError
+        The folder of the slots can't be used.
+    """
+    mask = os.environ.get(MASK)
+    slurm_job = os.environ.get("SLURM_JOB_ID")
+    if slurm_job is not None and (mask is None or "," not in mask):
+        logger.info("GPU %s (CUDA_VISIBLE_DEVICES of Slurm's job %s).", mask or "none", slurm_job)
+        return None
+    if gpus == 0:
+        os.environ[MASK] = "-1"
+        logger.info("No GPU: Snakemake gave this job none (gpu=0).")
+        return None
+    with _devices(mask) as devices:
+        if not devices:
+            return None
+        jobs_per_device = int(os.environ.get(JOBS_PER_DEVICE, "1"))
+        device = _wait_for_slot(_folder(), devices, jobs_per_device).device
+    os.environ[MASK] = device.id
+    sharing = ""
+    if jobs_per_device > 1:
+        os.environ[nvml.SHARED] = f"gpu_jobs_per_device lets {jobs_per_device} jobs have the GPU"
+        sharing = f", which up to {jobs_per_device} jobs share"
+    logger.info("GPU %s (%s)%s.", device.id, device.name or "MIG slice", sharing)
+    return device.id
+
+
+@contextmanager
+def _devices(mask: str | None) -> Iterator[list[Source]]:
+    """The GPUs and MIG slices that can be named to CUDA, each open to count its processes."""
+    sources, _ = nvml.open_gpus(mask, os.environ.get("CUDA_DEVICE_ORDER"))
+    with ExitStack() as stack:
+        for source in sources:
+            stack.callback(source.close)
+        # A board that can't be read may not be used either, or is cut into slices, which the
+        # preset has to name.
+        yield [
+            source
+            for source in sources
+            if not isinstance(source, Unreadable) or source.device.id.startswith("MIG-")
+        ]
+
+
+def _folder() -> Path:
+    own = Path(tempfile.gettempdir(), f"nasturtium-gpu-{os.getuid()}")
+    folder = Path(os.environ.get(FOLDER) or own)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise _unusable(folder, error.strerror) from error
+    # Below /tmp anyone could have put it there: a link, or a folder in which they hold the locks.
+    if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise _unusable(folder, "it is a link, or others can write to it")
+    return folder
+
+
+def _wait_for_slot(folder: Path, devices: Sequence[Source], jobs_per_device: int) -> Source:
+    reminded_s = None
+    while True:
+        try:
+            chosen, holders = _try_slots(folder, devices, jobs_per_device)
+        except OSError as error:
+            raise _unusable(folder, error.strerror) from error
+        if chosen is not None:
+            return chosen
+        now_s = time.monotonic()
+        if holders and (reminded_s is None or now_s - reminded_s > REMIND_S):
+            reminded_s = now_s
+            logger.info(
+                "Waiting for one of %d GPUs: jobs hold them all (processes %s).",
+                len(devices),
+                ", ".join(holders),
+            )
+        time.sleep(random.uniform(*POLL_S))
+
+
+def _try_slots(
+    folder: Path, devices: Sequence[Source], jobs_per_device: int
+) -> tuple[Source | None, list[str]]:
+    """Take a slot of the device with the fewest jobs, then the fewest processes of any kind.
+
+    Returns the device, or None and the processes that hold the slots.
+    """
+    with ExitStack() as opened:
+        # Two that look at the slots at once would each see those that the other tries.
+        looking = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        opened.callback(os.close, looking)
+        if not _locks(looking):
+            return None, []
+        free, holders = [], []
+        for place, source in enumerate(devices):
+            # A MIG slice of an older driver has slashes in its name.
+            name = source.device.id.replace("/", "_")
+            slots = {folder / f"{name}.{n}" for n in range(jobs_per_device)}
+            # Another study may let more jobs have the device.
+            slots |= set(folder.glob(f"{name}.*"))
+            descriptors, taken_by = [], []
+            for slot in sorted(slots):
+                descriptor = os.open(slot, os.O_RDWR | os.O_CREAT, 0o600)
+                if _locks(descriptor):
+                    descriptors.append(descriptor)
+                    opened.callback(_close_unless_held, descriptor)
+                else:
+                    taken_by.append(os.pread(descriptor, 32, 0).decode() or "?")
+                    os.close(descriptor)
+            holders += taken_by
+            if len(taken_by) < jobs_per_device:
+                load = (len(taken_by), source.processes()[0] or 0, place)
+                free.append((load, descriptors[0], source))
+        if not free:
+            return None, holders
+        _, descriptor, source = min(free, key=lambda one: one[0])
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        _held.add(descriptor)
+        return source, []
+
+
+def _locks(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# Open until this process ends. A program that it starts does not inherit them, as with all
+# descriptors of Python; a fork would, and could outlive it.
+_held: set[int] = set()
+
+
+def _close_unless_held(descriptor: int) -> None:
+    if descriptor not in _held:
+        os.close(descriptor)
+
+
+def _close_held() -> None:
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_close_held)
+
+
+def _unusable(folder: Path, why: str | None) -> GpuError:
+    return GpuError(
+        f"{folder}: the slots of the GPUs can't be kept in this folder ({why}); set {FOLDER} to "
+        "one that only you can write to."
+    )
