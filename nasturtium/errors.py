@@ -21,6 +21,14 @@ class RecordError(NasturtiumError):
     """A table is missing, or a row does not fit its schema."""
 
 
+class JobError(NasturtiumError):
+    """A job can't run now, or not on this machine."""
+
+
+class StorageError(NasturtiumError):
+    """A file can't be written."""
+
+
 class TrainingError(NasturtiumError):
     """A training can't give what was asked of it."""
 

@@ -12,7 +12,10 @@ FLOORS = [
     {"search"},
     {"measurement", "training"},
     {"pruning", "metering", "data", "report", "settings", "runtime"},
-    {"compaction", "models", "records", "errors", "logs", "progress", "digest"},
+    {
+        *("compaction", "models", "records", "errors", "logs", "progress", "digest"),
+        *("guard", "locks"),
+    },
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

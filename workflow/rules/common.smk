@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from nasturtium import settings
+from nasturtium import guard, locks, settings
 from nasturtium.data.catalog import NAMES
 from nasturtium.data.own import described
 from nasturtium.digest import code_digest
@@ -13,6 +13,11 @@ from nasturtium.errors import NasturtiumError
 from nasturtium.records.runs import Run, run_names
 
 ROOT = Path(workflow.basedir)
+
+# Jobs end with the Snakemake that runs them, and what a killed one had locked is free again.
+guard.announce()
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    locks.join_runs()
 
 
 def checked(config):
