@@ -7,8 +7,10 @@ handlers would wait until TensorFlow comes back to Python.
 import contextlib
 import os
 import platform
+import select
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import psutil
@@ -53,14 +55,28 @@ def _runner() -> int | None:
 
 
 def _await_end(runner: int, end: Callable[[str, int], object]) -> None:
-    # It may be gone before this job has begun.
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(runner).wait()
+    _wait_for(runner)
     end(
         f"Ended, as the Snakemake that ran this job is gone (process {runner}); the same command "
         "goes on from here.",
         1,
     )
+
+
+def _wait_for(number: int) -> None:
+    """Return when the process has ended; at once if it had before."""
+    try:
+        process = os.pidfd_open(number)
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):
+        # Not Linux, an old one, or a container that forbids it.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.5)
+        return
+    # Readable as soon as it has ended, even if nobody has asked for its status yet.
+    select.select([process], [], [])
 
 
 def _await_signal(reading: int, end: Callable[[str, int], object]) -> None:

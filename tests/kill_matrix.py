@@ -9,8 +9,9 @@ script's life, and at once runs the same command again. That must succeed, and t
 - trials that had ended before the kill were not run again;
 - no temporary file and no process is left.
 
-Each pair of signal and receiver has its own copy of the project. When all its cases are through,
-the study is finished there, and its ``summary.parquet`` is compared with the undisturbed one.
+Each pair of signal and receiver has its own copy of the project, and goes through the stages once
+for each moment. At the end the study is finished there, and its ``summary.parquet`` is compared
+with the undisturbed one.
 """
 
 import argparse
@@ -95,26 +96,36 @@ def main() -> int:
     start_s = time.monotonic()
     undisturbed, prepared = _undisturbed(folder)
     pairs = [(name, to) for to in options.receivers for name in options.signals]
+    projects = {pair: folder / "-".join(pair) for pair in pairs}
+    for project in projects.values():
+        _copy(prepared, project)
     cases: list[Case] = []
     with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
+        for number in range(options.moments):
+            work = [
+                pool.submit(_round, project, undisturbed, *pair, number, options)
+                for pair, project in projects.items()
+            ]
+            cases += [case for one in work for case in one.result()]
+            if time.monotonic() - start_s > 60 * options.minutes:
+                break
         work = [
-            pool.submit(_pair, folder, prepared, undisturbed, name, to, options)
-            for name, to in pairs
+            pool.submit(_finish, project, undisturbed, *pair) for pair, project in projects.items()
         ]
-        for one in concurrent.futures.as_completed(work):
-            cases.extend(one.result())
-    _print_table(cases, options, time.monotonic() - start_s)
+        unequal = [case for one in work for case in one.result()]
+    _print_table(cases, unequal, options, time.monotonic() - start_s)
     columns = pq.read_schema(undisturbed / "results/summary.parquet").names
     print(f"\nColumns of summary.parquet that are compared: {len(columns)}, less these:")
     print(", ".join(name for name in columns if ASIDE.search(name)))
     if not options.folder:
         shutil.rmtree(folder, ignore_errors=True)
-    return int(any(case.problems for case in cases))
+    return int(any(case.problems for case in cases + unequal))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moments", type=int, default=5, help="kills of each kind in a stage")
+    parser.add_argument("--minutes", type=float, default=1e9, help="no new round after these")
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--signals", nargs="+", default=list(SIGNALS), choices=SIGNALS)
     parser.add_argument("--receivers", nargs="+", default=list(RECEIVERS), choices=RECEIVERS)
@@ -138,31 +149,36 @@ def _undisturbed(folder: Path) -> tuple[Path, Path]:
     return project.folder, prepared
 
 
-def _pair(
-    folder: Path, prepared: Path, undisturbed: Path, name: str, to: str, options
-) -> list[Case]:
-    """All cases of one signal and receiver, in one copy of the project."""
-    project = folder / f"{to}-{name}"
-    _copy(prepared, project)
+def _round(project: Path, undisturbed: Path, name: str, to: str, number: int, options) -> list:
+    """One case of one signal and receiver in each stage, in the order of the stages."""
     cases = []
     for stage, run in STAGES.items():
-        draw = random.Random(f"{options.seed} {name} {to} {stage}")
         if stage not in options.stages:
-            _snakemake(project, f"results/diabetes/seed0/{run}/model.keras").wait()
+            if not number:
+                _snakemake(project, f"results/diabetes/seed0/{run}/model.keras").wait()
             continue
-        for _ in range(options.moments):
-            for part in ("results", "state"):
-                shutil.rmtree(project / part / "diabetes/seed0" / run, ignore_errors=True)
-            case = _case(project, undisturbed, Case(name, to, stage), run, draw.random())
-            say = "; ".join(case.problems) or "well"
-            print(f"{_name(case)}: {say}", file=sys.stderr)
-            cases.append(case)
+        share = random.Random(f"{options.seed} {name} {to} {stage} {number}").random()
+        _remove(project, run)
+        case = _case(project, undisturbed, Case(name, to, stage), run, share)
+        print(f"{_name(case)}: {'; '.join(case.problems) or 'well'}", file=sys.stderr, flush=True)
+        cases.append(case)
+    return cases
+
+
+def _finish(project: Path, undisturbed: Path, name: str, to: str) -> list[Case]:
+    """Finish the study of one copy; a case with what its summary differs in, if it does."""
+    case = Case(name, to, "summary")
     done = _snakemake(project, "results/summary.parquet")
     if done.wait():
-        cases[-1].problems.append(f"the study could not be finished:\n{done.output}")
+        case.problems.append(f"the study could not be finished:\n{done.output}")
     elif wrong := _differences(project, undisturbed, "results/summary.parquet"):
-        cases[-1].problems.append(f"summary.parquet differs in {wrong}")
-    return cases
+        case.problems.append(f"summary.parquet differs in {wrong}")
+    return [case] if case.problems else []
+
+
+def _remove(project: Path, run: str) -> None:
+    for part in ("results", "state"):
+        shutil.rmtree(project / part / "diabetes/seed0" / run, ignore_errors=True)
 
 
 def _case(project: Path, undisturbed: Path, case: Case, run: str, share: float) -> Case:
@@ -174,8 +190,7 @@ def _case(project: Path, undisturbed: Path, case: Case, run: str, share: float) 
         process = _killed(project, target, case)
         if process is None:  # it had ended before the signal came
             share *= 0.7
-            for part in ("results", "state"):
-                shutil.rmtree(project / part / "diabetes/seed0" / run, ignore_errors=True)
+            _remove(project, run)
     case.problems += _unreadable(project)
     records = (project / "state/diabetes/seed0" / run / "trials").glob("*/trial.json")
     ended = {path: path.stat().st_mtime_ns for path in records}
@@ -379,7 +394,9 @@ def _name(case: Case) -> str:
     return f"{case.stage}, {case.signal} to {case.receiver} after {case.moment_s:.1f} s"
 
 
-def _print_table(cases: list[Case], options: argparse.Namespace, took_s: float) -> None:
+def _print_table(
+    cases: list[Case], unequal: list[Case], options: argparse.Namespace, took_s: float
+) -> None:
     print(f"| signal | to | {' | '.join(options.stages)} | summary | slowest rerun |")
     print("|---" * (len(options.stages) + 4) + "|")
     for to in options.receivers:
@@ -392,13 +409,13 @@ def _print_table(cases: list[Case], options: argparse.Namespace, took_s: float) 
                 text = f"{sum(not case.problems for case in here)} of {len(here)}"
                 is_search = stage in ("nas", "nas_with_pruning")
                 cells.append(f"{text}, {kept} trials kept" if is_search else text)
-            equal = not any("summary" in text for case in mine for text in case.problems)
+            differs = any((case.signal, case.receiver) == (name, to) for case in unequal)
             slowest_s = max(case.rerun_s for case in mine)
-            cells += ["equal" if equal else "differs", f"{slowest_s:.0f} s"]
+            cells += ["differs" if differs else "equal", f"{slowest_s:.0f} s"]
             print(f"| {name} | {to} | {' | '.join(cells)} |")
     good = sum(not case.problems for case in cases)
     print(f"\n{good} of {len(cases)} kills survived, in {took_s / 60:.0f} minutes.")
-    for case in cases:
+    for case in cases + unequal:
         for problem in case.problems:
             print(f"\n{_name(case)}: {problem}")
 
