@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from nasturtium import guard, locks, settings
+from nasturtium import guard, interrupts, locks, settings
 from nasturtium.data.catalog import NAMES
 from nasturtium.data.own import described
 from nasturtium.digest import code_digest
@@ -19,6 +19,7 @@ ROOT = Path(workflow.basedir)
 guard.announce()
 if workflow.is_main_process and not workflow.output_settings.dryrun:
     locks.join_runs()
+    interrupts.pass_on()
 
 
 def checked(config):
