@@ -9,6 +9,7 @@ import faulthandler
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ logger = logging.getLogger("nasturtium")
 
 # Names the file that a live view of the whole study reads; it takes the terminal's place.
 LIVE_VIEW = "NASTURTIUM_LIVE_VIEW"
+
+_NO_MEMORY = re.compile("failed to map segment|[Cc]annot allocate memory|bad_alloc")
 
 
 @contextmanager
@@ -96,8 +99,12 @@ def _end(log: int, sentence: str, status: int) -> None:
 
 def _explained(error: Exception) -> str | None:
     """One sentence for what a machine lacks; None for what is a defect of ours."""
-    # TensorFlow's own name for it, without an import of TensorFlow.
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    # TensorFlow's own name for it, without an import of TensorFlow; and what the loader says.
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or _NO_MEMORY.search(str(error))
+    ):
         detail = str(error).splitlines()[0] if str(error) else "an allocation failed"
         return (
             f"There is too little memory for this job ({detail}); give it more, choose a smaller "

@@ -14,7 +14,7 @@ FLOORS = [
     {"pruning", "metering", "data", "report", "settings", "runtime"},
     {
         *("compaction", "models", "records", "errors", "logs", "progress", "digest"),
-        *("guard", "interrupts", "locks"),
+        *("endings", "guard", "interrupts", "locks"),
     },
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -109,6 +109,10 @@ def test_a_job_does_not_wait_for_ever(tmp_path):
             "There is too little memory for this job (OOM when allocating);",
         ),
         (
+            "raise ImportError('libx.so: failed to map segment from shared object')",
+            "There is too little memory for this job (libx.so: failed to map segment from shared",
+        ),
+        (
             "raise OSError(28, 'No space left on device', 'results/a.parquet')",
             "results/a.parquet could not be written: the disk is full; free some space, and run",
         ),

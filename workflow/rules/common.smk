@@ -1,12 +1,13 @@
 # Functions that the rules share. Nothing may be printed here: it would end up in --dag's output.
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from nasturtium import guard, interrupts, locks, settings
+from nasturtium import endings, guard, interrupts, locks, settings
 from nasturtium.data.catalog import NAMES
 from nasturtium.data.own import described
 from nasturtium.digest import code_digest
@@ -20,6 +21,11 @@ guard.announce()
 if workflow.is_main_process and not workflow.output_settings.dryrun:
     locks.join_runs()
     interrupts.pass_on()
+
+
+onerror:
+    if sentence := endings.no_memory(Path(log).read_text()):
+        sys.stderr.write(f"{sentence}\n")
 
 
 def checked(config):
