@@ -1,15 +1,19 @@
 """What the end of a job says that could say nothing itself."""
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 _SIGNALS = {9: "SIGKILL", 6: "SIGABRT"}
 # Snakemake's words for a job that died, and for one whose shell tells that it did.
 _DEATH = re.compile(r"died with <Signals\.\w+: (\d+)>|non-zero exit status (\d+)")
 
 
-def no_memory(snakemake_log: str) -> str | None:
-    """One sentence if a job in Snakemake's log was ended as by a lack of memory, else None."""
-    for by_signal, status in _DEATH.findall(snakemake_log):
+def no_memory(logs: str | Sequence[str]) -> str | None:
+    """One sentence if Snakemake's log, or one of its logs, tells of a lack of memory; else None."""
+    paths = [logs] if isinstance(logs, str) else logs
+    text = "".join(Path(path).read_text() for path in paths)
+    for by_signal, status in _DEATH.findall(text):
         number = int(by_signal) if by_signal else int(status) - 128
         if number in _SIGNALS:
             return (

@@ -29,6 +29,10 @@ class StorageError(NasturtiumError):
     """A file can't be written."""
 
 
+class ModelError(NasturtiumError):
+    """A model file is none that the study writes, and may do harm."""
+
+
 class TrainingError(NasturtiumError):
     """A training can't give what was asked of it."""
 

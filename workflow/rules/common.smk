@@ -24,7 +24,7 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
 
 
 onerror:
-    if sentence := endings.no_memory(Path(log).read_text()):
+    if sentence := endings.no_memory(log):
         sys.stderr.write(f"{sentence}\n")
 
 
