@@ -70,7 +70,7 @@ ASIDE = re.compile(
     r"_(s|ms|j|w|ns|wall)(_ratio)?$|latency|energy|throughput|rss_|sha256|keras_gzip|model_path"
 )
 # For a rerun to end, and for Snakemake to do so after a signal.
-LIMIT_S = 300
+LIMIT_S = 900
 
 
 @dataclass
