@@ -9,10 +9,10 @@ from tests.workflow.conftest import ROOT
 
 
 @pytest.mark.long
-def test_a_search_survives_an_interrupt_and_a_kill_of_snakemake(tmp_path):
+def test_a_search_survives_that_its_snakemake_is_killed(tmp_path):
     options = ["--moments", "1", "--stages", "nas", "--receivers", "snakemake", "--seed", "1"]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.kill_matrix", "--signals", "SIGINT", "SIGKILL", *options],
+        [sys.executable, "-m", "tests.kill_matrix", "--signals", "SIGKILL", *options],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
         capture_output=True,
@@ -20,4 +20,4 @@ def test_a_search_survives_an_interrupt_and_a_kill_of_snakemake(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 of 2 kills survived" in done.stdout
+    assert "1 of 1 kills survived" in done.stdout
