@@ -1,6 +1,6 @@
 # `make study` runs the study, `make report` shows it, `make test` tests it. Each sets up what is
 # missing.
-.PHONY: study report dag test test-slurm lint clean
+.PHONY: study report dag test test-slurm lint audit clean
 .DELETE_ON_ERROR:
 
 # uv where it is found; otherwise pip puts it into the environment that it then fills.
@@ -39,6 +39,10 @@ lint: .venv/.synced
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/snakemake --lint
+
+# Not part of .ci/run: what it says changes without a change here, and it asks PyPI.
+audit: .venv/.synced
+	$(UV) tool run pip-audit --path .venv/lib/python3.*/site-packages
 
 clean:
 	rm -rf results logs state

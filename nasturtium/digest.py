@@ -48,6 +48,7 @@ def imported_modules(module: str) -> set[str]:
     return found
 
 
+@cache
 def _file(module: str) -> Path:
     path = _PACKAGE.joinpath(*module.split(".")[1:])
     package = path / "__init__.py"
@@ -55,14 +56,14 @@ def _file(module: str) -> Path:
 
 
 @cache
-def _tree(module: str) -> ast.Module:
-    return ast.parse(_file(module).read_bytes())
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_bytes())
 
 
 @cache
 def _meaning(file: Path) -> bytes:
     """The file's source without comments, docstrings and layout."""
-    tree = ast.parse(file.read_bytes())
+    tree = _tree(file)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -75,9 +76,10 @@ def _meaning(file: Path) -> bytes:
     return ast.unparse(tree).encode()
 
 
+@cache
 def _imports(module: str) -> set[str]:
     names = set()
-    for node in ast.walk(_tree(module)):
+    for node in ast.walk(_tree(_file(module))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:

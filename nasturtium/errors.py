@@ -25,6 +25,18 @@ class GpuError(NasturtiumError):
     """A job can't take a GPU of its own."""
 
 
+class JobError(NasturtiumError):
+    """A job can't run now, or not on this machine."""
+
+
+class StorageError(NasturtiumError):
+    """A file can't be written."""
+
+
+class ModelError(NasturtiumError):
+    """A model file is none that the study writes, and may do harm."""
+
+
 class TrainingError(NasturtiumError):
     """A training can't give what was asked of it."""
 

@@ -4,31 +4,44 @@ TensorFlow's C++ code and some libraries write to file descriptors 1 and 2 direc
 turned to the log file; the terminal keeps a duplicate that only the ``nasturtium`` logger uses.
 """
 
+import contextlib
 import faulthandler
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
+from nasturtium import guard, locks
 from nasturtium.errors import NasturtiumError
+from nasturtium.records.atomic import discard_open, why_unwritable
 
 logger = logging.getLogger("nasturtium")
 
 # Names the file that a live view of the whole study reads; it takes the terminal's place.
 LIVE_VIEW = "NASTURTIUM_LIVE_VIEW"
 
+_NO_MEMORY = re.compile("failed to map segment|[Cc]annot allocate memory|bad_alloc")
+
 
 @contextmanager
-def job(log: str | os.PathLike) -> Iterator[None]:
+def job(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
     """Run a script's body with its output in ``log`` and its progress on the terminal.
 
     Python's logging and warnings, standard output and error, TensorFlow's own lines, tracebacks
     and those of fatal signals all go to ``log``; records of the ``nasturtium`` logger from level
     INFO go to the terminal too. A :class:`NasturtiumError` ends the process with status 1 and its
-    one sentence; any other exception ends it with its traceback in the log.
+    one sentence; so do a full disk and too little memory. Any other exception ends it with its
+    traceback in the log.
+
+    A signal ends the job at once, and so does the end of the Snakemake that runs it: a rerun never
+    finds it still writing. Should it be slow to die, the rerun waits for it by a lock beside the
+    log, at most ``wait_s`` seconds.
 
     The process ends with the block: to take itself down, TensorFlow needs most of a second that a
     study of many short jobs can't spare, and by then every file is written and synced.
@@ -42,19 +55,65 @@ def job(log: str | os.PathLike) -> Iterator[None]:
     os.dup2(file.fileno(), 2)
     faulthandler.enable(file)
     _configure(file, terminal, _Line() if live_view else logging.Formatter("  %(message)s"))
+    guard.watch(partial(_end, file.fileno()))
     try:
+        _wait_for_others(Path(log), wait_s)
         yield
     except NasturtiumError as error:
         logger.error("%s", error)
         raise SystemExit(1) from None
     except Exception as error:
-        logger.exception("Failed with a defect, please report it with this traceback.")
-        logger.error("%s: %s (the traceback is in %s)", type(error).__name__, error, log)
+        sentence = _explained(error)
+        if sentence is None:
+            logger.exception("Failed with a defect, please report it with this traceback.")
+            sentence = f"{type(error).__name__}: {error} (the traceback is in {log})"
+        else:
+            logger.debug("The traceback:", exc_info=error)
+        logger.error("%s", sentence)
         raise SystemExit(1) from error
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _wait_for_others(log: Path, wait_s: float) -> None:
+    """Wait for a process that still runs this very job, for what an earlier run left of it."""
+
+    def waiting(holder: str) -> None:
+        logger.warning("Waiting for %s, which still runs this job.", holder)
+
+    lock = log.with_name(f".{log.name}.lock")
+    if not locks.hold(lock, wait_s, waiting):
+        logger.warning("%s: this file system has no locks; the job runs without.", lock)
+
+
+def _end(log: int, sentence: str, status: int) -> None:
+    """End the process from a thread that waits for nobody, logging's own locks included."""
+    discard_open()
+    line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} ERROR nasturtium: {sentence}\n"
+    with contextlib.suppress(OSError):
+        os.write(log, line.encode())
+    os._exit(status)
+
+
+def _explained(error: Exception) -> str | None:
+    """One sentence for what a machine lacks; None for what is a defect of ours."""
+    # TensorFlow's own name for it, without an import of TensorFlow; and what the loader says.
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or _NO_MEMORY.search(str(error))
+    ):
+        detail = str(error).splitlines()[0] if str(error) else "an allocation failed"
+        return (
+            f"There is too little memory for this job ({detail}); give it more, choose a smaller "
+            "training.batch_size, or run fewer jobs at once, and run the same command again."
+        )
+    if isinstance(error, OSError) and (remedy := why_unwritable(error)):
+        what = error.filename or "A file"
+        return f"{what} could not be written: {remedy}, and run the same command again."
+    return None
 
 
 class Progress:

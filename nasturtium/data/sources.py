@@ -80,8 +80,12 @@ def _download(source: SourceFile, path: Path) -> None:
                     known_hash=f"sha256:{source.sha256}",
                     fname=path.name,
                     path=path.parent,
-                    downloader=pooch.HTTPDownloader(timeout=_TIMEOUT_S),
+                    downloader=pooch.HTTPDownloader(
+                        timeout=_TIMEOUT_S, hooks={"response": refuse_plain_text}
+                    ),
                 )
+            except requests.exceptions.InvalidSchema as error:
+                reasons[url] = f"{error}, which is not encrypted"
             except (requests.RequestException, OSError) as error:
                 reasons[url] = _reason(error)
             except ValueError:
@@ -95,6 +99,17 @@ def _download(source: SourceFile, path: Path) -> None:
         f"{path} is missing and could not be downloaded ({tried or 'no address is known'}); put "
         "the file there by hand, or point data_dir or NASTURTIUM_DATA at a folder that has it."
     )
+
+
+def refuse_plain_text(response, *args: object, **kwargs: object) -> None:
+    """For requests: raise InvalidSchema where an encrypted address leads on to an open one."""
+    import requests
+
+    if not (response.is_redirect and response.url.startswith("https:")):
+        return
+    target = requests.compat.urljoin(response.url, response.headers["location"])
+    if not target.startswith("https:"):
+        raise requests.exceptions.InvalidSchema(f"{response.url} leads to {target}")
 
 
 def waits_s() -> list[float]:

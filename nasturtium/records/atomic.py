@@ -1,10 +1,32 @@
 """The one place that writes result files: beside, fsync, rename."""
 
+import contextlib
+import errno
 import os
+import platform
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+
+from nasturtium.errors import StorageError
+
+# Temporary files of this process; another thread may have to remove them.
+_open: set[Path] = set()
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the quota of the disk is used up; free some space",
+    errno.EFBIG: "it would be larger than a file may be here; raise the limit (ulimit -f)",
+    errno.EROFS: "the file system is read only; make it writable",
+    errno.EACCES: "its folder may not be written; change its owner or mode",
+    errno.EPERM: "its folder may not be written; change its owner or mode",
+}
+# HDF5 tells the cause in its text alone.
+_NUMBER = re.compile(r"errno = (\d+)")
 
 
 @contextmanager
@@ -13,24 +35,63 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
     The temporary name keeps the suffix of ``path``, since some writers (Keras) choose the format
     by it. If the block raises, the temporary file is removed and ``path`` is left as it was; a
-    killed process leaves only a name that no rule and no reader looks for.
+    killed process leaves only a name that no rule and no reader looks for, and that the next
+    writer of ``path`` removes.
 
     Raises
     ------
-    OSError
+    StorageError
         The folder can't be written, or the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    writer = f"{platform.node()}-{os.getpid()}"
+    temporary = path.with_name(f".{path.stem}.{writer}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    _open.add(temporary)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(path)
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
         _sync_folder(path.parent)
+    except OSError as error:
+        remedy = why_unwritable(error)
+        if remedy is None:
+            raise
+        raise StorageError(
+            f"{path} could not be written: {remedy}, and run the same command again."
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder is missing or can't be written, there is nothing to remove.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        _open.discard(temporary)
+
+
+def why_unwritable(error: OSError) -> str | None:
+    """What is wrong and what to do, if ``error`` is one of a disk or folder; else None."""
+    number = error.errno
+    if number is None and (found := _NUMBER.search(str(error))):
+        number = int(found[1])
+    return _REMEDIES.get(number)
+
+
+def discard_open() -> None:
+    """Remove the temporary files of this process, which is about to end."""
+    for temporary in list(_open):
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what writers of ``path`` left that were killed on this machine."""
+    prefix, suffix = f".{path.stem}.{platform.node()}-", path.suffix
+    for left in path.parent.iterdir():
+        if left.name.startswith(prefix) and left.name.endswith(suffix):
+            number = left.name.removeprefix(prefix).partition("-")[0]
+            if number.isdecimal() and not psutil.pid_exists(int(number)):
+                left.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from nasturtium import runtime
 from nasturtium.data.splits import TrainingData
-from nasturtium.errors import SearchError
+from nasturtium.errors import SearchError, StorageError
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace
 from nasturtium.search.measurer import Measurer
@@ -140,6 +140,8 @@ class Trials:
             row["score"] = self.objective.score(row)
             row["feasible"] = self._is_feasible(row)
             row["status"] = "completed"
+        except StorageError:
+            raise  # it interrupts the search
         except Exception as error:
             row["reason"] = f"{type(error).__name__}: {error}".splitlines()[0]
             raise

@@ -16,12 +16,16 @@ import numpy as np
 import tf_keras as keras
 from autokeras.engine.tuner import AutoTuner
 
-from nasturtium.errors import SearchError
+from nasturtium.errors import SearchError, StorageError
 from nasturtium.models.search_space import SearchSpace
 from nasturtium.search.oracles import SCORE
 from nasturtium.search.trials import RepeatedFailure
 
 logger = logging.getLogger(__name__)
+
+
+class _Unwritable(keras_tuner.errors.FatalError):
+    """Carries an error past KerasTuner, which takes any other for a failed trial."""
 
 
 class TrialTuner(AutoTuner):
@@ -60,6 +64,8 @@ class TrialTuner(AutoTuner):
         ------
         SearchError
             Too many trials failed one after another.
+        StorageError
+            A trial could not be written.
         """
         hyperparameters = self.oracle.get_space()
         self.hypermodel.build(hyperparameters)
@@ -67,6 +73,8 @@ class TrialTuner(AutoTuner):
         try:
             # Past AutoTuner.search, whose final fit and early stopping are not wanted.
             keras_tuner.Tuner.search(self)
+        except _Unwritable as error:
+            raise error.__cause__ from None
         except RuntimeError as error:
             if "consecutive" not in str(error):
                 raise
@@ -88,6 +96,9 @@ class TrialTuner(AutoTuner):
             return {SCORE: self._run(number, name, trial.hyperparameters)}
         except RepeatedFailure as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
+        except StorageError as error:
+            # No fault of the trial's: those that follow would fail as well, and be taken for bad.
+            raise _Unwritable from error
         except Exception as error:
             logger.exception("Trial %d failed.", number)
             raise keras_tuner.errors.FailedTrialError(str(error)) from error

@@ -37,16 +37,20 @@ def package(tmp_path, monkeypatch):
 
 
 def digest_now(package) -> str:
-    for function in (digest.code_digest, digest._tree, digest._meaning):
-        function.cache_clear()
+    _forget()
     return digest.code_digest("nasturtium.work", str(package / "script.py"))
 
 
 @pytest.fixture(autouse=True)
 def _fresh_caches():
     yield
-    for function in (digest.code_digest, digest._tree, digest._meaning):
+    _forget()
+
+
+def _forget():
+    for function in (digest.code_digest, digest._file, digest._tree, digest._meaning):
         function.cache_clear()
+    digest._imports.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "work.py", "helper.py", "late.py", "script.py"])

@@ -12,7 +12,10 @@ FLOORS = [
     {"search"},
     {"measurement", "training"},
     {"pruning", "metering", "data", "report", "settings", "runtime", "gpu_slots"},
-    {"compaction", "models", "records", "errors", "logs", "progress", "digest", "storage_url"},
+    {
+        *("compaction", "models", "records", "errors", "logs", "progress", "digest"),
+        *("endings", "guard", "interrupts", "locks", "storage_url"),
+    },
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -9,7 +9,7 @@ import pytest
 from nasturtium import metering
 from nasturtium.data.catalog import describe
 from nasturtium.data.splits import Split, TrainingData
-from nasturtium.errors import SearchError
+from nasturtium.errors import SearchError, StorageError
 from nasturtium.metering.clock import Clock
 from nasturtium.metering.nvml import open_gpus
 from nasturtium.models.files import load_model
@@ -226,6 +226,25 @@ def test_an_interruption_is_not_hidden_by_another_error(digits, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         search(digits, tmp_path, spoil=spoil)
+
+
+def test_a_full_disk_ends_a_search_and_is_no_fault_of_the_trial(digits, tmp_path):
+    tried = []
+
+    def full(*_):
+        raise StorageError("model.keras could not be written: the disk is full.")
+
+    def spoil(trials, number, name, hyperparameters):
+        tried.append(name)
+        if number == 1:
+            trials.measurer.saved = full
+        return trials(number, name, hyperparameters)
+
+    with pytest.raises(StorageError, match="the disk is full"):
+        search(digits, tmp_path, {**SETTINGS, "trials": 4}, spoil=spoil)
+    assert len(tried) == 2
+    # The trial has no record, so it is run again once there is space.
+    assert list(SearchState(tmp_path).recorded()) == tried[:1]
 
 
 def test_a_search_in_which_all_fails_ends_with_one_sentence(digits, tmp_path):

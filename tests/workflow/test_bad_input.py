@@ -66,3 +66,21 @@ def test_a_data_set_of_kaggle_s_without_a_token(project):
 def test_lists_of_numbers_on_the_command_line(project):
     planned = project.planned("--config", "seeds=[0,7]", "datasets=[digits]")
     assert planned["baseline"] == 2
+
+
+def test_file_names_of_a_shell_s_are_names_and_nothing_else(project):
+    own = {}
+    for number, name in enumerate(["b; touch pwned 'q' $(touch pwned) \"z\".csv", "c*[1]?.csv"]):
+        rows = "".join(f"{n},{n % 2}\n" for n in range(40))
+        project.path(name).write_text(f"a,y\n{rows}")
+        own[f"t{number}"] = {
+            "format": "csv",
+            "path": name,
+            "target": "y",
+            "task": "classification",
+            "reference": {"mlp": [4]},
+        }
+    project.configure({"datasets": list(own), "own_datasets": own})
+    done = project.snakemake(*(f"results/data/{name}/dataset.json" for name in own))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not project.path("pwned").exists()

@@ -1,4 +1,4 @@
-"""A search that is killed goes on where it stopped."""
+"""What is killed goes on where it stopped, by the same command and with nothing to unlock."""
 
 import os
 import signal
@@ -48,13 +48,27 @@ def test_a_killed_search_goes_on_at_the_next_trial(project, started):
     before = {path: path.stat().st_mtime_ns for path in records.glob("*/trial.json")}
     assert 2 <= len(before) < TRIALS
     assert not project.path("results/digits/seed0/nas/trials.parquet").exists()
-    # The same command, after the lock that the kill left behind has been taken away.
-    project.snakemake("--unlock")
     done = project.snakemake("results/digits/seed0/nas/model.keras")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "The last run was killed; its locks are removed" in done.stderr
     for path, written_ns in before.items():
         assert path.stat().st_mtime_ns == written_ns
     trials = read_rows(project.path("results/digits/seed0/nas/trials.parquet"))
     assert [row["trial"] for row in trials] == [f"{n:04d}" for n in range(TRIALS)]
     assert [row["best"] for row in trials].count(True) == 1
     assert f"{len(before)} of {TRIALS} trials" in done.stdout + done.stderr
+
+
+def test_only_a_run_that_works_clears_the_locks_of_a_killed_one(project):
+    lock = project.path(".snakemake/locks/0.output.lock")
+    lock.parent.mkdir(parents=True)
+    lock.write_text("results/data/digits/features.npy\n")
+    target = "results/data/digits/features.npy"
+    assert project.planned(target) == {"prepare_data": 1}
+    assert lock.exists()
+    done = project.snakemake(target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The last run was killed; its locks are removed" in done.stderr
+    assert done.stdout == ""
+    assert not lock.exists()
+    assert "killed" not in project.snakemake(target).stderr

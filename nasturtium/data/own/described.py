@@ -47,6 +47,12 @@ def check(name: str, own: Mapping) -> None:
             raise ConfigError(
                 f"{where}' lacks the key '{key}', which format {kind} needs. See config/README.md."
             )
+    for path in source_files(own):
+        if "{" in path or "}" in path:
+            raise ConfigError(
+                f"{where}' names the file '{path}', but Snakemake takes what is in braces for a "
+                "wildcard; give the file another name."
+            )
     if kind == "folder-of-images" and own["task"] != "classification":
         raise ConfigError(
             f"{where}.task' must be classification: each folder of images is a class."
