@@ -16,6 +16,7 @@ from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import TrainingError
 from nasturtium.logs import Progress
 from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, Execution, choose
+from nasturtium.training.optimizers import make_optimizer
 
 logger = logging.getLogger(__name__)
 
@@ -167,21 +168,6 @@ def huber_delta(data: TrainingData) -> float:
     Of the train split, in the target's unit. Huber, Annals of Mathematical Statistics 35 (1964).
     """
     return 0.5 * float(np.std(data.train.targets, dtype=np.float64))
-
-
-def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer, its learning rate constant or decaying as a cosine over ``steps``.
-
-    The cosine ends at zero (Loshchilov and Hutter 2017, arXiv 1608.03983, section 3, one cycle).
-    """
-    rate = recipe["learning_rate"]
-    if recipe["schedule"] == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    if recipe["optimizer"] == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=recipe["weight_decay"])
-    if recipe["optimizer"] == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
 
 
 class _BestEpoch(keras.callbacks.Callback):

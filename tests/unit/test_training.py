@@ -1,5 +1,7 @@
 """Training, and pruning while training: what is kept, what is zero, what is left alone."""
 
+import gc
+
 import numpy as np
 import pytest
 import tf_keras as keras
@@ -249,3 +251,17 @@ def test_new_weights_are_new_and_the_statistics_of_the_data_stay(digits):
         assert (kept == there).all()
     assert (fresh.get_layer("b").get_weights()[0] == 1).all()
     assert (fresh.get_layer("c").get_weights()[0] != model.get_layer("c").get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_a_training_leaves_nothing_of_its_graph_behind(digits, optimizer):
+    def left() -> int:
+        keras.backend.clear_session()
+        net = build_reference("digits", frame_of(digits))
+        fit(net, digits, {**RECIPE, "epochs": 1, "optimizer": optimizer}, seed=0, label="test")
+        del net
+        gc.collect()
+        return sum(type(found).__name__ == "FuncGraph" for found in gc.get_objects())
+
+    first = left()
+    assert left() <= first

@@ -2,6 +2,7 @@
 
 import resource
 import signal
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -18,15 +19,17 @@ from nasturtium.report.style import new_figure, save
 BYTES = 2048
 
 
-@pytest.fixture
+@contextmanager
 def limited():
-    """No file may have more than BYTES in this process."""
+    """No file may have more than BYTES in this process; pytest's own output neither, so be short."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def text(path):
@@ -65,9 +68,9 @@ def figure(path):
         (figure, "power.svg"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence_and_no_file(tmp_path, limited, write, name):
+def test_what_does_not_fit_is_one_sentence_and_no_file(tmp_path, write, name):
     path = tmp_path / name
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(StorageError) as caught, limited():
         write(path)
     assert str(caught.value) == (
         f"{path} could not be written: it would be larger than a file may be here; raise the limit "
