@@ -21,7 +21,7 @@ BYTES = 2048
 
 @contextmanager
 def limited():
-    """No file may have more than BYTES in this process; pytest's own output neither, so be short."""
+    """No file may have more than BYTES in this process, nor may that of pytest's own output."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, before[1]))
