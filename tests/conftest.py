@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 import nasturtium  # noqa: F401  (chooses Keras 2 before any test imports TensorFlow)
+from tests import default_signals
+
+default_signals.restore()
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # A test that can't reach a server need not wait before it says so.

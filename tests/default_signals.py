@@ -1,0 +1,11 @@
+"""What a shell told its background jobs to ignore, tests of signals have to hear again."""
+
+import signal
+
+
+def restore() -> None:
+    """Give SIGHUP and SIGINT back their usual actions, for this process and those it starts."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a command with & in a script
+        signal.signal(signal.SIGINT, signal.default_int_handler)
