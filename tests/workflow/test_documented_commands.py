@@ -61,7 +61,7 @@ def commands() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("documented") / "project")
-    for name in ("Makefile", "pyproject.toml", "uv.lock", ".ci", "benchmarks"):
+    for name in ("Makefile", "pyproject.toml", "uv.lock", ".ci", "benchmarks", "tests"):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, project.path(name))

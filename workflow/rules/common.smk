@@ -79,7 +79,7 @@ def ended_workers(stage):
         settings_now = search_settings(stage)(wildcards)
         if finished == made(settings_now, search_code(), finished.get("workers", 0)):
             workers = workers if is_forced() else finished["workers"]
-        ends = [f"results/{folder}/worker-{number}.done" for number in range(workers)]
+        ends = [f"results/{folder}/worker-{worker}.done" for worker in range(workers)]
         if not workflow.is_main_process:
             # The job itself, perhaps on a node of a cluster: what it was given is there.
             ends = [path for path in ends if os.path.exists(path)]
