@@ -90,8 +90,8 @@ def test_a_job_that_the_kernel_ends_for_lack_of_memory(project):
 
 
 def test_an_allocation_that_fails(project):
-    # Enough for Snakemake and the interpreter, not to map the largest of TensorFlow's libraries: with
-    # some more, what fails first is chance, and may be CPython's own import.
+    # Enough for Snakemake and the interpreter, not to map the largest of TensorFlow's libraries.
+    # With some more, what fails first is chance, and may be CPython's own import.
     command = [sys.executable, "-m", "snakemake", "results/digits/seed0/baseline/model.keras"]
     done = project.snakemake("results/data/digits/seed0.split.npz")
     assert done.returncode == 0, done.stdout + done.stderr
