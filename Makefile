@@ -1,6 +1,6 @@
 # `make study` runs the study, `make report` shows it, `make test` tests it. Each sets up what is
 # missing.
-.PHONY: study report dag test test-slurm lint audit clean
+.PHONY: study report dag test test-databases test-slurm lint audit clean
 .DELETE_ON_ERROR:
 
 # uv where it is found; otherwise pip puts it into the environment that it then fills.
@@ -28,6 +28,11 @@ dag: .venv/.synced
 
 test: .venv/.synced
 	.venv/bin/python -m pytest
+
+# On servers of Debian's postgresql, mariadb-server and redis-server that the tests start.
+test-databases: .venv/.synced
+	$(UV) sync --locked --inexact --extra databases $(EXTRA)
+	.venv/bin/python -m pytest -m databases -rs
 
 # On a Slurm that the tests start: as root, with Debian's slurmctld, slurmd, slurm-client and munge.
 test-slurm: .venv/.synced

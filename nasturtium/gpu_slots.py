@@ -4,7 +4,6 @@ Snakemake counts GPUs but names none. So a job takes a slot: a file that it keep
 lives. The kernel frees the lock with the process, however that ends.
 """
 
-import fcntl
 import logging
 import os
 import random
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from nasturtium import flocks
 from nasturtium.errors import GpuError
 from nasturtium.metering import nvml
 from nasturtium.metering.sources import Source, Unreadable
@@ -140,7 +140,7 @@ def _try_slots(
         # Two that look at the slots at once would each see those that the other tries.
         looking = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         opened.callback(os.close, looking)
-        if not _locks(looking):
+        if not flocks.take(looking, wait=False):
             return None, []
         free, holders = [], []
         for place, source in enumerate(devices):
@@ -152,7 +152,7 @@ def _try_slots(
             descriptors, taken_by = [], []
             for slot in sorted(slots):
                 descriptor = os.open(slot, os.O_RDWR | os.O_CREAT, 0o600)
-                if _locks(descriptor):
+                if flocks.take(descriptor, wait=False):
                     descriptors.append(descriptor)
                     opened.callback(_close_unless_held, descriptor)
                 else:
@@ -169,14 +169,6 @@ def _try_slots(
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         _held.add(descriptor)
         return source, []
-
-
-def _locks(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 # Open until this process ends. A program that it starts does not inherit them, as with all

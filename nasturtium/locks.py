@@ -1,6 +1,5 @@
 """Locks that go with their process, however it ends: nothing has to be unlocked by hand."""
 
-import fcntl
 import os
 import platform
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from nasturtium import flocks
 from nasturtium.errors import JobError
 
 # Open files whose locks last as long as this process. Children don't inherit them.
@@ -31,11 +31,11 @@ def join_runs(folder: str | os.PathLike = ".snakemake") -> None:
     try:
         folder.mkdir(exist_ok=True)
         alive = open(folder / "nasturtium.lock", "a+")  # noqa: SIM115  (held as long as we live)
-        is_alone = _taken(alive, fcntl.LOCK_EX)
+        is_alone = flocks.take(alive, wait=False)
         if is_alone:
             _remove_orphaned(folder / "locks")
         # Shared: Snakemake itself decides which runs may work side by side.
-        fcntl.flock(alive, fcntl.LOCK_SH)
+        flocks.take(alive, shared=True)
     except OSError:
         # A folder that is read only, or a file system without locks: Snakemake has its own words
         # for the first, and does by itself what it always did on the second.
@@ -62,7 +62,7 @@ def hold(path: str | os.PathLike, wait_s: float, waiting: Callable[[str], None])
     deadline_s = time.monotonic() + wait_s
     told = False
     try:
-        while not _taken(lock, fcntl.LOCK_EX):
+        while not flocks.take(lock, wait=False):
             lock.seek(0)
             holder = lock.read().strip() or "another process"
             if time.monotonic() >= deadline_s:
@@ -82,15 +82,6 @@ def hold(path: str | os.PathLike, wait_s: float, waiting: Callable[[str], None])
     lock.write(f"process {os.getpid()} on {platform.node()}")
     lock.flush()
     _held.append(lock)
-    return True
-
-
-def _taken(file: TextIO, kind: int) -> bool:
-    """Whether the lock was free, and is ours now."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
     return True
 
 

@@ -36,10 +36,10 @@ def distinct(
     return {"status": TrialStatus.STOPPED, "values": None}
 
 
-class DistinctGreedyOracle(GreedyOracle):
-    """AutoKeras's greedy oracle, but no net is tried twice.
+class _Distinct:
+    """Before an oracle of KerasTuner's: no net is tried twice.
 
-    AutoKeras compares hyperparameters, and these may differ in a layer that the net does not
+    The oracles compare hyperparameters, and these may differ in a layer that the net does not
     have; the trial is then spent on a net whose score is known.
     """
 
@@ -53,17 +53,12 @@ class DistinctGreedyOracle(GreedyOracle):
         return distinct(super().populate_space, trial_id, self._space, self._seen)
 
 
-class _DistinctRandomOracle(RandomSearchOracle):
-    """Random search that tries no net twice."""
+class DistinctGreedyOracle(_Distinct, GreedyOracle):
+    """AutoKeras's greedy oracle, which changes the best net so far."""
 
-    def __init__(self, space: SearchSpace, **kwargs):
-        super().__init__(**kwargs)
-        self._space = space
-        self._seen: set[str] = set()
 
-    def populate_space(self, trial_id: str) -> dict:
-        """Hyperparameters of a net that is new to this search; stops when none is found."""
-        return distinct(super().populate_space, trial_id, self._space, self._seen)
+class _DistinctRandomOracle(_Distinct, RandomSearchOracle):
+    """Random search."""
 
 
 class LimitedHyperbandOracle(HyperbandOracle):

@@ -19,8 +19,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from nasturtium.errors import SearchError
+from nasturtium.flocks import FileLock, is_locked, locked
 from nasturtium.records.atomic import atomic_path
-from nasturtium.search.locks import FileLock, is_locked, locked
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from nasturtium.errors import SearchError
-from nasturtium.search.locks import FileLock
+from nasturtium.flocks import FileLock
 from nasturtium.search.password import PASSWORD, hidden
 
 

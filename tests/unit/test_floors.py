@@ -14,7 +14,7 @@ FLOORS = [
     {"pruning", "metering", "data", "report", "settings", "runtime", "gpu_slots"},
     {
         *("compaction", "models", "records", "errors", "logs", "progress", "digest"),
-        *("endings", "guard", "interrupts", "locks", "storage_url"),
+        *("endings", "flocks", "guard", "interrupts", "locks", "storage_url"),
     },
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

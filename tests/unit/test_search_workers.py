@@ -6,7 +6,6 @@ import signal
 import threading
 from pathlib import Path
 
-import keras_tuner
 import pytest
 
 from nasturtium.errors import SearchError
@@ -14,161 +13,27 @@ from nasturtium.search import shared_oracle
 from nasturtium.search.state import gather_state, join_state, made, made_by, open_state
 from nasturtium.search.stock import mark_front, remove_models
 from nasturtium.search.storage import JournalLock, open_storage
-
-TRIALS = 8
-SETTINGS = {
-    "pareto": {"sampler": "tpe"},
-    "constraints": {"parameters": 60},
-    "trials": TRIALS,
-    "max_consecutive_failures": 3,
-}
-TERMS = ["validation_loss", "parameters"]
-
-
-class Space:
-    """Nets of one or two layers: the size of the second is a choice only where there is one."""
-
-    def build(self, hp) -> int:
-        parameters = hp.Choice("units_0", [2, 4, 8, 16, 32], ordered=True)
-        if hp.Choice("layers", [1, 2], ordered=True) == 2:
-            parameters += hp.Choice("units_1", [2, 4, 8, 16, 32], ordered=True)
-        return parameters
-
-    def signature(self, values) -> str:
-        hp = keras_tuner.HyperParameters()
-        hp.values.update(values)
-        return str(self.build(hp))
-
-    def corners(self) -> list[dict]:
-        return [
-            {"units_0": size, "layers": layers, **({"units_1": size} if layers == 2 else {})}
-            for size, layers in ((8, 1), (2, 1), (32, 2))
-        ]
-
-
-def oracle_of(state, worker, settings=SETTINGS, url=None):
-    name = f"study-{state.nonce}"
-    oracle = shared_oracle.make_shared_oracle(
-        settings,
-        Space(),
-        terms=TERMS,
-        outcome=state.row,
-        storage=lambda: open_storage(url, state.folder / "study.journal", name),
-        name=name,
-        seed=shared_oracle.sampler_seed(0, worker, len(state.recorded())),
-        state=state,
-        worker=worker,
-    )
-    oracle._set_project_dir(str(state.tables(worker)), "oracle")
-    return oracle
-
-
-def outcome(name: str, worker: int, values: dict, status: str = "completed") -> dict:
-    hp = keras_tuner.HyperParameters()
-    hp.values.update(values)
-    parameters = Space().build(hp)
-    return {
-        "trial": name,
-        "worker": worker,
-        "status": status,
-        "validation_loss": 1 / parameters,
-        "parameters": parameters,
-        "signature": Space().signature(values),
-        "score": 1.0,
-    }
-
-
-def work(folder, worker=0, *, url=None, settings=SETTINGS, at=lambda step: None, fails=()) -> int:
-    """What a worker does, less the training; ``at`` is called before each of its steps."""
-    ran = 0
-    with join_state(folder, "mark", worker) as state:
-        oracle = oracle_of(state, worker, settings, url)
-        tell, claim = oracle._tell, oracle._claim
-        oracle._claim = lambda *args: (at("claim"), claim(*args))
-        oracle._tell = lambda *args: (at("tell"), tell(*args))
-        while True:
-            trial = oracle.create_trial(f"worker{worker}")
-            if trial.status == "STOPPED":
-                return ran
-            at("train")
-            name = oracle.name(trial.trial_id)
-            failed = name in fails
-            row = outcome(
-                name, worker, trial.hyperparameters.values, "failed" if failed else "completed"
-            )
-            state.record(row, [])
-            ran += 1
-            trial.status = "FAILED" if failed else "COMPLETED"
-            trial.message = "it failed"
-            if not failed:
-                oracle.update_trial(trial.trial_id, {"score": 1.0})
-            oracle.end_trial(trial)
-            at("told")
-
-
-def killed(folder, step: str, after: int, **kwargs) -> None:
-    """A worker that is killed before its ``step`` of the trial number ``after``."""
-    seen = []
-
-    def at(reached):
-        seen.append(reached)
-        if reached == step and seen.count(step) > after:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    process = os.fork()
-    if process == 0:
-        work(folder, at=at, **kwargs)
-        os._exit(0)
-    assert os.waitpid(process, 0)[1] == signal.SIGKILL
-
-
-def recorded(folder) -> list[dict]:
-    with gather_state(folder, "mark") as state:
-        return [done["row"] for done in state.recorded().values()]
-
-
-def assert_whole(folder, trials=TRIALS) -> None:
-    rows = recorded(folder)
-    assert [row["trial"] for row in rows] == [f"{n:04d}" for n in range(trials)]
-    assert len({row["signature"] for row in rows}) == trials
+from tests.shared_search import (
+    SETTINGS,
+    TRIALS,
+    assert_killed_loses_one,
+    assert_two_share,
+    assert_whole,
+    killed,
+    oracle_of,
+    recorded,
+    work,
+)
 
 
 @pytest.mark.parametrize("storage", [None, "sqlite"])
 def test_two_workers_share_the_trials_without_a_duplicate_and_none_is_lost(tmp_path, storage):
-    url = f"sqlite:///{tmp_path}/study.sqlite" if storage else None
-    folder, ran, meeting = tmp_path / "state", {}, threading.Barrier(2)
-
-    def run(worker):
-        met = []
-
-        def at(step):
-            # Both are in a trial at the same time at least once.
-            if step == "train" and not met:
-                met.append(step)
-                meeting.wait(60)
-
-        ran[worker] = work(folder, worker, url=url, at=at)
-
-    threads = [threading.Thread(target=run, args=(worker,)) for worker in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert sum(ran.values()) == TRIALS
-    assert min(ran.values()) >= 1
-    assert_whole(folder)
-    assert {row["worker"] for row in recorded(folder)} == {0, 1}
+    assert_two_share(tmp_path / "state", f"sqlite:///{tmp_path}/study.sqlite" if storage else None)
 
 
 @pytest.mark.parametrize("step", ["claim", "train", "tell", "told"])
 def test_a_worker_that_is_killed_at_any_step_loses_only_its_running_trial(tmp_path, step):
-    killed(tmp_path, step, after=2)
-    before = {row["trial"]: row for row in recorded(tmp_path)}
-    assert len(before) == {"claim": 2, "train": 2, "tell": 3, "told": 3}[step]
-    assert work(tmp_path) == TRIALS - len(before)
-    assert_whole(tmp_path)
-    after = {row["trial"]: row for row in recorded(tmp_path)}
-    assert all(after[name] == row for name, row in before.items())
+    assert_killed_loses_one(tmp_path, step)
 
 
 def test_what_a_lost_worker_began_is_tried_by_another_that_lives(tmp_path):

@@ -4,6 +4,26 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+
+def take(file: IO | int, *, shared: bool = False, wait: bool = True) -> bool:
+    """Take ``flock`` on an open file or its descriptor; whether that was possible.
+
+    A lock that is held already is turned into the other kind. That is not one step: others may come
+    in between, and one that could not be turned may be gone.
+
+    Raises
+    ------
+    OSError
+        The file system has no locks.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 class FileLock:
@@ -17,21 +37,14 @@ class FileLock:
         self._file = None
 
     def take(self, *, shared: bool = False, wait: bool = True) -> bool:
-        """Take the lock, or turn it into a shared or an exclusive one; whether that was possible.
-
-        Turning it is not one step: others may come in between.
-        """
+        """As the function, on the lock's own file; one that could not be turned is let go."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._path, "a")  # noqa: SIM115  (open as long as it is held)
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        try:
-            fcntl.flock(self._file, kind | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            # A lock that could not be turned into another may be gone.
+        taken = take(self._file, shared=shared, wait=wait)
+        if not taken:
             self.release()
-            return False
-        return True
+        return taken
 
     def release(self) -> None:
         """Let others take it; nothing if it is not held."""
