@@ -1,6 +1,6 @@
 """How long compaction takes for nets of the study's sizes; each has to take less than 5 s.
 
-    python benchmarks/compaction_time.py
+    python -m benchmarks.compaction_time
 
 A third of the channels of every hidden layer is set to zero first, so that there is something to
 remove; times are of one call each of ``compact`` and ``verify``, in seconds.

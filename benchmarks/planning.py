@@ -5,7 +5,7 @@ Makes a project with ten data sets of its own, ten seeds and ten pruning ratios:
 files are then put there empty and handed to ``snakemake --touch``, so that Snakemake has on record
 what each was made from; then one ratio more is asked for. Nothing is trained.
 
-    python benchmarks/planning.py [--ratios 10] [--folder FOLDER]
+    python -m benchmarks.planning [--ratios 10] [--folder FOLDER]
 """
 
 import argparse

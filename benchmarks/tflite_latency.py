@@ -1,7 +1,7 @@
 """TFLite latency of several models against the first, interleaved in one run.
 
     M=results/mnist/seed0
-    python benchmarks/tflite_latency.py $M/baseline/model.keras $M/pruned/channels-0.80/model.keras
+    python -m benchmarks.tflite_latency $M/baseline/model.keras $M/pruned/channels-0.80/model.keras
 
 Every round times each model in turn, so a busy machine slows all of them alike. Printed are the
 median over the rounds of each round's median, and the median of each round's ratio to the first.

@@ -30,7 +30,8 @@ esac""",
 if [ "$1" = -m ]; then
     {python} -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$2') is None)"
 else
-    test -f "$1"
+    # A file that is run by its path does not find the package, which is not installed.
+    test -f "$1" && ! grep -qE "^(import|from) (nasturtium|tests|benchmarks)" "$1"
 fi""",
     "pytest": "",
     "apt-get": "",
