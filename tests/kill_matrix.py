@@ -306,9 +306,17 @@ def _killed(project: Path, target: str, case: Case) -> _Run | None:
         os.killpg(process.pid, number)
     # A killed one leaves its script behind: the rerun comes at once, as it would from a shell.
     process.wait()
-    if case.receiver != "snakemake" and _alive(script):
+    if case.receiver != "snakemake" and _outlives(script):
         case.problems.append("the script outlived the signal")
     return process
+
+
+def _outlives(process: psutil.Process, patience_s: float = 2.0) -> bool:
+    """Whether a script goes on; that of SIGKILL still gives its memory back for a moment."""
+    deadline_s = time.monotonic() + patience_s
+    while _alive(process) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    return _alive(process)
 
 
 def _alive(process: psutil.Process) -> bool:
