@@ -4,7 +4,8 @@ Makes a project with ten data sets of its own, ten seeds and ten pruning ratios:
 ``pruned`` and as many of ``nas_pruned``, with all that these need and what follows from them. Its
 files are then put there empty and handed to ``snakemake --touch``, so that Snakemake has on record
 what each was made from; then one ratio more is asked for. Nothing is trained.
-Planning is measured in the first minute; the rest takes some ten more.
+Planning is measured in the first minute; the rest takes some ten more, since Snakemake waits a
+tenth of a second for each job that it touches.
 
     python -m benchmarks.planning [--ratios 10] [--folder FOLDER]
 """
