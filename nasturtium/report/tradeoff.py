@@ -1,5 +1,6 @@
 """Figure: the quality of every run against its size, memory, latency and energy."""
 
+import math
 import os
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ from nasturtium.report.points import (
 
 # More than this many names in a panel hide the points.
 _MOST_NAMES = 16
+# Pixels of a figure of 100 dots an inch, within which two names would cover each other.
+_NEAR = 14
 
 
 @style.house_style
@@ -141,9 +144,14 @@ def _names(panel, drawn: Sequence) -> None:
             if entry[0].run.ratio == max(ends[entry[0].series])
             and entry[0].run.stage not in style.CONTROLS
         ]
+    written: list[tuple[float, float, float]] = []
     for point, x, y in pruned:
+        ratio, place = point.run.ratio, panel.transData.transform((x.mean, y.mean))
+        if any(ratio == other and math.dist(place, there) < _NEAR for other, *there in written):
+            continue  # the name that stands there says the same
+        written.append((ratio, *place))
         panel.annotate(
-            f"{point.run.ratio:g}",
+            f"{ratio:g}",
             (x.mean, y.mean),
             xytext=(4, 4),
             textcoords="offset points",

@@ -9,6 +9,7 @@ import pytest
 from nasturtium.records.parquet import read_rows
 from nasturtium.report import style
 from nasturtium.report.points import pareto_front, points_of, spread_of
+from nasturtium.report.tradeoff import draw_tradeoff
 from nasturtium.stages import figures
 from tests.generated_study import write_study, write_summary
 
@@ -58,6 +59,18 @@ def test_figures_show_controls_spread_and_units(results, tmp_path, words):
         assert f"{control} (control)" in curves
     assert "hypervolume" in words(tmp_path / "search.svg")
     assert "power (W)" in words(tmp_path / "power.svg")
+
+
+def test_ratios_of_points_in_one_place_are_written_once(results, tmp_path, words):
+    rows = [r for r in read_rows(results / "summary.parquet") if r["dataset"] == "digits"]
+    pruned = [row for row in rows if row["run"] == "pruned/channels-0.90"]
+    twins = [{**row, "stage": "nas_pruned", "run": "nas_pruned/channels-0.90"} for row in pruned]
+    folder = tmp_path / "twins"
+    for name, drawn in {"one": pruned, "both": pruned + twins}.items():
+        draw_tradeoff(drawn, "digits", folder / f"{name}.svg")
+    names = {name: words(folder / f"{name}.svg").split().count("0.9") for name in ("one", "both")}
+    assert names["one"] >= 3  # a panel each; energy may be missing
+    assert names["both"] == names["one"]
 
 
 def test_what_was_not_measured_is_a_sentence(results, tmp_path, words):
