@@ -131,6 +131,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--receivers", nargs="+", default=list(RECEIVERS), choices=RECEIVERS)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--parallel", type=int, default=1, help="cases at once")
+    parser.add_argument(
+        "--stretch", type=float, default=1.0, help="how much longer a script takes beside others"
+    )
     parser.add_argument("--folder", help="keep the projects here; else they are removed")
     return parser.parse_args()
 
@@ -159,7 +162,7 @@ def _round(project: Path, undisturbed: Path, name: str, to: str, number: int, op
             continue
         share = random.Random(f"{options.seed} {name} {to} {stage} {number}").random()
         _remove(project, run)
-        case = _case(project, undisturbed, Case(name, to, stage), run, share)
+        case = _case(project, undisturbed, Case(name, to, stage), run, options.stretch * share)
         print(f"{_name(case)}: {'; '.join(case.problems) or 'well'}", file=sys.stderr, flush=True)
         cases.append(case)
     return cases
