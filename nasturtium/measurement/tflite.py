@@ -40,11 +40,15 @@ def measure_tflite(model: keras.Model, warm_up_runs: int, runs: int) -> dict[str
 
 def convert(model: keras.Model, *, int8: bool) -> bytes:
     """``model`` as a TFLite file, its batch fixed to 1."""
+    # A copy: where TensorFlow fails on its way and takes another, it leaves the layers of what it
+    # was given wrapped, and one with Dropout can't be called any more.
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
     # A concrete function of batch 1: with an open batch size XNNPACK leaves some layers alone.
     signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
-    call = tf.function(lambda samples: model(samples, training=False))
+    call = tf.function(lambda samples: copy(samples, training=False))
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [call.get_concrete_function(signature)], model
+        [call.get_concrete_function(signature)], copy
     )
     if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from nasturtium import metering
+from nasturtium import metering, runtime
 from nasturtium.data import prepared
 from nasturtium.data.sources import file_sha256
 from nasturtium.data.splits import test_data, training_data
@@ -52,6 +52,8 @@ def run(
         Section ``measure``.
     """
     measure = settings["measure"]
+    # Nothing here is random, but deterministic TensorFlow converts no Dropout without a seed.
+    runtime.seed_everything(run.seed)
     memory = measure_gpu_memory(model_path, batch_size=1)
     model = load_model(model_path)
     size = measure_size(model, model_path)

@@ -1,5 +1,10 @@
 """What a model is as a file to deploy, and what its zeros would save."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -45,6 +50,39 @@ def test_what_can_t_be_converted_is_null_with_the_reason():
     assert done["tflite_bytes"] is None
     assert done["tflite_latency_p50_ms"] is None
     assert "ConverterError" in done["tflite_reason"]
+
+
+# Deterministic operations can't be turned off again, so in a process of its own.
+DROPOUT = """
+from nasturtium import runtime
+runtime.configure(1)
+import tf_keras as keras
+from nasturtium.measurement.latency import inference_function
+from nasturtium.measurement.tflite import measure_tflite
+from nasturtium.models.files import load_model, save_model
+
+inputs = keras.Input((8, 8, 1))
+x = keras.layers.Dropout(0.25)(keras.layers.MaxPooling2D()(inputs))
+net = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+save_model(net, "net.keras")
+net = load_model("net.keras")
+assert measure_tflite(net, 1, 2)["tflite_reason"] is None
+inference_function(net, 4)
+print("measured on")
+"""
+
+
+def test_a_net_with_dropout_is_still_whole_after_its_conversion(tmp_path):
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", DROPOUT],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root, "TF_USE_LEGACY_KERAS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "measured on" in done.stdout, done.stderr[-2000:]
 
 
 def test_sparse_forms_are_counted_by_hand():
