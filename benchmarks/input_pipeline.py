@@ -10,7 +10,7 @@ holds tracing and compilation, is printed apart. Times are medians over the roun
 later epoch; memory is the largest resident set of the process, data included.
 
 "products" is no training: for a dense net, the matrix products alone of such an epoch, forward and
-backward, in float32. A training whose ratio were below theirs would have left some out.
+backward, in float32, each called by itself: what of an epoch is plain arithmetic.
 """
 
 import argparse

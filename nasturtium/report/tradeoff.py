@@ -144,6 +144,7 @@ def _names(panel, drawn: Sequence) -> None:
             if entry[0].run.ratio == max(ends[entry[0].series])
             and entry[0].run.stage not in style.CONTROLS
         ]
+    panel.autoscale_view()  # else places are those of an empty panel
     written: list[tuple[float, float, float]] = []
     for point, x, y in pruned:
         ratio, place = point.run.ratio, panel.transData.transform((x.mean, y.mean))

@@ -13,6 +13,8 @@ from nasturtium.report.tradeoff import draw_tradeoff
 from nasturtium.stages import figures
 from tests.generated_study import write_study, write_summary
 
+COSTS = ("parameters", "gpu_inference_peak_bytes", "latency_p50_ms", "inference_energy_j")
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
@@ -64,13 +66,18 @@ def test_figures_show_controls_spread_and_units(results, tmp_path, words):
 def test_ratios_of_points_in_one_place_are_written_once(results, tmp_path, words):
     rows = [r for r in read_rows(results / "summary.parquet") if r["dataset"] == "digits"]
     pruned = [row for row in rows if row["run"] == "pruned/channels-0.90"]
-    twins = [{**row, "stage": "nas_pruned", "run": "nas_pruned/channels-0.90"} for row in pruned]
-    folder = tmp_path / "twins"
-    for name, drawn in {"one": pruned, "both": pruned + twins}.items():
-        draw_tradeoff(drawn, "digits", folder / f"{name}.svg")
-    names = {name: words(folder / f"{name}.svg").split().count("0.9") for name in ("one", "both")}
-    assert names["one"] >= 3  # a panel each; energy may be missing
-    assert names["both"] == names["one"]
+    other = [row for row in rows if row["run"] == "baseline"]
+    twin = {"stage": "nas_pruned", "run": "nas_pruned/channels-0.90"}
+
+    def names(factor: float, errors: float = 1.0) -> int:
+        change = {name: pruned[0][name] * factor for name in COSTS}
+        change["test_accuracy"] = 1 - errors * (1 - pruned[0]["test_accuracy"])
+        drawn = [*other, *pruned, *({**row, **twin, **change} for row in pruned)]
+        draw_tradeoff(drawn, "digits", tmp_path / "twins.svg")
+        return words(tmp_path / "twins.svg").split().count("0.9")
+
+    assert names(1.02) == 4  # one a panel
+    assert names(30) == names(1, errors=1.4) == 8
 
 
 def test_what_was_not_measured_is_a_sentence(results, tmp_path, words):

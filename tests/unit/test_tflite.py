@@ -77,7 +77,7 @@ def test_a_net_with_dropout_is_still_whole_after_its_conversion(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", DROPOUT],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root, "TF_USE_LEGACY_KERAS": "1"},
+        env={**os.environ, "PYTHONPATH": root},
         capture_output=True,
         text=True,
         check=False,
