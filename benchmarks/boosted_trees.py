@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from nasturtium import settings
 from nasturtium.data import prepared, readers, splits
+from nasturtium.settings import configuration
 
 ROOT = Path(__file__).parents[1]
 GRID = tuple(itertools.product((0.05, 0.1), (31, 63)))
@@ -72,11 +72,11 @@ def main() -> None:
     arguments = parser.parse_args()
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     given = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    config = settings.validated(given, schema)
-    shares = settings.for_dataset(config, arguments.dataset)["split"]
+    config = configuration.validated(given, schema)
+    shares = configuration.for_dataset(config, arguments.dataset)["split"]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        own = settings.own_description(config, arguments.dataset)
+        own = configuration.own_description(config, arguments.dataset)
         description, samples = readers.read_described(arguments.dataset, own)
         if description.is_image:
             raise SystemExit(f"{arguments.dataset}: holds images; trees are for tables.")

@@ -37,7 +37,7 @@ def work(net: str, mode: str, samples: int, epochs: int, threads: int) -> dict:
     """Train once; seconds of each epoch and peak memory."""
     import numpy as np
 
-    from nasturtium import runtime
+    from nasturtium.jobs import runtime
 
     if mode == "ours":
         runtime.configure(threads)
@@ -46,9 +46,9 @@ def work(net: str, mode: str, samples: int, epochs: int, threads: int) -> dict:
 
     from nasturtium.data.catalog import describe
     from nasturtium.data.splits import Split, TrainingData
-    from nasturtium.models.reference import build_reference
+    from nasturtium.models.reference_nets import build_reference
     from nasturtium.training.fit import fit
-    from nasturtium.training.frames import frame_of
+    from nasturtium.training.frame_statistics import frame_of
 
     if mode == "plain":
         tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -13,7 +13,7 @@ import random
 import statistics
 
 from nasturtium import metering
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices.nvml import open_gpus
 from tests.nvml_fake import Board, FakeNvml, Power, VirtualClock, installed
 
 EPOCHS_S = (1.0, 2.0, 5.0, 20.0)

@@ -17,7 +17,7 @@ import tf_keras as keras
 
 from nasturtium import metering
 from nasturtium.metering.clock import Clock
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices.nvml import open_gpus
 from tests.nvml_fake import Board, FakeNvml, constant, installed
 
 PAIRS = 20

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     arguments = parser.parse_args()
 
-    from nasturtium import runtime
+    from nasturtium.jobs import runtime
 
     runtime.configure(1)
     logging.disable(logging.WARNING)
@@ -58,20 +58,25 @@ def covered(name: str, seed: int, count: int, epochs: int) -> float:
     import keras_tuner
     from autokeras.tuners.greedy import GreedyOracle
 
-    from nasturtium import metering, settings
+    from nasturtium import metering
     from nasturtium.models.search_space import build_net, make_space
-    from nasturtium.search import pareto_oracle
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.objective import make_objective
     from nasturtium.search.oracles import SCORE, make_oracle
     from nasturtium.search.pareto import hypervolume
     from nasturtium.search.state import SearchState
+    from nasturtium.search.study import oracle as pareto_oracle
     from nasturtium.search.trials import Trials
     from nasturtium.search.tuner import TrialTuner
-    from nasturtium.training.frames import frame_of
+    from nasturtium.settings import configuration
+    from nasturtium.training.frame_statistics import frame_of
 
-    config = configuration()
-    search = {**settings.for_dataset(config, "digits")["search"], "trials": count, "epochs": epochs}
+    config = shipped_configuration()
+    search = {
+        **configuration.for_dataset(config, "digits")["search"],
+        "trials": count,
+        "epochs": epochs,
+    }
     search["latency_runs"] = 5
     weights = {"validation_loss": 1.0}
     if name == "greedy":
@@ -116,15 +121,17 @@ def covered(name: str, seed: int, count: int, epochs: int) -> float:
     return hypervolume(points, (0.9, math.log(largest)))
 
 
-def configuration() -> dict:
+def shipped_configuration() -> dict:
     """The shipped configuration."""
     import yaml
 
-    from nasturtium import settings
+    from nasturtium.settings import configuration
 
     root = Path(__file__).parents[1]
     schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
-    return settings.validated(yaml.safe_load((root / "config/config.yaml").read_text()), schema)
+    return configuration.validated(
+        yaml.safe_load((root / "config/config.yaml").read_text()), schema
+    )
 
 
 def digits(seed: int):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import nasturtium  # noqa: F401  (chooses Keras 2)
-from benchmarks.search_efficiency import RECIPE, configuration, digits
+from benchmarks.search_efficiency import RECIPE, digits
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--tuner", default="random")
     arguments = parser.parse_args()
 
-    from nasturtium import runtime
+    from nasturtium.jobs import runtime
 
     runtime.configure(1)
     logging.disable(logging.WARNING)
@@ -36,18 +36,19 @@ def main() -> None:
 
 def resident_mib(tuner: str, count: int) -> list[float]:
     """MiB of resident memory after each of ``count`` trials."""
-    from nasturtium import metering, settings
+    from nasturtium import metering
     from nasturtium.models.search_space import make_space
-    from nasturtium.search import pareto_oracle
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.objective import make_objective
     from nasturtium.search.oracles import make_oracle
     from nasturtium.search.state import SearchState
+    from nasturtium.search.study import oracle as pareto_oracle
     from nasturtium.search.trials import Trials
     from nasturtium.search.tuner import TrialTuner
-    from nasturtium.training.frames import frame_of
+    from nasturtium.settings import configuration
+    from nasturtium.training.frame_statistics import frame_of
 
-    search = {**settings.for_dataset(configuration(), "digits")["search"], "trials": count}
+    search = {**configuration.for_dataset(configuration(), "digits")["search"], "trials": count}
     search["latency_runs"] = 5
     data = digits(0)
     space = make_space(frame_of(data), search, [])

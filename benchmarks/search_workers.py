@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import nasturtium  # noqa: F401  (chooses Keras 2)
-from benchmarks.search_efficiency import RECIPE, configuration, digits
+from benchmarks.search_efficiency import RECIPE, digits
 
 
 def main() -> None:
@@ -77,19 +77,21 @@ def trials_per_minute(workers: int, trials: int, epochs: int) -> float:
 
 def work(worker: int, folder: Path, count: int, epochs: int) -> None:
     """One worker: get ready, wait for the others, run trials."""
-    from nasturtium import metering, runtime, settings
+    from nasturtium import metering
+    from nasturtium.jobs import runtime
     from nasturtium.models.search_space import make_space
-    from nasturtium.search import shared_oracle
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.objective import make_objective
     from nasturtium.search.state import join_state
-    from nasturtium.search.storage import open_storage
+    from nasturtium.search.study import shared_oracle
+    from nasturtium.search.study.storage import open_storage
     from nasturtium.search.trials import Trials
     from nasturtium.search.tuner import TrialTuner
-    from nasturtium.training.frames import frame_of
+    from nasturtium.settings import configuration
+    from nasturtium.training.frame_statistics import frame_of
 
     runtime.configure(1)
-    search = {**settings.for_dataset(configuration(), "digits")["search"], "trials": count}
+    search = {**configuration.for_dataset(configuration(), "digits")["search"], "trials": count}
     data = digits(0)
     space = make_space(frame_of(data), search, [])
     nets = drawn(space, count)

@@ -38,7 +38,7 @@ def run(storage: str, sampler: str, counts: list[int], folder: Path) -> tuple[li
     """Processor time: milliseconds of a trial at each count, seconds to read the study after."""
     import optuna
 
-    from nasturtium.search.pareto_oracle import make_study
+    from nasturtium.search.study.oracle import make_study
 
     study = make_study(
         objectives=2, sampler="tpe", seed=0, constrained=False, storage=opened(storage, folder)

@@ -22,7 +22,7 @@ def main() -> None:
 
     import numpy as np
 
-    from nasturtium import runtime
+    from nasturtium.jobs import runtime
     from nasturtium.measurement.tflite import Interpreter, convert
     from nasturtium.models.files import load_model
 

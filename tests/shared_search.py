@@ -6,9 +6,9 @@ import threading
 
 import keras_tuner
 
-from nasturtium.search import shared_oracle
 from nasturtium.search.state import gather_state, join_state
-from nasturtium.search.storage import open_storage
+from nasturtium.search.study import shared_oracle
+from nasturtium.search.study.storage import open_storage
 
 TRIALS = 8
 SETTINGS = {

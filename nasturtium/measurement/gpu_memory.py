@@ -87,7 +87,7 @@ def measure_gpu_memory_apart(path: str | os.PathLike, batch_size: int) -> dict:
 
 
 def _main() -> None:
-    from nasturtium import runtime
+    from nasturtium.jobs import runtime
 
     runtime.configure(threads=1)
     sys.stdout.write(json.dumps(measure_gpu_memory(sys.argv[1], int(sys.argv[2]))) + "\n")

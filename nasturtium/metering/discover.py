@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from nasturtium.metering import rapl
+from nasturtium.metering.devices import rapl
 from nasturtium.metering.sources import Source
 
 
@@ -23,7 +23,7 @@ def discover(powercap: str | os.PathLike = rapl.ROOT) -> Discovery:
     powercap
         Root of the kernel's RAPL files.
     """
-    from nasturtium.metering import nvml  # loads pynvml, which only a session needs
+    from nasturtium.metering.devices import nvml  # loads pynvml, which only a session needs
 
     gpus, no_gpu = nvml.open_gpus(*nvml.environment_mask())
     packages, no_package = rapl.open_packages(powercap)

@@ -13,7 +13,7 @@ from nasturtium.measurement.latency import measure_latency
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.size import weight_bytes
 from nasturtium.metering import Meter
-from nasturtium.metering.stored import stored_energy
+from nasturtium.metering.energy_file import stored_energy
 from nasturtium.models.weights import count_weights
 from nasturtium.training.fit import validation_loss
 

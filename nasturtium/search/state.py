@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from nasturtium.errors import SearchError
-from nasturtium.flocks import FileLock, is_locked, locked
+from nasturtium.jobs.locks import FileLock, is_locked, locked
 from nasturtium.records.atomic import atomic_path
 
 logger = logging.getLogger(__name__)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 import psutil
 import tf_keras as keras
 
-from nasturtium import runtime
 from nasturtium.data.splits import TrainingData
 from nasturtium.errors import SearchError, StorageError
+from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import TERMS, Objective
+from nasturtium.search.picks import covered, mark_best, mark_front, remove_models
 from nasturtium.search.state import SearchState
-from nasturtium.search.stock import covered, mark_best, mark_front, remove_models
 from nasturtium.training.fit import Trained, fit
 from nasturtium.training.pruned_fit import pruned_fit
 

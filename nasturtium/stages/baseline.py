@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from nasturtium import runtime
 from nasturtium.data import prepared
 from nasturtium.data.splits import training_data
+from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
-from nasturtium.models.reference import build_reference
+from nasturtium.models.reference_nets import build_reference
 from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run
 from nasturtium.records.training import TRAINING
 from nasturtium.stages.metered import metered
 from nasturtium.training.fit import fit
-from nasturtium.training.frames import frame_of
+from nasturtium.training.frame_statistics import frame_of
 
 
 def run(

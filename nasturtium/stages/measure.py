@@ -5,10 +5,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from nasturtium import metering, runtime
+from nasturtium import metering
 from nasturtium.data import prepared
 from nasturtium.data.sources import file_sha256
 from nasturtium.data.splits import test_data, training_data
+from nasturtium.jobs import runtime
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import energy_columns, measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory
@@ -17,9 +18,9 @@ from nasturtium.measurement.machine import describe_machine
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.quality import constant_prediction, measure_quality, training_quality
 from nasturtium.measurement.size import measure_size
-from nasturtium.measurement.storage import sparse_bytes
+from nasturtium.measurement.sparse_bytes import sparse_bytes
 from nasturtium.measurement.tflite import measure_tflite
-from nasturtium.metering.stored import stored_energy
+from nasturtium.metering.energy_file import stored_energy
 from nasturtium.models.files import load_model
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.metrics import METRICS

@@ -6,11 +6,11 @@ One process runs it, or several workers share it and a last one collects what th
 from pathlib import Path
 
 from nasturtium.errors import SearchError
-from nasturtium.metering.joined import join, note_machine, write_joined
+from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
-from nasturtium.search.password import password_hidden
+from nasturtium.search.picks import covered, mark_best, mark_front, remove_models
 from nasturtium.search.state import SearchState, gather_state, join_state, made, open_state
-from nasturtium.search.stock import covered, mark_best, mark_front, remove_models
+from nasturtium.search.study.password import password_hidden
 from nasturtium.stages.metered import metered
 from nasturtium.stages.searches import Task, search, write_results
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from nasturtium import runtime
 from nasturtium.data import prepared
 from nasturtium.data.splits import training_data
 from nasturtium.errors import SearchError
+from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import LEARNING_RATE, build_net, make_space
 from nasturtium.records.parquet import read_rows, write_table
@@ -15,7 +15,7 @@ from nasturtium.records.runs import Run
 from nasturtium.records.training import TRAINING
 from nasturtium.stages.metered import metered
 from nasturtium.training.fit import fit
-from nasturtium.training.frames import frame_of
+from nasturtium.training.frame_statistics import frame_of
 
 
 def run(

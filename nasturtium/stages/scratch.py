@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from nasturtium import runtime
 from nasturtium.data import prepared
 from nasturtium.data.splits import training_data
+from nasturtium.jobs import runtime
 from nasturtium.models.files import load_model, save_model
 from nasturtium.models.weights import with_new_weights
 from nasturtium.records.parquet import write_table

@@ -25,7 +25,7 @@ from nasturtium.search.oracles import make_oracle
 from nasturtium.search.state import SearchState, fingerprint
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
-from nasturtium.training.frames import frame_of
+from nasturtium.training.frame_statistics import frame_of
 from nasturtium.training.recipe import pruning_of_searched_nets
 
 
@@ -131,8 +131,9 @@ def search(
 
 def _pareto(task: Task, trials: Trials, reasons: Mapping, storage: str | None):
     # Optuna takes half a second to import; only this oracle needs it.
-    from nasturtium.search import pareto_oracle, shared_oracle
-    from nasturtium.search.storage import open_storage
+    from nasturtium.search.study import oracle as pareto_oracle
+    from nasturtium.search.study import shared_oracle
+    from nasturtium.search.study.storage import open_storage
 
     run, settings, state = task.run, task.settings["search"], trials.state
     aims = settings["pareto"]["objectives"]

@@ -14,7 +14,7 @@ from nasturtium.data.batches import batches, training_batches
 from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import TrainingError
-from nasturtium.logs import Progress
+from nasturtium.jobs.logs import Progress
 from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, Execution, choose
 from nasturtium.training.optimizers import make_optimizer
 

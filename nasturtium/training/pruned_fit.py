@@ -7,8 +7,8 @@ import tf_keras as keras
 
 from nasturtium.data.batches import training_batches
 from nasturtium.data.splits import TrainingData
-from nasturtium.pruning import retraining
-from nasturtium.pruning.retraining import Pruned
+from nasturtium.pruning import methods as retraining
+from nasturtium.pruning.methods import Pruned
 from nasturtium.training.fit import MOST_STEPS_PER_EXECUTION, Trained, fit, steps_per_epoch
 
 # Real samples to verify compaction with; random ones come on top.
@@ -43,7 +43,7 @@ def pruned_fit(
     Raises
     ------
     PruningError, CompactionError, TrainingError
-        See :mod:`nasturtium.pruning.retraining` and :func:`nasturtium.training.fit.fit`.
+        See :mod:`nasturtium.pruning.methods` and :func:`nasturtium.training.fit.fit`.
     """
     pruner = retraining.start(
         method,

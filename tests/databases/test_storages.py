@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nasturtium.errors import SearchError
-from nasturtium.search.storage import open_storage
+from nasturtium.search.study.storage import open_storage
 from tests.databases.servers import PACKAGES, PASSWORD, SERVERS, program
 from tests.shared_search import assert_killed_loses_one, assert_two_share
 

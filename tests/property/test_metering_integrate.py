@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasturtium import metering
+from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.metering.integrate import (
     NS,
     decimate,
@@ -13,7 +14,6 @@ from nasturtium.metering.integrate import (
     trapezoid_j,
     went_backwards,
 )
-from nasturtium.metering.nvml import open_gpus
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed, square_wave
 
 WATTS = st.floats(0.0, 1000.0)

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from nasturtium import gpu_slots
+from nasturtium.jobs import gpu_slots
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed
 
 if __name__ == "__main__":

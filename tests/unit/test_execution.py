@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from nasturtium import runtime
 from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
-from nasturtium.models.reference import build_reference
+from nasturtium.jobs import runtime
+from nasturtium.models.reference_nets import build_reference
 from nasturtium.training import execution
 from nasturtium.training.execution import choose
 from nasturtium.training.fit import fit
-from nasturtium.training.frames import frame_of
+from nasturtium.training.frame_statistics import frame_of
 from nasturtium.training.pruned_fit import pruned_fit
 from tests.unit.test_training import PRUNING, RECIPE
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import nasturtium
-from nasturtium import gpu_slots, metering
+from nasturtium import metering
 from nasturtium.digest import imported_modules
 from nasturtium.errors import GpuError
+from nasturtium.jobs import gpu_slots
 from nasturtium.metering.discover import discover
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed
 
@@ -275,4 +276,4 @@ def test_how_gpus_are_shared_out_is_no_part_of_a_stage_s_code():
         f"nasturtium.stages.{path.stem}" for path in (ROOT / "nasturtium/stages").glob("*.py")
     ]
     for stage in stages:
-        assert "nasturtium.gpu_slots" not in imported_modules(stage)
+        assert "nasturtium.jobs.gpu_slots" not in imported_modules(stage)

@@ -3,13 +3,13 @@
 import signal
 import threading
 
-from nasturtium import interrupts
-from tests.unit.test_guard import JOB, has_ended, started, wait_until
+from nasturtium.jobs import endings
+from tests.unit.test_endings import JOB, has_ended, started, wait_until
 
 RUNNER = f"""
 import subprocess, sys
-from nasturtium import interrupts
-interrupts.pass_on()
+from nasturtium.jobs import endings
+endings.pass_interrupts_on()
 child = subprocess.Popen([sys.executable, "-c", {JOB!r}], stdout=1)
 print(child.pid, flush=True)
 try:
@@ -36,12 +36,12 @@ def test_a_program_s_own_handler_and_other_threads_are_left_alone(monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        thread = threading.Thread(target=interrupts.pass_on)
+        thread = threading.Thread(target=endings.pass_interrupts_on)
         thread.start()
         thread.join()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        interrupts.pass_on()
+        endings.pass_interrupts_on()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 BODY = """
 import logging, os, sys, warnings
 from nasturtium.errors import DataError
-from nasturtium.logs import Progress, job
+from nasturtium.jobs.logs import Progress, job
 with job(sys.argv[1]):
     logging.getLogger("nasturtium.stage").info("half way")
     logging.getLogger("other").info("library chatter")

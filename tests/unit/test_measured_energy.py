@@ -6,7 +6,7 @@ import tf_keras as keras
 from nasturtium import metering
 from nasturtium.measurement.energy import energy_columns, measure_energy
 from nasturtium.metering.clock import Clock
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.records.metrics import METRICS
 from tests.nvml_fake import Board, FakeNvml, constant, installed
 

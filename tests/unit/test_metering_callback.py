@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nasturtium import metering
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices.nvml import open_gpus
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed
 
 keras = pytest.importorskip("tf_keras")

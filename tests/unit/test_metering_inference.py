@@ -3,7 +3,7 @@
 import pytest
 
 from nasturtium import metering
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices.nvml import open_gpus
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed
 
 

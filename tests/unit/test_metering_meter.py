@@ -14,8 +14,8 @@ import pytest
 import nasturtium.metering.process as process_module
 from nasturtium import metering
 from nasturtium.errors import RecordError
+from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.metering.discover import discover
-from nasturtium.metering.nvml import open_gpus
 from nasturtium.metering.sampler import FORKED
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import read_rows

@@ -4,7 +4,7 @@ import pynvml
 import pytest
 
 from nasturtium import metering
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.metering.visible import resolve
 from tests.nvml_fake import NS, Board, FakeNvml, VirtualClock, constant, installed
 

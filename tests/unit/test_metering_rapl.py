@@ -6,8 +6,8 @@ import pytest
 
 from nasturtium import metering
 from nasturtium.metering import discover as discovery
-from nasturtium.metering import rapl
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices import rapl
+from nasturtium.metering.devices.nvml import open_gpus
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed
 
 RANGE_UJ = 262_143_328_850

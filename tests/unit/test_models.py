@@ -11,7 +11,7 @@ from nasturtium.measurement.quality import measure_quality, training_quality
 from nasturtium.measurement.size import measure_size
 from nasturtium.models.files import load_model, save_model
 from nasturtium.models.frame import Frame
-from nasturtium.models.reference import PARAMETERS, build_reference
+from nasturtium.models.reference_nets import PARAMETERS, build_reference
 from nasturtium.models.weights import count_weights
 
 COUNTS = {

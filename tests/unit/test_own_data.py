@@ -12,14 +12,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from nasturtium import settings
 from nasturtium.data import prepared, readers, splits
 from nasturtium.data.catalog import Description
 from nasturtium.data.own import npz
 from nasturtium.data.samples import Samples
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import ConfigError, DataError
-from nasturtium.training.frames import frame_of
+from nasturtium.settings import configuration
+from nasturtium.training.frame_statistics import frame_of
 from tests.unit.test_readers import write_idx
 
 ROOT = Path(__file__).parents[2]
@@ -386,19 +386,19 @@ def own_config(**more) -> dict:
 def test_an_own_data_set_is_one_like_the_others():
     config = own_config(split={"test": 0.3})
     config["per_dataset"] = {"mine": {"training": {"epochs": 2}, "split": {"validation": 0.2}}}
-    config = settings.validated(config, SCHEMA)
-    resolved = settings.for_dataset(config, "mine")
+    config = configuration.validated(config, SCHEMA)
+    resolved = configuration.for_dataset(config, "mine")
     assert resolved["split"] == {"validation": 0.2, "test": 0.3}
     assert resolved["training"]["epochs"] == 2
     # How it is split does not change how it is read.
-    assert "split" not in settings.own_description(config, "mine")
-    assert settings.own_description(config, "digits") is None
+    assert "split" not in configuration.own_description(config, "mine")
+    assert configuration.own_description(config, "digits") is None
 
 
 def test_validation_leaves_the_schema_as_it_was():
-    settings.validated(own_config(), SCHEMA)
+    configuration.validated(own_config(), SCHEMA)
     with pytest.raises(ConfigError, match="must be one of digits"):
-        settings.validated({"datasets": ["mine"]}, SCHEMA)
+        configuration.validated({"datasets": ["mine"]}, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_validation_leaves_the_schema_as_it_was():
 )
 def test_a_wrong_description_is_one_sentence(more, said):
     with pytest.raises(ConfigError, match=said) as caught:
-        settings.validated(own_config(**more), SCHEMA)
+        configuration.validated(own_config(**more), SCHEMA)
     assert "\n" not in str(caught.value)
 
 
@@ -433,7 +433,7 @@ def test_a_name_that_would_not_be_one_of_a_folder_is_refused(name):
     config["own_datasets"] = {name: config["own_datasets"]["mine"]}
     config["datasets"] = ["digits"]
     with pytest.raises(ConfigError, match=r"small letters|built-in data set"):
-        settings.validated(config, SCHEMA)
+        configuration.validated(config, SCHEMA)
 
 
 # what a net sees of it

@@ -11,19 +11,19 @@ from nasturtium.data.catalog import describe
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import SearchError, StorageError
 from nasturtium.metering.clock import Clock
-from nasturtium.metering.nvml import open_gpus
+from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import LEARNING_RATE, image_space, tabular_space
-from nasturtium.search import pareto_oracle
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
 from nasturtium.search.pareto import hypervolume, pareto_front
 from nasturtium.search.state import SearchState, open_state
+from nasturtium.search.study import oracle as pareto_oracle
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.training.fit import evaluate
-from nasturtium.training.frames import frame_of
+from nasturtium.training.frame_statistics import frame_of
 from tests.digits_data import digits_data
 from tests.nvml_fake import Board, FakeNvml, constant, installed
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nasturtium.errors import SearchError
-from nasturtium.search import shared_oracle
+from nasturtium.search.picks import mark_front, remove_models
 from nasturtium.search.state import gather_state, join_state, made, made_by, open_state
-from nasturtium.search.stock import mark_front, remove_models
-from nasturtium.search.storage import JournalLock, open_storage
+from nasturtium.search.study import shared_oracle
+from nasturtium.search.study.storage import JournalLock, open_storage
 from tests.shared_search import (
     SETTINGS,
     TRIALS,
@@ -221,7 +221,7 @@ def test_a_storage_that_can_t_be_opened_is_told_without_the_password(tmp_path, m
 
 
 def test_an_error_of_the_storage_later_on_does_not_show_the_password(monkeypatch):
-    from nasturtium.search.password import password_hidden
+    from nasturtium.search.study.password import password_hidden
 
     monkeypatch.setenv("NASTURTIUM_STORAGE_PASSWORD", PASSWORD)
     with pytest.raises(SearchError) as caught, password_hidden():

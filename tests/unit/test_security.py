@@ -20,7 +20,7 @@ from nasturtium.data.catalog import describe
 from nasturtium.data.sources import SourceFile, refuse_plain_text
 from nasturtium.errors import DataError, ModelError
 from nasturtium.models.files import load_model, save_model
-from nasturtium.settings import described
+from nasturtium.settings.configuration import described
 
 CODE = "import pathlib; pathlib.Path({path!r}).touch()"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nasturtium import settings
 from nasturtium.errors import ConfigError
+from nasturtium.settings import configuration
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -27,15 +27,17 @@ def with_key(path: str, value: object) -> dict:
 
 
 def test_the_shipped_files_are_valid():
-    settings.validated(config(), SCHEMA)
-    study = settings._merged(config(), yaml.safe_load((ROOT / "config/study.yaml").read_text()))
-    settings.validated(study, SCHEMA)
+    configuration.validated(config(), SCHEMA)
+    study = configuration._merged(
+        config(), yaml.safe_load((ROOT / "config/study.yaml").read_text())
+    )
+    configuration.validated(study, SCHEMA)
 
 
 def test_config_yaml_and_the_schema_give_the_same_defaults():
     written = config()
     written["per_dataset"] = {}
-    assert settings.validated({}, SCHEMA) == written
+    assert configuration.validated({}, SCHEMA) == written
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_config_yaml_and_the_schema_give_the_same_defaults():
 )
 def test_a_mistake_gets_one_sentence_with_key_and_remedy(path, value, named, remedy):
     with pytest.raises(ConfigError) as caught:
-        settings.validated(with_key(path, value), SCHEMA)
+        configuration.validated(with_key(path, value), SCHEMA)
     message = str(caught.value)
     assert named in message
     assert remedy in message
@@ -69,24 +71,24 @@ def test_a_mistake_gets_one_sentence_with_key_and_remedy(path, value, named, rem
 
 @pytest.mark.parametrize("hundredths", range(1, 100))
 def test_every_ratio_in_steps_of_a_hundredth_is_accepted(hundredths):
-    settings.validated(with_key("pruning.ratios", [hundredths / 100]), SCHEMA)
+    configuration.validated(with_key("pruning.ratios", [hundredths / 100]), SCHEMA)
 
 
 def test_a_data_set_s_section_wins_over_the_common_one_key_by_key():
     common = {"epochs": 3, "batch_size": 17}
-    given = settings.validated(
+    given = configuration.validated(
         {"per_dataset": {"mnist": {"training": {"epochs": 7}}}, "training": common}, SCHEMA
     )
-    assert settings.for_dataset(given, "mnist")["training"]["epochs"] == 7
-    assert settings.for_dataset(given, "digits")["training"]["epochs"] == 3
+    assert configuration.for_dataset(given, "mnist")["training"]["epochs"] == 7
+    assert configuration.for_dataset(given, "digits")["training"]["epochs"] == 3
     # What the data set's section leaves out is the common value, not the schema's default.
-    assert settings.for_dataset(given, "mnist")["training"]["batch_size"] == 17
+    assert configuration.for_dataset(given, "mnist")["training"]["batch_size"] == 17
 
 
 def test_a_stage_gets_exactly_what_it_depends_on():
-    given = settings.validated({}, SCHEMA)
-    assert set(settings.for_stage(given, "baseline", "digits")) == {"training"}
-    pruning = settings.for_stage(given, "pruned", "digits")["pruning"]
+    given = configuration.validated({}, SCHEMA)
+    assert set(configuration.for_stage(given, "baseline", "digits")) == {"training"}
+    pruning = configuration.for_stage(given, "pruned", "digits")["pruning"]
     # Which runs there are does not change one of them: another ratio must not rerun the first.
     assert "ratios" not in pruning
     assert "methods" not in pruning
@@ -111,42 +113,44 @@ def test_the_documentation_names_every_key():
 def test_numbers_in_lists_on_the_command_line_come_as_text():
     given = {"seeds": ["0", "12"], "training": {"learning_rate": "0.01"}, "data_dir": "7"}
     given["search"] = {"objectives": {"loss": {"validation_loss": "1"}}}
-    config = settings.validated(given, SCHEMA)
+    config = configuration.validated(given, SCHEMA)
     assert config["search"]["objectives"]["loss"]["validation_loss"] == 1
     assert config["seeds"] == [0, 12]
     assert config["training"]["learning_rate"] == 0.01
     assert config["data_dir"] == "7"
     with pytest.raises(ConfigError, match=r"'seeds\.0' must be of type integer, not 'x'"):
-        settings.validated({"seeds": ["x"]}, SCHEMA)
+        configuration.validated({"seeds": ["x"]}, SCHEMA)
 
 
 def test_hyperband_with_pruning_is_refused_with_the_reason():
-    settings.validated({"search": {"tuner": "hyperband"}}, SCHEMA)
+    configuration.validated({"search": {"tuner": "hyperband"}}, SCHEMA)
     with pytest.raises(ConfigError, match="before their pruning has"):
-        settings.validated({"search": {"tuner_with_pruning": "hyperband"}}, SCHEMA)
+        configuration.validated({"search": {"tuner_with_pruning": "hyperband"}}, SCHEMA)
     one = {"per_dataset": {"digits": {"search": {"tuner_with_pruning": "hyperband"}}}}
     with pytest.raises(ConfigError, match=r"per_dataset\.digits\.search\.tuner_with_pruning"):
-        settings.validated(one, SCHEMA)
+        configuration.validated(one, SCHEMA)
 
 
 PARETO = {"tuner": "pareto", "tuner_with_pruning": "pareto", "workers": 2}
 
 
 def test_several_workers_need_a_tuner_whose_study_they_can_share():
-    settings.validated({"search": PARETO}, SCHEMA)
+    configuration.validated({"search": PARETO}, SCHEMA)
     for key in ("tuner", "tuner_with_pruning"):
         with pytest.raises(ConfigError, match=f"search.{key}' must be pareto where") as caught:
-            settings.validated({"search": {**PARETO, key: "greedy"}}, SCHEMA)
+            configuration.validated({"search": {**PARETO, key: "greedy"}}, SCHEMA)
         assert "greedy knows only the trials of its own process" in str(caught.value)
     with pytest.raises(ConfigError, match=r"per_dataset\.mnist\.search\.tuner'"):
-        settings.validated({"per_dataset": {"mnist": {"search": {"workers": 2}}}}, SCHEMA)
+        configuration.validated({"per_dataset": {"mnist": {"search": {"workers": 2}}}}, SCHEMA)
 
 
 def test_a_search_depends_neither_on_its_workers_nor_on_where_they_share_their_study():
-    one = settings.validated({"search": {**PARETO, "workers": 1}}, SCHEMA)
-    two = settings.validated({"search": {**PARETO, "storage": "sqlite:///a.sqlite"}}, SCHEMA)
+    one = configuration.validated({"search": {**PARETO, "workers": 1}}, SCHEMA)
+    two = configuration.validated({"search": {**PARETO, "storage": "sqlite:///a.sqlite"}}, SCHEMA)
     for stage in ("nas", "nas_with_pruning", "retrained"):
-        assert settings.for_stage(one, stage, "digits") == settings.for_stage(two, stage, "digits")
+        assert configuration.for_stage(one, stage, "digits") == configuration.for_stage(
+            two, stage, "digits"
+        )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,7 @@ def test_a_search_depends_neither_on_its_workers_nor_on_where_they_share_their_s
     ],
 )
 def test_a_storage_without_a_password_is_accepted(url):
-    settings.validated({"search": {"storage": url}}, SCHEMA)
+    configuration.validated({"search": {"storage": url}}, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +191,6 @@ def test_a_storage_with_a_password_is_refused_and_never_repeated(url):
         {"per_dataset": {"mnist": {"search": {"storage": url}}}},
     ):
         with pytest.raises(ConfigError, match=r"search\.storage") as caught:
-            settings.validated(given, SCHEMA)
+            configuration.validated(given, SCHEMA)
         assert "xyz" not in str(caught.value)
         assert "\n" not in str(caught.value)

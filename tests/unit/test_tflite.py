@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from nasturtium.measurement.storage import sparse_bytes
+from nasturtium.measurement.sparse_bytes import sparse_bytes
 from nasturtium.measurement.tflite import Interpreter, convert, measure_tflite
 
 
@@ -54,7 +54,7 @@ def test_what_can_t_be_converted_is_null_with_the_reason():
 
 # Deterministic operations can't be turned off again, so in a process of its own.
 DROPOUT = """
-from nasturtium import runtime
+from nasturtium.jobs import runtime
 runtime.configure(1)
 import tf_keras as keras
 from nasturtium.measurement.latency import inference_function

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from nasturtium import runtime
 from nasturtium.data.splits import TrainingData
 from nasturtium.errors import PruningError, TrainingError
-from nasturtium.models.reference import build_reference
+from nasturtium.jobs import runtime
+from nasturtium.models.reference_nets import build_reference
 from nasturtium.models.weights import count_weights, prunable_kernels, with_new_weights
 from nasturtium.training.fit import evaluate, fit, steps_per_epoch
-from nasturtium.training.frames import frame_of
+from nasturtium.training.frame_statistics import frame_of
 from nasturtium.training.pruned_fit import pruned_fit
 from tests.digits_data import digits_data
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from nasturtium import endings, guard, interrupts, locks, settings
+from nasturtium.jobs import endings, snakemake_locks
+from nasturtium.settings import configuration
 from nasturtium.data.catalog import NAMES
 from nasturtium.data.own import described
 from nasturtium.digest import code_digest
@@ -24,10 +25,10 @@ gc.freeze()
 gc.set_threshold(100_000, 50, 100)
 
 # Jobs end with the Snakemake that runs them, and what a killed one had locked is free again.
-guard.announce()
+endings.announce()
 if workflow.is_main_process and not workflow.output_settings.dryrun:
-    locks.join_runs()
-    interrupts.pass_on()
+    snakemake_locks.join_runs()
+    endings.pass_interrupts_on()
 
 
 onerror:
@@ -39,7 +40,7 @@ def checked(config):
     """The configuration with defaults; a wrong one ends the command with one sentence."""
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     try:
-        complete = settings.validated(config, schema)
+        complete = configuration.validated(config, schema)
         for name in complete["datasets"]:
             if name in complete["own_datasets"]:
                 described.check_files(name, complete["own_datasets"][name])
@@ -58,14 +59,14 @@ os.environ.update(NASTURTIUM_GPU_JOBS_PER_DEVICE=str(config["gpu_jobs_per_device
 def stage_settings(stage):
     """For `params`: exactly the settings that a stage depends on, for the rule's data set."""
     # Computed once a data set, as all below: in a large study they took a tenth of all planning.
-    of_stage = cache(lambda dataset: settings.for_stage(config, stage, dataset))
+    of_stage = cache(lambda dataset: configuration.for_stage(config, stage, dataset))
     return lambda wildcards: of_stage(wildcards.dataset)
 
 
 def search_settings(stage):
     """The same for a search, with the objective that its run is named after."""
     of_search = cache(
-        lambda dataset, objective: settings.for_search(
+        lambda dataset, objective: configuration.for_search(
             config, stage, dataset, objective
         )
     )
@@ -109,7 +110,7 @@ def is_forced():
 @cache
 def of_dataset(dataset):
     """The configuration of one data set."""
-    return settings.for_dataset(config, dataset)
+    return configuration.for_dataset(config, dataset)
 
 
 def search_section(wildcards):
@@ -120,7 +121,7 @@ def search_section(wildcards):
 def worker_settings(wildcards):
     """What a worker's search depends on."""
     stage, _, objective = wildcards.search.partition("-")
-    return settings.for_search(config, stage, wildcards.dataset, objective)
+    return configuration.for_search(config, stage, wildcards.dataset, objective)
 
 
 def worker_storage(wildcards):
@@ -154,7 +155,7 @@ def stage_code(stage):
 
 def own_description(wildcards):
     """The description of a data set of the user's; None for a built-in one."""
-    return settings.own_description(config, wildcards.dataset)
+    return configuration.own_description(config, wildcards.dataset)
 
 
 def own_files(wildcards):

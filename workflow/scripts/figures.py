@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nasturtium.logs import job
+from nasturtium.jobs.logs import job
 
 with job(snakemake.log[0]):
     from nasturtium.stages import figures

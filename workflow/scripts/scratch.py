@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from nasturtium.logs import job
+from nasturtium.jobs.logs import job
 
 with job(snakemake.log[0]):
-    from nasturtium import gpu_slots
+    from nasturtium.jobs import gpu_slots
 
     gpu_slots.take(snakemake.resources.gpu)
 
-    from nasturtium import runtime
+    from nasturtium.jobs import runtime
     from nasturtium.records.runs import Run
     from nasturtium.stages import scratch
 

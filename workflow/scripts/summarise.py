@@ -1,6 +1,6 @@
 """Rule summary: all runs in one table, shown on the terminal too."""
 
-from nasturtium.logs import job, logger
+from nasturtium.jobs.logs import job, logger
 
 with job(snakemake.log[0]):
     from nasturtium.stages import summarise

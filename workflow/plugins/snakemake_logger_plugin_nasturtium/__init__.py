@@ -12,7 +12,7 @@ from rich.console import Console
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from nasturtium.progress import LiveView
+from nasturtium.jobs.live_view import LiveView
 
 
 class LogHandler(LogHandlerBase):

@@ -13,13 +13,13 @@ import optuna
 from optuna.trial import TrialState
 
 from nasturtium.models.search_space import SearchSpace
-from nasturtium.search.pareto_oracle import (
+from nasturtium.search.state import SearchState
+from nasturtium.search.study.oracle import (
     SIGNATURE,
     ParetoOracle,
     make_study,
     oracle_options,
 )
-from nasturtium.search.state import SearchState
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nasturtium import locks
 from nasturtium.errors import JobError
+from nasturtium.jobs import snakemake_locks
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 @contextlib.contextmanager
 def process(call: str, folder: Path):
     """Another process that has made ``call`` and lives until it is killed here."""
-    code = f"from nasturtium import locks; {call}; print('ready', flush=True); input()"
+    code = f"from nasturtium.jobs import snakemake_locks; snakemake_locks.{call}"
+    code += "; print('ready', flush=True); input()"
     started = subprocess.Popen(
         [sys.executable, "-c", code, str(folder)],
         env={"PYTHONPATH": str(ROOT)},
@@ -45,15 +46,15 @@ def snakemake_lock(tmp_path):
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(locks, "_held", [])
+    monkeypatch.setattr(snakemake_locks, "_held", [])
 
 
-JOIN = "locks.join_runs()"
-HOLD = "locks.hold('lock', 0, print)"
+JOIN = "join_runs()"
+HOLD = "hold('lock', 0, print)"
 
 
 def test_locks_that_nobody_owns_are_removed_and_one_sentence_says_so(snakemake_lock, capfd):
-    locks.join_runs()
+    snakemake_locks.join_runs()
     assert not snakemake_lock.exists()
     said = capfd.readouterr()
     assert said.out == ""
@@ -62,7 +63,7 @@ def test_locks_that_nobody_owns_are_removed_and_one_sentence_says_so(snakemake_l
 
 
 def test_without_locks_nothing_is_said(capfd):
-    locks.join_runs()
+    snakemake_locks.join_runs()
     assert capfd.readouterr() == ("", "")
 
 
@@ -75,11 +76,11 @@ def test_locks_beside_a_living_run_are_left_until_it_is_killed(tmp_path, snakema
             first.kill()
             first.wait()
             # The second took no part in the lock file, but it may have: it is alive.
-            locks.join_runs()
+            snakemake_locks.join_runs()
             assert snakemake_lock.exists()
-    locks._held.clear()
+    snakemake_locks._held.clear()
     capfd.readouterr()
-    locks.join_runs()
+    snakemake_locks.join_runs()
     assert not snakemake_lock.exists()
 
 
@@ -90,7 +91,7 @@ def test_two_runs_may_live_side_by_side(tmp_path):
 
 def test_a_folder_that_can_not_be_written_is_left_to_snakemake(tmp_path, capfd):
     (tmp_path / ".snakemake").write_text("not a folder")
-    locks.join_runs()
+    snakemake_locks.join_runs()
     assert capfd.readouterr() == ("", "")
 
 
@@ -102,7 +103,7 @@ def test_a_process_is_waited_for_and_named(tmp_path):
             said.append(holder)
             other.kill()
 
-        assert locks.hold("lock", 30, waiting)
+        assert snakemake_locks.hold("lock", 30, waiting)
     (holder,) = said
     assert holder.startswith(f"process {other.pid} on ")
 
@@ -110,18 +111,18 @@ def test_a_process_is_waited_for_and_named(tmp_path):
 def test_a_process_that_stays_is_an_error_that_names_it(tmp_path):
     start_s = time.monotonic()
     with process(HOLD, tmp_path) as other, pytest.raises(JobError) as caught:
-        locks.hold("lock", 0.2, lambda holder: None)
+        snakemake_locks.hold("lock", 0.2, lambda holder: None)
     assert f"process {other.pid} on " in str(caught.value)
     assert "still writes what this job makes, after 0.2 s; stop it" in str(caught.value)
     assert 0.2 <= time.monotonic() - start_s < 20
 
 
 def test_a_lock_is_not_inherited(tmp_path):
-    assert locks.hold("lock", 0, print)
+    assert snakemake_locks.hold("lock", 0, print)
     child = subprocess.Popen(["sleep", "60"])
     try:
-        locks._held.pop().close()
-        assert locks.hold("lock", 0, print)
+        snakemake_locks._held.pop().close()
+        assert snakemake_locks.hold("lock", 0, print)
     finally:
         child.kill()
         child.wait()

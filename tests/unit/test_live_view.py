@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nasturtium import progress
-from nasturtium.logs import LIVE_VIEW
-from nasturtium.progress import LiveView, State
+from nasturtium.jobs import live_view as progress
+from nasturtium.jobs.live_view import LiveView, State
+from nasturtium.jobs.logs import LIVE_VIEW
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ rule works:
     script: "works.py"
 """
 SCRIPT = """
-from nasturtium.logs import Progress, job, logger
+from nasturtium.jobs.logs import Progress, job, logger
 import time
 with job(snakemake.log[0]):
     progress = Progress(3)

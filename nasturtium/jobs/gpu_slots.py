@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from nasturtium import flocks
 from nasturtium.errors import GpuError
-from nasturtium.metering import nvml
+from nasturtium.jobs import locks
+from nasturtium.metering.devices import nvml
 from nasturtium.metering.sources import Source, Unreadable
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _try_slots(
         # Two that look at the slots at once would each see those that the other tries.
         looking = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         opened.callback(os.close, looking)
-        if not flocks.take(looking, wait=False):
+        if not locks.take(looking, wait=False):
             return None, []
         free, holders = [], []
         for place, source in enumerate(devices):
@@ -152,7 +152,7 @@ def _try_slots(
             descriptors, taken_by = [], []
             for slot in sorted(slots):
                 descriptor = os.open(slot, os.O_RDWR | os.O_CREAT, 0o600)
-                if flocks.take(descriptor, wait=False):
+                if locks.take(descriptor, wait=False):
                     descriptors.append(descriptor)
                     opened.callback(_close_unless_held, descriptor)
                 else:

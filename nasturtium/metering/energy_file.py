@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from nasturtium.metering.accounting import WORST_FIRST, WindowEnergy, total
-from nasturtium.metering.joined import overlap
+from nasturtium.metering.workers import overlap
 from nasturtium.records.parquet import read_rows
 
 

@@ -1,17 +1,22 @@
-"""The end of a job from outside: by a signal, or because the Snakemake that runs it is gone.
+"""How a job ends when it does not end by itself: with its Snakemake, by a signal, without memory.
 
-A thread waits for either, so that the job ends at once whatever its main thread does; Python's own
-handlers would wait until TensorFlow comes back to Python.
+In the job, a thread waits for a signal and for the end of the Snakemake that runs it, so that the
+job ends at once whatever its main thread does; Python's own handlers would wait until TensorFlow
+comes back to Python. In Snakemake, an interrupt is passed on to the jobs, and a job that was killed
+for want of memory gets one sentence.
 """
 
 import contextlib
 import os
 import platform
+import re
 import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
 
 import psutil
 
@@ -19,6 +24,10 @@ import psutil
 SNAKEMAKE = "NASTURTIUM_SNAKEMAKE"
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# Endings that are most likely the kernel's answer to a lack of memory.
+_MEMORY_SIGNALS = {9: "SIGKILL", 6: "SIGABRT"}
+# Snakemake's words for a job that died, and for one whose shell tells that it did.
+_DEATH = re.compile(r"died with <Signals\.\w+: (\d+)>|non-zero exit status (\d+)")
 
 
 def announce() -> None:
@@ -46,6 +55,33 @@ def watch(end: Callable[[str, int], object]) -> None:
     runner = _runner()
     if runner is not None:
         threading.Thread(target=_await_end, args=(runner, end), name="runner", daemon=True).start()
+
+
+def pass_interrupts_on() -> None:
+    """From here on, SIGINT to this Snakemake ends its jobs too; Ctrl-C on a terminal does anyway.
+
+    Snakemake waits for jobs that were not interrupted, and then forgets what they have made, so
+    that the same command makes it once more. A job that ends at once keeps its state instead.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    # Whoever calls Snakemake from a program of their own, or lets it ignore SIGINT, wants that.
+    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def no_memory(logs: str | Sequence[str]) -> str | None:
+    """One sentence if Snakemake's log, or one of its logs, tells of a lack of memory; else None."""
+    paths = [logs] if isinstance(logs, str) else logs
+    text = "".join(Path(path).read_text() for path in paths)
+    for by_signal, status in _DEATH.findall(text):
+        number = int(by_signal) if by_signal else int(status) - 128
+        if number in _MEMORY_SIGNALS:
+            return (
+                f"A job was ended by {_MEMORY_SIGNALS[number]}, most likely for lack of memory; "
+                "give it more, choose a smaller training.batch_size, or run fewer jobs at once, and run "
+                "the same command again."
+            )
+    return None
 
 
 def _runner() -> int | None:
@@ -98,3 +134,10 @@ def _numbering() -> str:
     except OSError:
         namespace = ""
     return f"{platform.node()} {namespace}".rstrip()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.send_signal(number)
+    raise KeyboardInterrupt

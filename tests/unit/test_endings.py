@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nasturtium import guard
+from nasturtium.jobs import endings
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ sqlite3.connect(":memory:").execute(query).fetchone()
 """
 JOB = f"""
 import os, sys
-from nasturtium.logs import job
+from nasturtium.jobs.logs import job
 from nasturtium.records.atomic import atomic_path
 ready = os.dup(1)
 with job("job.log"), atomic_path("model.keras") as temporary:
@@ -35,8 +35,8 @@ with job("job.log"), atomic_path("model.keras") as temporary:
 # Stands for Snakemake: names itself, starts the job, and waits for it.
 RUNNER = f"""
 import subprocess, sys
-from nasturtium import guard
-guard.announce()
+from nasturtium.jobs import endings
+endings.announce()
 child = subprocess.Popen([sys.executable, "-c", {JOB!r}], stdout=1)
 print(child.pid, flush=True)
 child.wait()
@@ -104,7 +104,7 @@ def test_a_job_ends_when_its_snakemake_is_killed(tmp_path):
 def test_a_job_that_begins_after_its_snakemake_was_killed_ends_too(tmp_path):
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
-    numbering = guard._numbering()
+    numbering = endings._numbering()
     with started(JOB, tmp_path, NASTURTIUM_SNAKEMAKE=f"{gone.pid} {numbering}") as process:
         assert process.wait(20) == 1
     assert "is gone" in (tmp_path / "job.log").read_text()
@@ -120,9 +120,9 @@ def test_a_job_whose_snakemake_can_not_be_seen_is_left_alone(tmp_path, named):
 
 def test_a_job_of_a_cluster_is_told_of_the_snakemake_beside_it(monkeypatch):
     # The one that submitted it is on another machine, and its variable came along.
-    monkeypatch.setenv(guard.SNAKEMAKE, "1234567 another-node pid:[1]")
-    guard.announce()
-    assert guard._runner() == os.getpid()
+    monkeypatch.setenv(endings.SNAKEMAKE, "1234567 another-node pid:[1]")
+    endings.announce()
+    assert endings._runner() == os.getpid()
 
 
 def test_a_signal_that_is_ignored_stays_so(tmp_path):
@@ -150,7 +150,7 @@ def test_what_killed_writers_left_is_removed_by_the_next(tmp_path):
 def test_where_the_kernel_has_no_handle_of_a_process_it_is_asked_for(tmp_path):
     code = f"import os; del os.pidfd_open\n{JOB}"
     with subprocess.Popen(["sleep", "60"]) as runner:
-        named = f"{runner.pid} {guard._numbering()}"
+        named = f"{runner.pid} {endings._numbering()}"
         with started(code, tmp_path, NASTURTIUM_SNAKEMAKE=named) as process:
             assert process.stdout.readline() == "busy\n"
             assert process.poll() is None

@@ -13,8 +13,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from nasturtium.errors import SearchError
-from nasturtium.flocks import FileLock
-from nasturtium.search.password import PASSWORD, hidden
+from nasturtium.jobs.locks import FileLock
+from nasturtium.search.study.password import PASSWORD, hidden
 
 
 class JournalLock:

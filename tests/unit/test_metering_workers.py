@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nasturtium.metering.joined import join, write_joined
-from nasturtium.metering.stored import stored_energy
+from nasturtium.metering.energy_file import stored_energy
+from nasturtium.metering.workers import join, write_joined
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import write_table
 

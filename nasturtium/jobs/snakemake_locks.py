@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from nasturtium import flocks
 from nasturtium.errors import JobError
+from nasturtium.jobs import locks
 
 # Open files whose locks last as long as this process. Children don't inherit them.
 _held: list[TextIO] = []
@@ -31,11 +31,11 @@ def join_runs(folder: str | os.PathLike = ".snakemake") -> None:
     try:
         folder.mkdir(exist_ok=True)
         alive = open(folder / "nasturtium.lock", "a+")  # noqa: SIM115  (held as long as we live)
-        is_alone = flocks.take(alive, wait=False)
+        is_alone = locks.take(alive, wait=False)
         if is_alone:
             _remove_orphaned(folder / "locks")
         # Shared: Snakemake itself decides which runs may work side by side.
-        flocks.take(alive, shared=True)
+        locks.take(alive, shared=True)
     except OSError:
         # A folder that is read only, or a file system without locks: Snakemake has its own words
         # for the first, and does by itself what it always did on the second.
@@ -62,7 +62,7 @@ def hold(path: str | os.PathLike, wait_s: float, waiting: Callable[[str], None])
     deadline_s = time.monotonic() + wait_s
     told = False
     try:
-        while not flocks.take(lock, wait=False):
+        while not locks.take(lock, wait=False):
             lock.seek(0)
             holder = lock.read().strip() or "another process"
             if time.monotonic() >= deadline_s:

@@ -1,6 +1,6 @@
 """The live view of a whole run: what is done, what runs, how long it may take yet.
 
-Fed by Snakemake's log events and by the lines of the jobs themselves (``nasturtium.logs``).
+Fed by Snakemake's log events and by the lines of the jobs themselves (``nasturtium.jobs.logs``).
 """
 
 import json
@@ -19,7 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nasturtium.logs import LIVE_VIEW
+from nasturtium.jobs.logs import LIVE_VIEW
 
 _REFRESH_S = 0.3
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from nasturtium import storage_url
 from nasturtium.data.own import described
 from nasturtium.errors import ConfigError
+from nasturtium.settings import storage_url
 
 # A number or a truth value as YAML writes them.
 _SCALAR = re.compile(r"[-+.\deE]+|true|false|True|False")

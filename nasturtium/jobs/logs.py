@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from nasturtium import guard, locks
 from nasturtium.errors import NasturtiumError
+from nasturtium.jobs import endings, snakemake_locks
 from nasturtium.records.atomic import discard_open, why_unwritable
 
 logger = logging.getLogger("nasturtium")
@@ -55,7 +55,7 @@ def job(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
     os.dup2(file.fileno(), 2)
     faulthandler.enable(file)
     _configure(file, terminal, _Line() if live_view else logging.Formatter("  %(message)s"))
-    guard.watch(partial(_end, file.fileno()))
+    endings.watch(partial(_end, file.fileno()))
     try:
         _wait_for_others(Path(log), wait_s)
         yield
@@ -84,7 +84,7 @@ def _wait_for_others(log: Path, wait_s: float) -> None:
         logger.warning("Waiting for %s, which still runs this job.", holder)
 
     lock = log.with_name(f".{log.name}.lock")
-    if not locks.hold(lock, wait_s, waiting):
+    if not snakemake_locks.hold(lock, wait_s, waiting):
         logger.warning("%s: this file system has no locks; the job runs without.", lock)
 
 

@@ -1,0 +1,1 @@
+"""The life of a script: its log, its locks, its GPU, how it ends."""

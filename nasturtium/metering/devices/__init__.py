@@ -1,0 +1,1 @@
+"""Devices whose energy can be read, one file a vendor."""

@@ -1,0 +1,1 @@
+"""What is Optuna's: the study that a search asks for its next trial, alone or shared."""
