@@ -78,8 +78,8 @@ def no_memory(logs: str | Sequence[str]) -> str | None:
         if number in _MEMORY_SIGNALS:
             return (
                 f"A job was ended by {_MEMORY_SIGNALS[number]}, most likely for lack of memory; "
-                "give it more, choose a smaller training.batch_size, or run fewer jobs at once, and run "
-                "the same command again."
+                "give it more, choose a smaller training.batch_size, or run fewer jobs at once, "
+                "and run the same command again."
             )
     return None
 
