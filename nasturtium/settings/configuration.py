@@ -1,7 +1,8 @@
 """The configuration: checked against its schema, and resolved for one data set and stage."""
 
+import contextlib
 import copy
-import difflib
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from nasturtium.data.own import described
 from nasturtium.errors import ConfigError
 from nasturtium.settings import storage_url
+from nasturtium.settings.messages import sentence
 
 # A number or a truth value as YAML writes them.
 _SCALAR = re.compile(r"[-+.\deE]+|true|false|True|False")
@@ -78,7 +80,8 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     errors = jsonschema.Draft202012Validator(_with_own(schema, config)).iter_errors(config)
     error = jsonschema.exceptions.best_match(errors)
     if error is not None:
-        raise ConfigError(_sentence(error))
+        raise ConfigError(sentence(error))
+    _check_finite(config)
     _fill_defaults(config, schema, schema.get("$defs", {}))
     for name, own in config["own_datasets"].items():
         described.check(name, own)
@@ -175,6 +178,21 @@ def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
                 )
 
 
+def _check_finite(value: Any, key: str = "") -> None:
+    """No bound of a schema refuses NaN, since no comparison with it is true."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            _check_finite(part, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for part in value:
+            _check_finite(part, key)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(
+            f"Configuration key '{key}' must be a finite number, not {value!r}. See "
+            "config/README.md."
+        )
+
+
 def _with_own(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of this configuration: its own data sets are data sets like the built-in ones."""
     schema, own = copy.deepcopy(dict(schema)), config.get("own_datasets")
@@ -202,13 +220,22 @@ def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
     if isinstance(value, list):
         return [_typed(part, schema.get("items", {}), definitions) for part in value]
     if isinstance(value, str):
-        read = yaml.safe_load(value) if _SCALAR.fullmatch(value) else value
+        read = _read_scalar(value) if _SCALAR.fullmatch(value) else value
         kinds = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
         types = schema.get("type", [])
         types = [types] if isinstance(types, str) else types
         if isinstance(read, tuple(kind for name in types for kind in kinds.get(name, ()))):
             return read
     return value
+
+
+def _read_scalar(text: str) -> Any:
+    """What ``text`` means in YAML 1.2; for the YAML 1.1 of PyYAML, ``1e-3`` is no number."""
+    read = yaml.safe_load(text)
+    if isinstance(read, str):
+        with contextlib.suppress(ValueError):
+            return float(read)
+    return read
 
 
 def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -236,46 +263,3 @@ def _fill_defaults(
             value.setdefault(key, copy.deepcopy(resolved["default"]))
         if isinstance(value.get(key), dict):
             _fill_defaults(value[key], resolved, definitions)
-
-
-def _sentence(error) -> str:
-    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
-    rule, wanted, value = error.validator, error.validator_value, error.instance
-    if rule == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = next(name for name in value if name not in known)
-        full = f"{key}.{unknown}" if error.absolute_path else unknown
-        near = difflib.get_close_matches(str(unknown), known, n=1)
-        remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}."
-        return f"Configuration key '{full}' is not known; {remedy}"
-    if rule == "type":
-        names = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        # What stands in the place of a URL may hold a password.
-        given = "" if key.endswith("storage") else f", not {value!r}"
-        remedy = f"must be of type {names}{given}."
-    elif rule == "enum":
-        remedy = f"must be one of {', '.join(map(str, wanted))}, not {value!r}."
-    elif rule in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
-        bound = {
-            "minimum": "at least",
-            "exclusiveMinimum": "greater than",
-            "maximum": "at most",
-            "exclusiveMaximum": "less than",
-        }[rule]
-        remedy = f"must be {bound} {wanted}, not {value!r}."
-    elif rule == "pattern":
-        return (
-            f"Configuration key '{key}' has the name {value!r}, but a name may hold small letters, "
-            "digits and underscores only. See config/README.md."
-        )
-    elif rule in ("minProperties", "maxProperties"):
-        remedy = f"needs one of {', '.join(error.schema['properties'])}, not {value!r}."
-    elif rule == "minItems":
-        remedy = f"needs at least {wanted} entries."
-    elif rule == "uniqueItems":
-        remedy = f"must not hold an entry twice: {value!r}."
-    elif rule == "required":
-        remedy = f"lacks a key: {error.message}."
-    else:
-        remedy = f"is not valid: {error.message}."
-    return f"Configuration key '{key}' {remedy} See config/README.md."

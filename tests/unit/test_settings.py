@@ -194,3 +194,47 @@ def test_a_storage_with_a_password_is_refused_and_never_repeated(url):
             configuration.validated(given, SCHEMA)
         assert "xyz" not in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def _unbounded(schema, path=""):
+    """Paths of numbers in the schema that may be as large as one likes."""
+    if isinstance(schema, dict):
+        bounds = {"maximum", "exclusiveMaximum"}
+        if schema.get("type") in ("integer", "number") and not bounds & set(schema):
+            yield path
+        for key, part in schema.items():
+            yield from _unbounded(part, f"{path}.{key}")
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _unbounded(part, path)
+
+
+def test_every_number_of_the_schema_has_a_largest_value():
+    assert list(_unbounded(SCHEMA)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"seeds": [2**32]}, "seeds.0"),
+        ({"training": {"batch_size": 2**63}}, "training.batch_size"),
+        ({"training": {"learning_rate": 1e300}}, "training.learning_rate"),
+        ({"measure": {"latency_runs": 10**18}}, "measure.latency_runs"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate"),
+        ({"search": {"objective": {"validation_loss": float("nan")}}}, "validation_loss"),
+        ({"search": {"objective": {"latency": float("inf")}}}, "latency"),
+        ({"search": {"learning_rates": [0.001, float("nan")]}}, "search.learning_rates"),
+    ],
+)
+def test_a_number_beyond_all_use_is_refused_in_one_sentence(given, key):
+    with pytest.raises(ConfigError) as caught:
+        configuration.validated({**config(), **given}, SCHEMA)
+    assert key in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_exponent_without_a_point_is_a_number():
+    # YAML 1.1, which PyYAML reads, takes 1e-3 for a text.
+    given = yaml.safe_load("{training: {learning_rate: 1e-3}}")
+    checked = configuration.validated({**config(), **given}, SCHEMA)
+    assert checked["training"]["learning_rate"] == 0.001
