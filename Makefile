@@ -26,8 +26,9 @@ dag: .venv/.synced
 	else .venv/bin/snakemake --rulegraph mermaid-js 2>/dev/null > dag.mmd && \
 	echo "graphviz is not installed; dag.mmd is for a Mermaid viewer."; fi
 
+# Two processes; what a file's tests share is made once in each.
 test: .venv/.synced
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadscope
 
 # On servers of Debian's postgresql, mariadb-server and redis-server that the tests start.
 test-databases: .venv/.synced

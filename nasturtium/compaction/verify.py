@@ -12,6 +12,8 @@ from nasturtium.errors import CompactionError
 log = logging.getLogger(__name__)
 
 _EXAMPLES = 16  # random inputs a scale
+# Of an output's size: float32, in which folded constants are stored, tells no more apart.
+_SMALLEST_SPREAD = 0.03
 _UNKNOWN_SIZE = 16  # stands in for a size that the model leaves open, such as an image's height
 
 
@@ -35,8 +37,8 @@ def verify(
         Real examples for the models, an array or what the models take (a list or dict of arrays
         with the examples along the first axis), beside the random ones that are always tried.
     tolerance
-        The largest error allowed, as a share of the largest absolute value of the same output
-        over the batch (dimensionless).
+        The largest error allowed, as a share of how far the same output goes from its mean over
+        the batch (dimensionless).
     seed
         Of the random inputs: normal, and uniform on 0..255 where a Rescaling expects images.
 
@@ -168,11 +170,17 @@ def _outputs(original: keras.Model, compacted: keras.Model, batch):
 
 
 def _relative_error(one: np.ndarray, other: np.ndarray) -> float:
-    """Return max |one - other| / max |one|; infinite where only one of the two is a number."""
+    """Return max |one - other| over the spread of ``one``; infinite where only one is a number.
+
+    The spread is the largest distance from the mean over the batch, so that an offset far above it
+    (a price of a million) does not hide a net that computes something else. An output that hardly
+    varies is held against a share of its size.
+    """
     if not one.size or np.array_equal(one, other, equal_nan=True):
         return 0.0
     difference = np.max(np.abs(one - other))
-    scale = np.max(np.abs(one))
     if not np.isfinite(difference):
         return np.inf
-    return float(difference / max(scale, np.finfo(np.float32).tiny))
+    spread = np.max(np.abs(one - one.mean(axis=0)))
+    floor = max(_SMALLEST_SPREAD * np.max(np.abs(one)), np.finfo(np.float32).tiny)
+    return float(difference / max(spread, floor))

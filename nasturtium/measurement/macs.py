@@ -42,20 +42,26 @@ _FREE = (
 
 
 def count_macs(model: keras.Model) -> tuple[int | None, str | None]:
-    """MACs of one sample, or None and the reason where a layer's count is not known."""
+    """MACs of one sample, or None and the reason where a layer's count is not known.
+
+    A layer counts as often as the model calls it, each time at the size of that call.
+    """
     total = 0
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.SeparableConv2D | keras.layers.SeparableConv1D):
-            positions = math.prod(layer.output_shape[1:-1])
-            total += positions * (
-                math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
-            )
-        elif isinstance(layer, keras.layers.DepthwiseConv2D):
-            positions = math.prod(layer.output_shape[1:-1])
-            total += positions * math.prod(layer.depthwise_kernel.shape)
-        elif type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense):
-            # A kernel of a grouped convolution already has only its group's input channels.
-            total += math.prod(layer.output_shape[1:-1]) * math.prod(layer.kernel.shape)
-        elif not isinstance(layer, _FREE):
-            return None, f"no MAC count is known for layer '{layer.name}' ({type(layer).__name__})"
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
+            layer = node.layer
+            # A grouped convolution's kernel already has only its group's input channels.
+            if isinstance(layer, keras.layers.SeparableConv2D | keras.layers.SeparableConv1D):
+                kernels = [layer.depthwise_kernel, layer.pointwise_kernel]
+            elif isinstance(layer, keras.layers.DepthwiseConv2D):
+                kernels = [layer.depthwise_kernel]
+            elif type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense):
+                kernels = [layer.kernel]
+            elif isinstance(layer, _FREE):
+                continue
+            else:
+                kind = type(layer).__name__
+                return None, f"no MAC count is known for layer '{layer.name}' ({kind})"
+            positions = math.prod(node.output_shapes[1:-1])
+            total += positions * sum(math.prod(kernel.shape) for kernel in kernels)
     return total, None

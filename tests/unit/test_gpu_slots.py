@@ -17,6 +17,7 @@ from nasturtium import metering
 from nasturtium.digest import imported_modules
 from nasturtium.errors import GpuError
 from nasturtium.jobs import gpu_slots
+from nasturtium.metering.devices import nvml
 from nasturtium.metering.discover import discover
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed
 
@@ -74,7 +75,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setenv(gpu_slots.FOLDER, str(tmp_path / "slots"))
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     # Set, so that what the job sets is taken back after the test.
-    for name in (gpu_slots.MASK, metering.nvml.SHARED, gpu_slots.JOBS_PER_DEVICE):
+    for name in (gpu_slots.MASK, nvml.SHARED, gpu_slots.JOBS_PER_DEVICE):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -266,7 +267,7 @@ def test_every_script_of_a_rule_with_a_gpu_takes_a_slot_before_it_imports_tensor
 
 
 def test_a_waiting_job_has_not_loaded_tensorflow():
-    code = "import sys; from nasturtium import gpu_slots; print('tensorflow' in sys.modules)"
+    code = "import sys; from nasturtium.jobs import gpu_slots; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "False"
 

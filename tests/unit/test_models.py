@@ -85,6 +85,21 @@ def test_macs_are_counted_by_hand():
     assert count_macs(conv_net()) == (6_912 + 2_304 + 1_584 + 36 + 180, None)
 
 
+def test_a_shared_layer_counts_at_each_call_and_size():
+    inputs = keras.Input((8,))
+    dense = keras.layers.Dense(8)
+    model = keras.Model(inputs, dense(dense(dense(inputs))))
+    assert count_macs(model) == (3 * 64, None)
+
+    image = keras.Input((8, 8, 2))
+    conv = keras.layers.Conv2D(2, 3, padding="same")
+    large, small = conv(image), conv(keras.layers.MaxPooling2D()(image))
+    joined = keras.layers.Concatenate()(
+        [keras.layers.Flatten()(large), keras.layers.Flatten()(small)]
+    )
+    assert count_macs(keras.Model(image, joined)) == ((64 + 16) * 36, None)
+
+
 def test_an_unknown_layer_gives_no_macs_but_a_reason():
     inputs = keras.Input((4, 3))
     macs, reason = count_macs(keras.Model(inputs, keras.layers.LSTM(2)(inputs)))
