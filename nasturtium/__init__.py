@@ -9,6 +9,10 @@ import os
 # tensorflow-model-optimization and AutoKeras 1.1 work on Keras 2 only. TensorFlow decides which
 # Keras it is when it is first imported, so this has to stand before any such import.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
+# A keras.json in the user's home, or KERAS_BACKEND, would change every net's numbers or the order
+# of its axes, or end the job. Keras reads the file that lies here instead.
+os.environ["KERAS_HOME"] = os.path.join(os.path.dirname(__file__), "keras_home")
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 __version__ = "0.1.0"
 

@@ -1,27 +1,25 @@
 """Models on disk: inference-ready ``.keras`` files, written atomically, loaded safely."""
 
-import json
+import math
 import os
+import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.errors import ModelError
+from nasturtium.models import archive
+from nasturtium.models.allowed import check_config
 from nasturtium.records.atomic import atomic_path
 
-# Where the classes of a model of plain Keras layers come from.
-_MODULES = {
-    "keras.constraints",
-    "keras.initializers",
-    "keras.layers",
-    "keras.mixed_precision",
-    "keras.regularizers",
-}
-_MODELS = {"Functional", "Sequential"}
-_KERAS = {"keras", "tf_keras"}
-# Layers that hold or name code.
-_CODE = {"Lambda", "SlicingOpLambda", "TFOpLambda"}
+_LARGEST_FILE = 2**30
+# What Keras raises where a configuration or its weights don't fit together.
+_UNFIT = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, RuntimeError),
+    *(AssertionError, OverflowError, tf.errors.OpError),
+)
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
@@ -39,33 +37,68 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     Raises
     ------
     ModelError
-        The file is no ``.keras`` archive, or names anything but plain layers. Keras's own safe mode
-        refuses Python code alone: it imports any module that a file names, and calls its functions.
+        The file is no ``.keras`` archive, or holds anything but plain weights, and layers and
+        arguments that :mod:`nasturtium.models.allowed` lists. Keras's own safe mode refuses Python
+        code alone: it imports any module that a file names, and calls its functions.
+    FileNotFoundError
+        There is no such file.
     """
+    content = _read(Path(path))
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, IsADirectoryError) as error:
+        members = archive.read_members(content)
+        config = check_config(members[archive.CONFIG])
+        shapes = archive.check_weights(members[archive.WEIGHTS])
+    except archive.NotAllowed as error:
+        raise ModelError(
+            f"{path}: {error}; load it with Keras itself if you trust where it comes from."
+        ) from error
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as error:
         # Keras would read it as a format of its past, which runs code.
-        raise ModelError(f"{path}: is no .keras file; make it again with this study.") from error
-    for module, name in _classes(config):
-        is_layer = module in _MODULES and name[:1].isupper() and name not in _CODE
-        is_model = name in _MODELS and str(module).partition(".")[0] in _KERAS
-        if not (is_layer or is_model):
-            raise ModelError(
-                f"{path}: holds '{name}' of '{module}', which is no plain Keras layer and might "
-                "run code; load it with Keras itself if you trust where it comes from."
-            )
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+        raise _no_file(path) from error
+    try:
+        _check_size(config, shapes)
+        return _load(content)
+    except _UNFIT as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelError(
+            f"{path}: its layers and weights don't fit together ({first}); make it again with this "
+            "study."
+        ) from error
 
 
-def _classes(config: object) -> Iterator[tuple[object, str]]:
-    """Module and name of every class or function that the configuration names."""
-    if isinstance(config, Mapping):
-        if "class_name" in config:
-            yield config.get("module"), str(config["class_name"])
-        for value in config.values():
-            yield from _classes(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _classes(value)
+def _read(path: Path) -> bytes:
+    """The file's bytes, once: what is checked is what is loaded."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ModelError(f"{path}: is larger than {_LARGEST_FILE:,} bytes; make a smaller net.")
+        return path.read_bytes()
+    except IsADirectoryError as error:
+        raise _no_file(path) from error
+
+
+def _no_file(path: str | os.PathLike) -> ModelError:
+    return ModelError(f"{path}: is no .keras file; make it again with this study.")
+
+
+def _check_size(config: dict, shapes: list[tuple[int, ...]]) -> None:
+    """Refuse a model whose weights are not those in the file, before any memory is taken for them.
+
+    Raises
+    ------
+    ValueError
+        The numbers of values differ.
+    """
+    # In a graph of its own nothing is computed, so variables have a shape only.
+    with tf.Graph().as_default():
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        wanted = sum(math.prod(weight.shape) for weight in model.weights)
+    held = sum(math.prod(shape) for shape in shapes)
+    if wanted != held:
+        raise ValueError(f"the layers have {wanted:,} weights, the file {held:,}")
+
+
+def _load(content: bytes) -> keras.Model:
+    with tempfile.TemporaryDirectory(prefix="nasturtium-") as folder:
+        copy = Path(folder) / "model.keras"
+        copy.write_bytes(content)
+        return keras.models.load_model(copy, compile=False, safe_mode=True)
