@@ -104,6 +104,12 @@ def test_data(prepared: Prepared, path: str | Path) -> Split:
     return _take(prepared, path, "test")
 
 
+def test_indices(path: str | Path) -> np.ndarray:
+    """Places of the test split's samples in the prepared data, in :func:`test_data`'s order."""
+    with np.load(path) as indices:
+        return indices["test"]
+
+
 def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
     """What a missing value of each column becomes; float32 of shape (columns,)."""
     features = np.asarray(prepared.features[train], np.float64)

@@ -6,26 +6,53 @@ import tf_keras as keras
 _BATCH = 1024
 
 
+def predict(model: keras.Model, features: np.ndarray) -> np.ndarray:
+    """The model's outputs in float64, shape (samples, outputs), for raw samples in batches."""
+    return np.concatenate(
+        [
+            model(np.asarray(features[i : i + _BATCH], np.float32), training=False).numpy()
+            for i in range(0, len(features), _BATCH)
+        ]
+    ).astype(np.float64)
+
+
+def sample_columns(
+    outputs: np.ndarray, targets: np.ndarray, classes: int | None
+) -> dict[str, np.ndarray | list[None]]:
+    """Target, prediction and probability of the target by sample, as ``predictions.parquet`` has.
+
+    Parameters
+    ----------
+    outputs
+        As from :func:`predict`.
+    """
+    if classes is None:
+        return {
+            "target": np.asarray(targets, np.float64),
+            "prediction": outputs[:, 0],
+            "target_probability": [None] * len(targets),
+        }
+    return {
+        "target": np.asarray(targets, np.float64),
+        "prediction": outputs.argmax(axis=1).astype(np.float64),
+        "target_probability": outputs[np.arange(len(targets)), targets],
+    }
+
+
 def measure_quality(
-    model: keras.Model, features: np.ndarray, targets: np.ndarray, classes: int | None
+    outputs: np.ndarray, targets: np.ndarray, classes: int | None
 ) -> dict[str, float | int | None]:
     """Test figures, in the columns of ``metrics.parquet``.
 
     Parameters
     ----------
-    features
-        Raw samples, shape (samples, \\*input_shape).
+    outputs
+        As from :func:`predict`.
     targets
         Labels, or values in the target's unit; shape (samples,).
     classes
         Number of classes, or None for a regression: MAE and RMSE are in the target's unit.
     """
-    outputs = np.concatenate(
-        [
-            model(np.asarray(features[i : i + _BATCH], np.float32), training=False).numpy()
-            for i in range(0, len(targets), _BATCH)
-        ]
-    ).astype(np.float64)
     if classes is not None:
         likelihood = np.clip(outputs[np.arange(len(targets)), targets], 1e-7, 1.0)
         return {
@@ -52,9 +79,9 @@ def training_quality(
 ) -> dict[str, float | int | None]:
     """The same figures on the train split, unaugmented: what memorising adds to them.
 
-    Parameters as of :func:`measure_quality`; columns begin with ``train_`` instead.
+    ``features`` are raw samples, shape (samples, \\*input_shape); columns begin with ``train_``.
     """
-    figures = measure_quality(model, features, targets, classes)
+    figures = measure_quality(predict(model, features), targets, classes)
     kept = ("samples", "accuracy", "mae", "rmse")
     return {f"train_{n}": figures[f"test_{n}"] for n in kept if f"test_{n}" in figures}
 

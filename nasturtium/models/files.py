@@ -1,13 +1,18 @@
 """Models on disk: inference-ready ``.keras`` files, written atomically, loaded safely."""
 
+import contextlib
 import math
 import os
+import random
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras as keras
+from tf_keras.src import backend as keras_backend
 
 from nasturtium.errors import ModelError
 from nasturtium.models import archive
@@ -15,6 +20,8 @@ from nasturtium.models.allowed import check_config
 from nasturtium.records.atomic import atomic_path
 
 _LARGEST_FILE = 2**30
+# What an archive, JSON or HDF5 that is cut or altered raises.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError)
 # What Keras raises where a configuration or its weights don't fit together.
 _UNFIT = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, RuntimeError),
@@ -52,7 +59,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         raise ModelError(
             f"{path}: {error}; load it with Keras itself if you trust where it comes from."
         ) from error
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as error:
+    except _DAMAGED as error:
         # Keras would read it as a format of its past, which runs code.
         raise _no_file(path) from error
     try:
@@ -89,12 +96,26 @@ def _check_size(config: dict, shapes: list[tuple[int, ...]]) -> None:
         The numbers of values differ.
     """
     # In a graph of its own nothing is computed, so variables have a shape only.
-    with tf.Graph().as_default():
+    with _seeds_kept(), tf.Graph().as_default():
+        # Dropout asks for one where TensorFlow is deterministic.
+        tf.compat.v1.set_random_seed(0)
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
         wanted = sum(math.prod(weight.shape) for weight in model.weights)
     held = sum(math.prod(shape) for shape in shapes)
     if wanted != held:
         raise ValueError(f"the layers have {wanted:,} weights, the file {held:,}")
+
+
+@contextlib.contextmanager
+def _seeds_kept() -> Iterator[None]:
+    """Let what is built in the block take no seed from what is built after it."""
+    # Where set_random_seed was called, Keras draws seeds from a generator of its own.
+    keras_seeds = getattr(keras_backend._SEED_GENERATOR, "generator", random)
+    state = keras_seeds.getstate()
+    try:
+        yield
+    finally:
+        keras_seeds.setstate(state)
 
 
 def _load(content: bytes) -> keras.Model:

@@ -150,5 +150,13 @@ SUMMARY = pa.schema(
         *METRICS,
         *(column(f"{name}_ratio", pa.float64(), f"{name} over the baseline's") for name in RATIOS),
         column("accuracy_change_points", pa.float64(), "test_accuracy less the baseline's, x 100"),
+        column("accuracy_change_low_points", pa.float64(), "lower end of its 95 % interval"),
+        column("accuracy_change_high_points", pa.float64(), "upper end, paired by sample"),
+        column("mae_change", pa.float64(), "test_mae less the baseline's, in target_unit"),
+        column("mae_change_low", pa.float64(), "lower end of its 95 % interval"),
+        column("mae_change_high", pa.float64(), "upper end, paired by sample"),
+        column(
+            "differs_from_baseline", pa.bool_(), "whether the interval of the change leaves 0 out"
+        ),
     ]
 )

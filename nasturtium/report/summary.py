@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from nasturtium.records.metrics import RATIOS
+from nasturtium.statistics.intervals import accuracy_difference, mean_difference
 
 
 def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
@@ -22,6 +25,62 @@ def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
     return summary
 
 
+def with_changes(rows: Sequence[Mapping], predictions: Sequence[Sequence[Mapping]]) -> list[dict]:
+    """The rows, each with the change of its error to the baseline and its 95 % interval.
+
+    Both nets answered the same samples, so the interval is that of a paired difference
+    (:mod:`nasturtium.statistics.intervals`). The baseline itself has none.
+
+    Parameters
+    ----------
+    predictions
+        Rows of ``predictions.parquet`` for each of ``rows``.
+    """
+    of_run = {
+        (row["dataset"], row["seed"], row["run"]): answers
+        for row, answers in zip(rows, predictions, strict=True)
+    }
+    changed = []
+    for row in rows:
+        reference = of_run.get((row["dataset"], row["seed"], "baseline"))
+        if reference is None or row["run"] == "baseline":
+            changed.append(dict(row))
+            continue
+        own = of_run[(row["dataset"], row["seed"], row["run"])]
+        changed.append({**row, **_change(row["task"], own, reference)})
+    return changed
+
+
+def _change(task: str, own: Sequence[Mapping], reference: Sequence[Mapping]) -> dict[str, object]:
+    if [sample["index"] for sample in own] != [sample["index"] for sample in reference]:
+        return {}
+    pair = [_compared(task, answers) for answers in (own, reference)]
+    if task == "classification":
+        interval = accuracy_difference(*pair)
+        # The change itself is there already, from the accuracies.
+        figures = {
+            "accuracy_change_low_points": 100 * interval.low,
+            "accuracy_change_high_points": 100 * interval.high,
+        }
+    else:
+        interval = mean_difference(*pair)
+        if not np.isfinite(interval.low):
+            return {"mae_change": interval.estimate}
+        figures = {
+            "mae_change": interval.estimate,
+            "mae_change_low": interval.low,
+            "mae_change_high": interval.high,
+        }
+    return {**figures, "differs_from_baseline": not interval.holds_zero}
+
+
+def _compared(task: str, answers: Sequence[Mapping]) -> np.ndarray:
+    """Whether each answer is right, or its absolute error."""
+    target = np.array([sample["target"] for sample in answers])
+    prediction = np.array([sample["prediction"] for sample in answers])
+    return target == prediction if task == "classification" else np.abs(prediction - target)
+
+
 def readable(rows: Sequence[Mapping]) -> str:
     """A Markdown table of the summary, a line a run."""
     header = (
@@ -29,6 +88,7 @@ def readable(rows: Sequence[Mapping]) -> str:
         "seed",
         "run",
         "test",
+        "to the baseline (95 %)",
         "parameters",
         "non-zero",
         "MACs",
@@ -96,6 +156,7 @@ def _figures(row: Mapping) -> list[str]:
     joules = row["inference_energy_j"]
     return [
         quality,
+        _told(row),
         _with_ratio(f"{row['parameters']:,}", row["parameters_ratio"]),
         _with_ratio(f"{row['nonzero_parameters']:,}", row["nonzero_parameters_ratio"]),
         "-" if row["macs"] is None else _with_ratio(f"{row['macs']:,}", row["macs_ratio"]),
@@ -107,6 +168,19 @@ def _figures(row: Mapping) -> list[str]:
         _tflite_latency(row),
         "not measured" if joules is None else f"{joules:.3g}",
     ]
+
+
+def _told(row: Mapping) -> str:
+    """The change to the baseline with its interval, or that none can be told."""
+    if row.get("differs_from_baseline") is None:
+        return "-"
+    if row["task"] == "classification":
+        names = [f"accuracy_change_{end}points" for end in ("", "low_", "high_")]
+        change, low, high = (f"{row[name]:+.2f}" for name in names)
+    else:
+        change, low, high = (f"{row[f'mae_change{end}']:+.3g}" for end in ("", "_low", "_high"))
+    text = f"{change} ({low} to {high})"
+    return text if row["differs_from_baseline"] else f"{text}, can't be told apart"
 
 
 def _tflite_latency(row: Mapping) -> str:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from nasturtium import metering
 from nasturtium.data import prepared
 from nasturtium.data.sources import file_sha256
-from nasturtium.data.splits import test_data, training_data
+from nasturtium.data.splits import test_data, test_indices, training_data
 from nasturtium.jobs import runtime
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import energy_columns, measure_energy
@@ -16,7 +16,13 @@ from nasturtium.measurement.gpu_memory import measure_gpu_memory
 from nasturtium.measurement.latency import measure_latency, measure_throughput
 from nasturtium.measurement.machine import describe_machine
 from nasturtium.measurement.macs import count_macs
-from nasturtium.measurement.quality import constant_prediction, measure_quality, training_quality
+from nasturtium.measurement.quality import (
+    constant_prediction,
+    measure_quality,
+    predict,
+    sample_columns,
+    training_quality,
+)
 from nasturtium.measurement.size import measure_size
 from nasturtium.measurement.sparse_bytes import sparse_bytes
 from nasturtium.measurement.tflite import measure_tflite
@@ -25,6 +31,7 @@ from nasturtium.models.files import load_model
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.metrics import METRICS
 from nasturtium.records.parquet import read_rows, write_table
+from nasturtium.records.predictions import PREDICTIONS
 from nasturtium.records.runs import Run
 
 
@@ -36,10 +43,11 @@ def run(
     data_folder: str | Path,
     split: str | Path,
     output: str | Path,
+    predictions: str | Path,
     settings: Mapping,
     code: str,
 ) -> None:
-    """Measure ``model_path`` and write its one row to ``output``.
+    """Measure ``model_path``; write its one row to ``output``, its answers to ``predictions``.
 
     Memory comes first, while nothing but the model is there; the test split is read last.
 
@@ -76,6 +84,7 @@ def run(
     classes = data.description.classes
     test = test_data(data, split)
     train = training_data(data, split).train
+    outputs = predict(model, test.features)
     row = {
         **run.identity,
         "stage": run.stage,
@@ -84,7 +93,7 @@ def run(
         "task": data.description.task,
         "target_unit": data.description.target_unit,
         "model_sha256": file_sha256(model_path),
-        **measure_quality(model, test.features, test.targets, classes),
+        **measure_quality(outputs, test.targets, classes),
         **training_quality(model, train.features, train.targets, classes),
         **constant_prediction(train.targets, test.targets, classes),
         **size,
@@ -106,6 +115,13 @@ def run(
         "job_duration_s": job.duration_s,
         **describe_machine(),
     }
+    samples = {"index": test_indices(split), **sample_columns(outputs, test.targets, classes)}
+    answers = [
+        {**run.identity, **dict(zip(samples, sample, strict=True))}
+        for sample in zip(*samples.values(), strict=True)
+    ]
+    # Last, so that a table of figures never stands without its predictions.
+    write_table(predictions, PREDICTIONS, answers, code=code)
     write_table(output, METRICS, [row], code=code)
 
 

@@ -7,12 +7,22 @@ from nasturtium.records.atomic import atomic_path
 from nasturtium.records.metrics import SUMMARY
 from nasturtium.records.parquet import read_rows, write_table
 from nasturtium.report.spread import over_seeds
-from nasturtium.report.summary import readable, with_ratios
+from nasturtium.report.summary import readable, with_changes, with_ratios
 
 
-def run(metrics: Sequence[str | Path], table: str | Path, text: str | Path, code: str) -> str:
-    """Write ``summary.parquet`` and ``summary.md``; the latter's text."""
+def run(
+    metrics: Sequence[str | Path],
+    predictions: Sequence[str | Path],
+    table: str | Path,
+    text: str | Path,
+    code: str,
+) -> str:
+    """Write ``summary.parquet`` and ``summary.md``; the latter's text.
+
+    ``predictions`` are the tables beside ``metrics``, in the same order.
+    """
     rows = with_ratios([row for path in metrics for row in read_rows(path)])
+    rows = with_changes(rows, [read_rows(path) for path in predictions])
     write_table(table, SUMMARY, rows, code=code)
     readable_table = readable(rows)
     if len({row["seed"] for row in rows}) > 1:

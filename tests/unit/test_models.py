@@ -1,13 +1,17 @@
 """The reference nets and search spaces, and what is calculated from a model's graph."""
 
+import random
+
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
+from tf_keras.src import backend as keras_backend
 
 from nasturtium.data.catalog import NAMES, describe
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.macs import count_macs
-from nasturtium.measurement.quality import measure_quality, training_quality
+from nasturtium.measurement.quality import measure_quality, predict, training_quality
 from nasturtium.measurement.size import measure_size
 from nasturtium.models.files import load_model, save_model
 from nasturtium.models.frame import Frame
@@ -143,7 +147,7 @@ def test_quality_agrees_with_keras():
     x, y = rng.integers(0, 17, (1500, 8, 8, 1)).astype(np.uint8), rng.integers(0, 10, 1500)
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     loss, accuracy = model.evaluate(x, y, verbose=0)
-    quality = measure_quality(model, x, y, classes=10)
+    quality = measure_quality(predict(model, x), y, classes=10)
     assert quality["test_loss"] == pytest.approx(loss, rel=1e-4)
     assert quality["test_accuracy"] == pytest.approx(accuracy)
     assert quality["test_samples"] == 1500
@@ -152,7 +156,8 @@ def test_quality_agrees_with_keras():
 def test_regression_quality_is_in_the_target_s_unit():
     inputs = keras.Input((1,))
     model = keras.Model(inputs, keras.layers.Rescaling(2.0)(inputs))
-    quality = measure_quality(model, np.array([[1.0], [2.0]]), np.array([3.0, 0.0]), None)
+    outputs = predict(model, np.array([[1.0], [2.0]]))
+    quality = measure_quality(outputs, np.array([3.0, 0.0]), None)
     assert quality["test_mae"] == pytest.approx(2.5)
     assert quality["test_rmse"] == pytest.approx(np.sqrt((1 + 16) / 2))
     assert quality["test_mae_fraction"] == pytest.approx(2.5 / 3)
@@ -179,3 +184,25 @@ def test_without_a_gpu_its_memory_is_null_with_the_reason(tmp_path):
         assert memory["gpu_weights_bytes"] is memory["gpu_inference_peak_bytes"] is None
         assert memory["gpu_memory_method"] == "none"
         assert "no GPU" in memory["gpu_memory_reason"]
+
+
+@pytest.mark.parametrize("is_seeded", [True, False])
+def test_checking_a_file_takes_no_seed_from_what_follows(tmp_path, is_seeded, monkeypatch):
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(2)(keras.layers.Dropout(0.5)(inputs))
+    save_model(keras.Model(inputs, outputs), tmp_path / "model.keras")
+
+    def next_weights(load):
+        if is_seeded:
+            keras.utils.set_random_seed(7)
+        else:
+            monkeypatch.delattr(keras_backend._SEED_GENERATOR, "generator", raising=False)
+            random.seed(7)
+            tf.random.set_seed(7)
+        load(tmp_path / "model.keras")
+        layer = keras.layers.Dense(2)
+        layer.build((None, 3))
+        return layer.kernel.numpy()
+
+    by_keras = next_weights(lambda path: keras.models.load_model(path, compile=False))
+    np.testing.assert_array_equal(next_weights(load_model), by_keras)

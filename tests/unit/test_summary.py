@@ -1,7 +1,7 @@
 """The tables of the summary: right means, right spread, nothing made up."""
 
 from nasturtium.report.spread import HEADER, over_seeds
-from nasturtium.report.summary import with_ratios
+from nasturtium.report.summary import readable, with_changes, with_ratios
 
 
 def row(seed: int, run: str, accuracy: float, **figures) -> dict:
@@ -57,3 +57,59 @@ def test_one_seed_has_no_deviation():
     assert (
         cells(over_seeds(with_ratios([row(0, "baseline", 0.9)])))["baseline"]["test"] == "90.00 %"
     )
+
+
+def answers(wrong, n=270) -> list[dict]:
+    return [{"index": i, "target": 1.0, "prediction": 0.0 if i in wrong else 1.0} for i in range(n)]
+
+
+def changed(rows, predictions) -> list[dict]:
+    return with_changes(with_ratios(rows), predictions)
+
+
+def test_a_change_within_chance_is_not_called_a_difference():
+    rows = [row(0, "baseline", 261 / 270), row(0, "p", 263 / 270), row(0, "q", 240 / 270)]
+    of_runs = [answers(range(9)), answers(range(2, 9)), answers(range(30))]
+    baseline, close, worse = changed(rows, of_runs)
+    assert baseline.get("differs_from_baseline") is None
+    assert close["differs_from_baseline"] is False
+    assert close["accuracy_change_low_points"] < 0 < close["accuracy_change_high_points"]
+    low, high = worse["accuracy_change_low_points"], worse["accuracy_change_high_points"]
+    assert worse["differs_from_baseline"] is True
+    assert low < worse["accuracy_change_points"] < high < 0
+
+
+def test_errors_of_a_regression_are_compared_sample_by_sample():
+    errors = {"baseline": [10.0, 30.0, 50.0, 70.0] * 20, "p": [9.0, 29.5, 49.0, 68.5] * 20}
+    rows = [{**row(0, run, None, test_mae=sum(e) / 80), "task": "regression"}
+            for run, e in errors.items()]  # fmt: skip
+    of_runs = [
+        [{"index": i, "target": 0.0, "prediction": -e} for i, e in enumerate(values)]
+        for values in errors.values()
+    ]
+    _, better = changed(rows, of_runs)
+    # The errors are spread over 60, their differences over 1.
+    assert better["mae_change"] == -1.0
+    assert -1.2 < better["mae_change_low"] < better["mae_change_high"] < -0.8
+    assert better["differs_from_baseline"] is True
+
+
+def test_runs_on_other_samples_are_not_compared():
+    rows = [row(0, "baseline", 0.9), row(0, "p", 0.9)]
+    other = [{**sample, "index": sample["index"] + 1} for sample in answers(())]
+    assert changed(rows, [answers(()), other])[1].get("differs_from_baseline") is None
+
+
+def test_the_table_says_what_can_not_be_told_apart():
+    figures = {
+        name: 1000
+        for name in ("macs", "calculated_memory_bytes", "latency_p50_ms", "inference_energy_j")
+    }
+    rows = [
+        row(0, run, accuracy, device_name="x", latency_threads=1, inference_energy_method="none",
+            inference_energy_batch_size=1, **figures)
+        for run, accuracy in (("baseline", 261 / 270), ("p", 263 / 270))
+    ]  # fmt: skip
+    text = readable(changed(rows, [answers(range(9)), answers(range(2, 9))]))
+    assert "can't be told apart" in text.splitlines()[-1]
+    assert "+0.74 (" in text.splitlines()[-1]

@@ -33,6 +33,7 @@ def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: 
         run = Run(row["dataset"], row["seed"], row["run"])
         place = results / run.dataset / f"seed{run.seed}" / run.name
         (place / "model.keras").touch()
+        (place / "predictions.parquet").touch()
         if run.is_compacted:
             (place / "compaction.parquet").touch()
     _age(results, ages)
@@ -50,7 +51,7 @@ def _age(results: Path, ages: dict[str, int]) -> None:
             parts = path.relative_to(results).parts
             if parts[0] == "data":
                 older = ages[parts[-1]]
-            elif path.name == "metrics.parquet":
+            elif path.name in ("metrics.parquet", "predictions.parquet"):
                 older = 2
             else:
                 older = _STAGES.get(parts[2], 5) if len(parts) > 2 else 0

@@ -59,6 +59,20 @@ def test_the_summary_has_every_run(finished, summary):
     assert text.strip() in finished.output
 
 
+def test_the_predictions_of_a_run_give_its_figures(finished, summary):
+    for run, row in summary.items():
+        answers = read_rows(finished.path(f"results/digits/seed0/{run}/predictions.parquet"))
+        right = [answer["prediction"] == answer["target"] for answer in answers]
+        assert len(right) == row["test_samples"]
+        assert sum(right) / len(right) == pytest.approx(row["test_accuracy"])
+        assert all(0 <= answer["target_probability"] <= 1 for answer in answers)
+        change = row["accuracy_change_points"]
+        if run != "baseline":
+            low, high = row["accuracy_change_low_points"], row["accuracy_change_high_points"]
+            assert low <= change <= high
+            assert row["differs_from_baseline"] == (not low <= 0 <= high)
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_a_model_loads_without_custom_objects_and_has_its_row_s_figures(finished, summary, run):
     model = load(finished, run)

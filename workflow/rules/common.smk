@@ -195,6 +195,14 @@ def all_metrics(wildcards):
     ]
 
 
+def all_predictions(wildcards):
+    """The table of predictions beside each of them."""
+    return [
+        path.replace("metrics.parquet", "predictions.parquet")
+        for path in all_metrics(wildcards)
+    ]
+
+
 def tables_of_dataset(wildcards):
     """The tables that the figures of a data set are drawn from, beside the summary."""
     tables = []

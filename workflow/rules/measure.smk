@@ -7,6 +7,7 @@ rule measure:
         split=rules.split_data.output.split,
     output:
         metrics="results/{dataset}/seed{seed}/{run}/metrics.parquet",
+        predictions="results/{dataset}/seed{seed}/{run}/predictions.parquet",
     log:
         "logs/{dataset}/seed{seed}/{run}.measure.log",
     benchmark:

@@ -8,6 +8,7 @@ localrules:
 rule summary:
     input:
         metrics=all_metrics,
+        predictions=all_predictions,
     output:
         table="results/summary.parquet",
         text="results/summary.md",

@@ -23,6 +23,7 @@ with job(snakemake.log[0]):
         data_folder=Path(snakemake.input.data[0]).parent,
         split=snakemake.input.split,
         output=snakemake.output.metrics,
+        predictions=snakemake.output.predictions,
         settings=snakemake.params.settings,
         code=snakemake.params.code,
     )

@@ -7,6 +7,7 @@ with job(snakemake.log[0]):
 
     text = summarise.run(
         snakemake.input.metrics,
+        predictions=snakemake.input.predictions,
         table=snakemake.output.table,
         text=snakemake.output.text,
         code=snakemake.params.code,

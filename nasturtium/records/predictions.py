@@ -1,0 +1,17 @@
+"""Schema of ``predictions.parquet``: a row a sample of the test split."""
+
+import pyarrow as pa
+
+from nasturtium.records.parquet import column
+
+PREDICTIONS = pa.schema(
+    [
+        column("dataset", pa.string(), "data set", required=True),
+        column("seed", pa.int64(), "seed of split, initialisation and search", required=True),
+        column("run", pa.string(), "run directory below the seed's", required=True),
+        column("index", pa.int64(), "the sample's place in the prepared data", required=True),
+        column("target", pa.float64(), "its label, or its value in the target's unit"),
+        column("prediction", pa.float64(), "most probable label, or value in the same unit"),
+        column("target_probability", pa.float64(), "of the right label; null for a regression"),
+    ]
+)
