@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.own import checks
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +108,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _pixels(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(path, formats=sorted(set(_FORMATS.values()))) as image:
@@ -113,7 +117,13 @@ def _pixels(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
                     f"{path}: has {image.width} x {image.height} pixels, more than "
                     f"{_MOST_PIXELS:,}; make it smaller."
                 )
-            converted = image.convert(_MODES[shape[2]])
+            upright = _eight_bits(ImageOps.exif_transpose(image))
+            if shape[2] != 4 and _is_transparent(upright):
+                raise DataError(
+                    f"{path}: has transparent pixels, which {shape[2]} channels can't hold; give "
+                    f"the data set input_shape [{shape[0]}, {shape[1]}, 4], or save it without."
+                )
+            converted = upright.convert(_MODES[shape[2]])
             if converted.size != (shape[1], shape[0]):
                 converted = converted.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
             return np.asarray(converted, np.uint8).reshape(shape)
@@ -121,6 +131,25 @@ def _pixels(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
         raise DataError(
             f"{path}: can't be read as an image ({type(error).__name__}); mend or remove it."
         ) from error
+
+
+def _eight_bits(image: "Image.Image") -> "Image.Image":
+    """A grey image of 16 bits brought to 8; Pillow itself would clip it at 255."""
+    from PIL import Image
+
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.float64)
+    if values.min() < 0 or values.max() > 65_535:
+        raise ValueError("more than 16 bits")
+    return Image.fromarray(np.round(values / 257).astype(np.uint8), "L")
+
+
+def _is_transparent(image: "Image.Image") -> bool:
+    """Whether any pixel is less than opaque."""
+    if "transparency" not in image.info and "A" not in image.getbands():
+        return False
+    return image.convert("RGBA").getextrema()[3][0] < 255
 
 
 def _digest(root: Path, classes: list[str]) -> str:
