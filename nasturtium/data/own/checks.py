@@ -92,6 +92,13 @@ def description(
     classes = None
     if own["task"] == "classification":
         classes = own.get("classes") or int(labels.max()) + 1
+        empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
+        if "classes" not in own and len(empty):
+            raise DataError(
+                f"Data set '{name}': no sample has the label {empty[0]}, though labels count from "
+                f"0 and go up to {classes - 1}; number them without gaps, or set 'classes' to "
+                f"{classes} if that class is only missing here."
+            )
         if classes < 2:
             raise DataError(f"Data set '{name}': has one class only; a classification needs two.")
     missing = own.get("missing", "error")

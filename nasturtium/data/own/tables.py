@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks
+from nasturtium.data.own import checks, columns
 from nasturtium.data.samples import Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
@@ -110,6 +110,7 @@ class _Table:
             with np.errstate(over="ignore"):
                 table[:, number] = column
             checks.finite(table[:, number], where, self._first_row, self._missing_allowed)
+            columns.check_digits(column, table[:, number], where)
         return table
 
     def floats(self, name: str) -> np.ndarray:
@@ -134,6 +135,7 @@ def _encoded(tables: Sequence[_Table]) -> tuple[list[str], list[np.ndarray]]:
             for table in tables
         ]
         categories = sorted({value for part in values for value in part})
+        columns.check_blanks(categories, f"{tables[0].path}: column '{column}'")
         if len(categories) > _MOST_CATEGORIES:
             raise DataError(
                 f"{tables[0].path}: column '{column}' has {len(categories):,} categories, more "
@@ -165,12 +167,19 @@ def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[
         return np.concatenate(
             [
                 checks.labels(
-                    _numbers(part), f"{table.path}: column '{name}'", own["classes"], table.row(0)
+                    columns.numbers(part),
+                    f"{table.path}: column '{name}'",
+                    own["classes"],
+                    table.row(0),
                 )
                 for table, part in zip(tables, values, strict=True)
             ]
         ), None
     found = {value for part in values for value in part}
+    columns.check_blanks(found, f"{tables[0].path}: column '{name}'")
+    columns.check_known(
+        values[-1], values[0], f"{tables[-1].path}: column '{name}'", tables[0].path
+    )
     whole = all(re.fullmatch(r"-?\d{1,18}", value) for value in found)
     classes = sorted(found, key=int if whole else None)
     if len(classes) > checks.MOST_CLASSES:
@@ -179,16 +188,6 @@ def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[
         )
     number = {value: i for i, value in enumerate(classes)}
     return np.array([number[v] for part in values for v in part], np.int64), tuple(classes)
-
-
-def _numbers(values: Sequence[str]) -> np.ndarray:
-    def number(value: str) -> float:
-        try:
-            return float(value)
-        except ValueError:
-            return np.nan  # reported by its row as no label
-
-    return np.array([number(value) for value in values])
 
 
 def _wanted(path: str, own: Mapping, found: Sequence[str]) -> list[str]:
@@ -202,7 +201,9 @@ def _wanted(path: str, own: Mapping, found: Sequence[str]) -> list[str]:
             near = difflib.get_close_matches(name, found, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(found[:10])}."
             raise DataError(f"{path}: has no column '{name}'; {hint}")
-    chosen = set(needed) if "features" in own else set(found)
+    chosen = set(needed)
+    if "features" not in own:
+        chosen.update(columns.without_index([n for n in found if n not in needed], path))
     return [name for name in found if name in chosen]
 
 
