@@ -71,6 +71,8 @@ ASIDE = re.compile(
 )
 # For a rerun to end, and for Snakemake to do so after a signal.
 LIMIT_S = 900
+# What the rule measure makes of a finished run; the killed stage has not yet made it.
+_MEASURED = ("metrics.parquet", "predictions.parquet")
 
 
 @dataclass
@@ -211,7 +213,7 @@ def _case(project: Path, undisturbed: Path, case: Case, run: str, share: float) 
     case.problems += _unreadable(project)
     place = Path(target).parent
     for made in sorted((undisturbed / place).glob("*.*")):
-        if made.name != "metrics.parquet" and (
+        if made.name not in _MEASURED and (
             wrong := _differences(project, undisturbed, str(place / made.name))
         ):
             case.problems.append(f"{made.name} differs in {wrong}")
