@@ -1,1 +1,0 @@
-"""Files for use elsewhere: TFLite, int8, a card, and a way to predict."""
