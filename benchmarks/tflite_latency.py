@@ -27,9 +27,9 @@ def main() -> None:
     from nasturtium.models.files import load_model
 
     runtime.configure(1)
-    for int8 in (False, True):
+    for dynamic in (False, True):
         interpreters = [
-            Interpreter(convert(load_model(path), int8=int8)) for path in arguments.models
+            Interpreter(convert(load_model(path), dynamic=dynamic)) for path in arguments.models
         ]
         medians_us = 1000 * np.array(
             [
@@ -38,7 +38,7 @@ def main() -> None:
             ]
         )
         ratios = medians_us[:, :1] / medians_us
-        print("int8 weights" if int8 else "float32", "(one thread, batch 1)")
+        print("dynamic-range int8 weights" if dynamic else "float32", "(one thread, batch 1)")
         for path, latency_us, ratio in zip(
             arguments.models, np.median(medians_us, axis=0), ratios.T, strict=True
         ):

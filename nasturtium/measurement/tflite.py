@@ -9,37 +9,50 @@ import tensorflow as tf
 import tf_keras as keras
 from tensorflow.lite.python.convert import ConverterError
 
-_KINDS = ("tflite", "tflite_int8")
-
 
 def measure_tflite(model: keras.Model, warm_up_runs: int, runs: int) -> dict[str, object]:
-    """Bytes and latency of both TFLite forms, in the columns of ``metrics.parquet``.
+    """Bytes and latency of two TFLite forms, in the columns of ``metrics.parquet``.
 
-    ``tflite`` has float32 weights, ``tflite_int8`` weights of one byte with a scale an output
-    channel (dynamic-range quantisation). What a form can't be converted to or run as is null, and
-    ``tflite_reason`` says why.
+    ``tflite`` has float32 weights, ``tflite_dynamic`` int8 weights and float32 activations
+    (dynamic-range quantisation; the converter leaves small tensors float32). What a form can't be
+    converted to or run as is null, and ``tflite_reason`` or ``tflite_dynamic_reason`` says why.
+    The full-integer form needs samples: :mod:`nasturtium.deployment`.
     """
-    columns: dict[str, object] = {"tflite_threads": 1, "tflite_reason": None}
-    for kind in _KINDS:
-        names = [f"{kind}_{figure}" for figure in ("bytes", "gzip_bytes", "latency_p50_ms")]
-        columns.update(dict.fromkeys([*names, f"{kind}_latency_p95_ms"]))
+    columns: dict[str, object] = {"tflite_threads": 1}
+    for name, dynamic in (("tflite", False), ("tflite_dynamic", True)):
         try:
-            content = convert(model, int8=kind == "tflite_int8")
-            columns[f"{kind}_bytes"] = len(content)
-            columns[f"{kind}_gzip_bytes"] = len(gzip.compress(content, compresslevel=9, mtime=0))
-            times_ms = Interpreter(content).times_ms(warm_up_runs, runs)
-        except (ConverterError, ValueError, RuntimeError) as error:
-            first = str(error).strip().splitlines()[0][:200]
-            columns["tflite_reason"] = f"{kind}: {type(error).__name__}: {first}"
-            continue
-        p50_ms, p95_ms = np.percentile(times_ms, [50, 95])
-        columns[f"{kind}_latency_p50_ms"] = float(p50_ms)
-        columns[f"{kind}_latency_p95_ms"] = float(p95_ms)
+            content = convert(model, dynamic=dynamic)
+            if dynamic and Interpreter(content).int8_tensors == 0:
+                raise ValueError("no tensor is int8: the converter leaves small ones float32")
+            columns.update(file_columns(name, content, warm_up_runs, runs))
+        except REFUSED as error:
+            columns.update(refused_columns(name, error))
     return columns
 
 
-def convert(model: keras.Model, *, int8: bool) -> bytes:
-    """``model`` as a TFLite file, its batch fixed to 1."""
+# What a converter or an interpreter raises for a net that it can't take.
+REFUSED = (ConverterError, ValueError, RuntimeError)
+_FIGURES = ("bytes", "gzip_bytes", "latency_p50_ms", "latency_p95_ms")
+
+
+def file_columns(name: str, content: bytes, warm_up_runs: int, runs: int) -> dict[str, object]:
+    """Bytes and latency of a TFLite file, in columns that begin with ``name``."""
+    times_ms = Interpreter(content).times_ms(warm_up_runs, runs)
+    p50_ms, p95_ms = (float(p) for p in np.percentile(times_ms, [50, 95]))
+    gzip_bytes = len(gzip.compress(content, compresslevel=9, mtime=0))
+    figures = dict(zip(_FIGURES, (len(content), gzip_bytes, p50_ms, p95_ms), strict=True))
+    return {f"{name}_{k}": v for k, v in figures.items()} | {f"{name}_reason": None}
+
+
+def refused_columns(name: str, error: Exception) -> dict[str, object]:
+    """The same columns, null, with what the converter or interpreter said."""
+    first = (str(error).strip().splitlines() or [""])[0][:200]
+    columns: dict[str, object] = {f"{name}_{figure}": None for figure in _FIGURES}
+    return {**columns, f"{name}_reason": f"{type(error).__name__}: {first}"}
+
+
+def make_converter(model: keras.Model) -> tf.lite.TFLiteConverter:
+    """A converter of a copy of ``model``, its batch fixed to 1."""
     # A copy: where TensorFlow fails on its way and takes another, it leaves the layers of what it
     # was given wrapped, and one with Dropout can't be called any more.
     copy = keras.models.clone_model(model)
@@ -47,10 +60,15 @@ def convert(model: keras.Model, *, int8: bool) -> bytes:
     # A concrete function of batch 1: with an open batch size XNNPACK leaves some layers alone.
     signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
     call = tf.function(lambda samples: copy(samples, training=False))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+    return tf.lite.TFLiteConverter.from_concrete_functions(
         [call.get_concrete_function(signature)], copy
     )
-    if int8:
+
+
+def convert(model: keras.Model, *, dynamic: bool = False) -> bytes:
+    """``model`` as a TFLite file: float32, or with int8 weights by dynamic-range quantisation."""
+    converter = make_converter(model)
+    if dynamic:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return converter.convert()
 
@@ -65,14 +83,32 @@ class Interpreter:
             self._interpreter = tf.lite.Interpreter(model_content=content, num_threads=1)
         self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
         drawn = np.random.default_rng(0).random(self._input["shape"])
-        self._interpreter.set_tensor(self._input["index"], drawn.astype(np.float32))
+        self._interpreter.set_tensor(self._input["index"], self._quantised(drawn))
+
+    @property
+    def int8_tensors(self) -> int:
+        """Number of its tensors that are int8."""
+        return sum(t["dtype"] == np.int8 for t in self._interpreter.get_tensor_details())
 
     def predict(self, sample: np.ndarray) -> np.ndarray:
-        """The first output for one sample of shape (1, \\*input_shape)."""
-        self._interpreter.set_tensor(self._input["index"], np.asarray(sample, np.float32))
+        """The output, in float32, for one sample of shape (1, \\*input_shape)."""
+        self._interpreter.set_tensor(self._input["index"], self._quantised(sample))
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
+        output = self._interpreter.get_tensor(self._output["index"])
+        scale, zero = self._output["quantization"]
+        return (output.astype(np.float32) - zero) * np.float32(scale) if scale else output
+
+    def predict_all(self, samples: np.ndarray) -> np.ndarray:
+        """The same for many samples, one after the other; shape (samples, outputs)."""
+        return np.concatenate([self.predict(samples[i : i + 1]) for i in range(len(samples))])
+
+    def _quantised(self, sample: np.ndarray) -> np.ndarray:
+        scale, zero = self._input["quantization"]
+        if not scale:
+            return np.asarray(sample, np.float32)
+        return np.clip(np.rint(sample / scale) + zero, -128, 127).astype(np.int8)
 
     def times_ms(self, warm_up_runs: int, runs: int) -> np.ndarray:
         """Milliseconds of each of ``runs`` calls, without the copies in and out."""

@@ -27,6 +27,16 @@ def _tflite(name: str, weights: str) -> list[pa.Field]:
         column(f"{name}_gzip_bytes", pa.int64(), "the same after gzip -9"),
         column(f"{name}_latency_p50_ms", pa.float64(), "its median at batch 1 on the CPU"),
         column(f"{name}_latency_p95_ms", pa.float64(), "95th percentile of the same"),
+        column(f"{name}_reason", pa.string(), "why these are null"),
+    ]
+
+
+def _as_deployed(name: str) -> list[pa.Field]:
+    return [
+        column(f"{name}_accuracy", pa.float64(), "test_accuracy of that file; null: regression"),
+        column(f"{name}_mae", pa.float64(), "test_mae of that file, in target_unit"),
+        column(f"{name}_arena_bytes", pa.int64(), "its RAM in TensorFlow Lite Micro, 64 bits"),
+        column(f"{name}_arena_reason", pa.string(), "why that is null"),
     ]
 
 
@@ -76,9 +86,12 @@ METRICS = pa.schema(
             "weights_bitmask_bytes", pa.int64(), "counted: as bitmask and values", required=True
         ),
         *_tflite("tflite", "float32 weights"),
-        *_tflite("tflite_int8", "dynamic-range int8 weights"),
+        *_as_deployed("tflite"),
+        *_tflite("tflite_dynamic", "dynamic-range int8 weights, activations float32"),
+        *_tflite("tflite_int8", "int8 inputs, weights, activations and outputs, unframed"),
+        column("tflite_int8_tensors", pa.int64(), "int8 tensors in that file"),
+        *_as_deployed("tflite_int8"),
         column("tflite_threads", pa.int64(), "threads of TFLite's latency", required=True),
-        column("tflite_reason", pa.string(), "why a TFLite figure is null"),
         # memory
         column("peak_activation_bytes", pa.int64(), "calculated, batch 1, float32", required=True),
         column(
@@ -130,11 +143,15 @@ RATIOS = (
     "weights_gzip_bytes",
     "keras_bytes",
     "tflite_bytes",
+    "tflite_dynamic_bytes",
     "tflite_int8_bytes",
+    "tflite_arena_bytes",
+    "tflite_int8_arena_bytes",
     "calculated_memory_bytes",
     "gpu_inference_peak_bytes",
     "latency_p50_ms",
     "tflite_latency_p50_ms",
+    "tflite_dynamic_latency_p50_ms",
     "tflite_int8_latency_p50_ms",
     "throughput_samples_per_s",
     "inference_energy_j",

@@ -21,6 +21,7 @@ HEADER = (
     "non-zero",
     "gzip kB",
     "TFLite kB",
+    "dynamic kB",
     "int8 kB",
     "TFLite us",
 )
@@ -54,6 +55,7 @@ def _figures(group: Sequence[Mapping]) -> list[str]:
         _spread(group, lambda row: row["nonzero_parameters"], ",.0f"),
         _spread(group, lambda row: _thousandth(row.get("weights_gzip_bytes")), ".1f"),
         _spread(group, lambda row: _thousandth(row.get("tflite_bytes")), ".1f"),
+        _spread(group, lambda row: _thousandth(row.get("tflite_dynamic_bytes")), ".1f"),
         _spread(group, lambda row: _thousandth(row.get("tflite_int8_bytes")), ".1f"),
         _spread(group, lambda row: _thousandfold(row.get("tflite_latency_p50_ms")), ".1f"),
     ]

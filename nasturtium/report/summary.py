@@ -121,6 +121,7 @@ def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], names: int) -
 _COMPARABLE = {
     "latency_p50_ms": ("device_name", "latency_threads"),
     "tflite_latency_p50_ms": ("cpu_name", "tflite_threads"),
+    "tflite_dynamic_latency_p50_ms": ("cpu_name", "tflite_threads"),
     "tflite_int8_latency_p50_ms": ("cpu_name", "tflite_threads"),
     "throughput_samples_per_s": ("device_name", "latency_threads", "throughput_batch_size"),
     "gpu_inference_peak_bytes": ("device_name", "gpu_memory_batch_size"),

@@ -9,6 +9,7 @@ from nasturtium import metering
 from nasturtium.data import prepared
 from nasturtium.data.sources import file_sha256
 from nasturtium.data.splits import test_data, test_indices, training_data
+from nasturtium.deployment.measured import measure_deployed
 from nasturtium.jobs import runtime
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import energy_columns, measure_energy
@@ -99,6 +100,7 @@ def run(
         **size,
         **sparse_bytes(model),
         **tflite,
+        **measure_deployed(model, train.features, test, classes, measure),
         **_compaction_facts(compaction_path),
         "macs": macs,
         "macs_reason": macs_reason,

@@ -23,12 +23,12 @@ def net() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
 
 
-@pytest.mark.parametrize(("int8", "tolerance"), [(False, 1e-6), (True, 0.02)])
-def test_the_converted_model_computes_the_same(net, int8, tolerance):
+@pytest.mark.parametrize(("dynamic", "tolerance"), [(False, 1e-6), (True, 0.02)])
+def test_the_converted_model_computes_the_same(net, dynamic, tolerance):
     sample = np.random.default_rng(0).uniform(0, 255, (1, 12, 12, 1)).astype(np.float32)
     expected = net(sample).numpy()
     assert expected.std() > 0.005
-    output = Interpreter(convert(net, int8=int8)).predict(sample)
+    output = Interpreter(convert(net, dynamic=dynamic)).predict(sample)
     np.testing.assert_allclose(output, expected, atol=tolerance)
 
 
@@ -36,9 +36,10 @@ def test_a_float_takes_four_bytes_and_an_int8_one(net):
     done = measure_tflite(net, warm_up_runs=2, runs=20)
     parameters = net.count_params()
     assert done["tflite_bytes"] == pytest.approx(4 * parameters, rel=0.05)
-    assert done["tflite_int8_bytes"] == pytest.approx(parameters, rel=0.05)
+    assert done["tflite_dynamic_bytes"] == pytest.approx(parameters, rel=0.05)
     assert 0 < done["tflite_latency_p50_ms"] <= done["tflite_latency_p95_ms"]
-    assert done["tflite_int8_latency_p50_ms"] > 0
+    assert done["tflite_dynamic_latency_p50_ms"] > 0
+    assert done["tflite_dynamic_reason"] is None
     assert done["tflite_reason"] is None
     assert done["tflite_threads"] == 1
 
@@ -50,6 +51,14 @@ def test_what_can_t_be_converted_is_null_with_the_reason():
     assert done["tflite_bytes"] is None
     assert done["tflite_latency_p50_ms"] is None
     assert "ConverterError" in done["tflite_reason"]
+
+
+def test_a_dynamic_range_file_without_int8_is_null_with_the_reason():
+    small = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3)])
+    done = measure_tflite(small, 1, 1)
+    assert done["tflite_bytes"] > 0
+    assert done["tflite_dynamic_bytes"] is None
+    assert "no tensor is int8" in done["tflite_dynamic_reason"]
 
 
 # Deterministic operations can't be turned off again, so in a process of its own.

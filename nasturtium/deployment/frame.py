@@ -1,0 +1,72 @@
+"""A net without its frame: what scales its inputs and outputs becomes numbers beside the file."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import tf_keras as keras
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """``scaled = raw * scale + offset``; lists have one value a column, else one for all.
+
+    It is its own JSON: ``asdict`` gives plain numbers.
+    """
+
+    scale: float | list[float] = 1.0
+    offset: float | list[float] = 0.0
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """``values`` of shape (samples, ...) scaled, in float32."""
+        scaled = np.asarray(values, np.float64) * np.asarray(self.scale) + np.asarray(self.offset)
+        return scaled.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class BareNet:
+    """A net behind its frame: ``restore(net(standardise(raw)))`` is what the framed net gives."""
+
+    net: keras.Model
+    standardise: Scaling
+    restore: Scaling
+
+    def as_dict(self) -> dict[str, dict]:
+        """Both scalings, ready for JSON."""
+        return {"input": asdict(self.standardise), "output": asdict(self.restore)}
+
+
+def without_frame(model: keras.Model) -> BareNet:
+    """``model`` cut behind its first layer and before its last one, where these only scale.
+
+    One scale of int8 for all columns of a table is far too coarse for most of them, so the net is
+    quantised where they are standardised. The weights are shared with ``model``.
+    """
+    inputs, outputs = model.inputs[0], model.outputs[0]
+    standardise, restore = Scaling(), Scaling()
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    if len(layers) > 1 and layers[0].input is model.inputs[0]:
+        scaling = _scaling(layers[0])
+        if scaling is not None:
+            standardise, inputs = scaling, layers[0].output
+    if len(layers) > 2 and isinstance(layers[-1], keras.layers.Rescaling):
+        restore, outputs = _scaling(layers[-1]), layers[-1].input
+    return BareNet(keras.Model(inputs, outputs, name=model.name), standardise, restore)
+
+
+def _scaling(layer: keras.layers.Layer) -> Scaling | None:
+    if isinstance(layer, keras.layers.Rescaling):
+        return Scaling(_numbers(layer.scale), _numbers(layer.offset))
+    if isinstance(layer, keras.layers.Normalization) and not layer.invert:
+        mean = np.asarray(layer.mean, np.float64)
+        # As the layer computes it: a constant column is divided by epsilon.
+        deviation = np.maximum(
+            np.sqrt(np.asarray(layer.variance, np.float64)), keras.backend.epsilon()
+        )
+        return Scaling(_numbers(1 / deviation), _numbers(-mean / deviation))
+    return None
+
+
+def _numbers(values) -> float | list[float]:
+    """One number, or one for each entry of the last axis."""
+    array = np.asarray(values, np.float64)
+    return float(array.reshape(())) if array.size == 1 else array.reshape(-1).tolist()

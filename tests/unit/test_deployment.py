@@ -1,0 +1,133 @@
+"""The full-integer file: int8 throughout, as good as the net, and its RAM on a microcontroller."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from nasturtium.data.splits import Split
+from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
+from nasturtium.deployment.frame import Scaling, without_frame
+from nasturtium.deployment.measured import measure_deployed
+from nasturtium.deployment.micro import measure_arena
+from nasturtium.measurement.tflite import convert
+from nasturtium.models.frame import Frame, build_framed
+from nasturtium.records.metrics import METRICS
+
+MEASURE = {"warm_up_runs": 1, "latency_runs": 5}
+# Columns of a table as they come: a single int8 scale would leave nothing of the first.
+SCALES = np.array([0.001, 1.0, 5000.0])
+
+
+@pytest.fixture(scope="module")
+def table() -> tuple[keras.Model, np.ndarray]:
+    keras.utils.set_random_seed(0)
+    samples = np.random.default_rng(0).normal(3, 1, (300, 3)) * SCALES
+    frame = Frame(
+        (3,),
+        None,
+        feature_mean=samples.mean(axis=0),
+        feature_variance=samples.var(axis=0),
+        target_mean=150.0,
+        target_std=70.0,
+    )
+    body = [keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)]
+    return build_framed(frame, body, "table"), samples.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[keras.Model, np.ndarray]:
+    keras.utils.set_random_seed(0)
+    body = [
+        keras.layers.Conv2D(4, 3, activation="relu"),
+        keras.layers.Dropout(0.2),
+        keras.layers.Flatten(),
+        keras.layers.Dense(3, activation="softmax"),
+    ]
+    samples = np.random.default_rng(1).integers(0, 256, (100, 6, 6, 1)).astype(np.float32)
+    return build_framed(Frame((6, 6, 1), 3, input_scale=255.0), body, "pictures"), samples
+
+
+@pytest.mark.parametrize("kind", ["table", "pictures"])
+def test_the_bare_net_between_its_scalings_is_the_framed_net(kind, request):
+    model, samples = request.getfixturevalue(kind)
+    bare = without_frame(model)
+    kinds = {type(layer) for layer in bare.net.layers}
+    assert not kinds & {keras.layers.Rescaling, keras.layers.Normalization}
+    scalings = json.loads(json.dumps(bare.as_dict()))
+    standardise, restore = (Scaling(**scalings[end]) for end in ("input", "output"))
+    outputs = restore(bare.net(standardise(samples)).numpy())
+    np.testing.assert_allclose(outputs, model(samples).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_net_without_a_frame_stays_whole():
+    net = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    bare = without_frame(net)
+    samples = np.ones((4, 3), np.float32)
+    assert (bare.standardise, bare.restore) == (Scaling(), Scaling())
+    np.testing.assert_array_equal(bare.net(samples), net(samples))
+
+
+@pytest.mark.parametrize("kind", ["table", "pictures"])
+def test_the_file_is_int8_at_both_ends_and_computes_the_same(kind, request):
+    model, samples = request.getfixturevalue(kind)
+    content, bare = convert_full_integer(model, samples)
+    interpreter = tf.lite.Interpreter(model_content=content)
+    for (end,) in (interpreter.get_input_details(), interpreter.get_output_details()):
+        assert end["dtype"] == np.int8
+    expected = model(samples).numpy()
+    outputs = predict_full_integer(content, bare, samples)
+    assert np.abs(outputs - expected).max() < 0.05 * np.ptp(expected)
+
+
+def test_every_figure_of_the_files_is_a_column_and_has_no_reason(table):
+    model, samples = table
+    targets = model(samples).numpy()[:, 0] + 10
+    done = measure_deployed(model, samples, Split(samples, targets), None, MEASURE)
+    assert set(done) <= set(METRICS.names)
+    assert done["tflite_mae"] == pytest.approx(10, abs=0.01)
+    assert done["tflite_int8_mae"] == pytest.approx(10, abs=1)
+    assert done["tflite_int8_tensors"] >= 5
+    assert done["tflite_int8_bytes"] > 0
+    assert {done[name] for name in done if name.endswith("reason")} == {None}
+
+
+def test_inputs_lie_in_the_arena_and_weights_do_not():
+    def arena(width: int) -> int:
+        net = keras.Sequential([keras.layers.Input((width,)), keras.layers.Dense(4)])
+        samples = np.random.default_rng(0).normal(size=(20, width)).astype(np.float32)
+        arena_bytes, reason = measure_arena(convert_full_integer(net, samples)[0])
+        assert reason is None
+        return arena_bytes
+
+    pytest.importorskip("tflite_micro")
+    # 4,080 more inputs of one byte, and 16,320 more weights of one byte.
+    assert arena(4096) - arena(16) == pytest.approx(4080, abs=64)
+
+
+def test_an_operation_that_is_lacking_is_named():
+    pytest.importorskip("tflite_micro")
+    inputs = keras.Input((4, 4))
+    outputs = keras.layers.Lambda(lambda x: tf.math.cumsum(tf.atan2(x, x)))(inputs)
+    arena_bytes, reason = measure_arena(convert(keras.Model(inputs, outputs)))
+    assert arena_bytes is None
+    assert "ATAN2" in reason
+
+
+def test_what_is_no_tflite_file_is_null_with_a_reason():
+    arena_bytes, reason = measure_arena(b"no file at all, only some bytes of text")
+    assert arena_bytes is None
+    assert reason
+
+
+def test_what_can_t_be_quantised_is_null_with_the_reason():
+    inputs = keras.Input((4,))
+    net = keras.Model(inputs, keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x))(inputs))
+    samples = np.full((4, 4), 0.5, np.float32)
+    done = measure_deployed(net, samples, Split(samples, np.zeros(4)), None, MEASURE)
+    assert done["tflite_int8_bytes"] is None
+    assert done["tflite_int8_reason"]
+    assert done["tflite_arena_reason"]
+    assert "tflite_mae" not in done
