@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from nasturtium.deployment.frame import BareNet, without_frame
+from nasturtium.deployment.bare_net import BareNet, without_frame
 from nasturtium.measurement.tflite import Interpreter, make_converter
 
 CALIBRATION_SAMPLES = 500

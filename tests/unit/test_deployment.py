@@ -8,8 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.data.splits import Split
+from nasturtium.deployment.bare_net import Scaling, without_frame
 from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
-from nasturtium.deployment.frame import Scaling, without_frame
 from nasturtium.deployment.measured import measure_deployed
 from nasturtium.deployment.micro import measure_arena
 from nasturtium.measurement.tflite import convert

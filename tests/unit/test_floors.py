@@ -9,7 +9,7 @@ PACKAGE = Path(nasturtium.__file__).parent
 # From the top; what is not named here (errors, digest) is on the lowest floor.
 FLOORS = [
     {"stages", "notebook"},
-    {"search"},
+    {"search", "deployment"},
     {"measurement", "training"},
     {"pruning", "metering", "data", "report", "jobs", "settings"},
     {"compaction", "models", "statistics", "records", "errors", "digest"},
