@@ -33,9 +33,10 @@ def read(path, **own):
 
 
 LABELS = ["a", "b"] * (ROWS // 2)
+LABELS_OF_ARRAYS = (0, 1, 2) * 4
 
 
-@pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__"])
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "Unnamed: 0.1", "__index_level_0__"])
 def test_row_numbers_are_no_feature(tmp_path, caplog, name):
     path = table(tmp_path, **{name: range(ROWS), "x": X, "y": LABELS})
     with caplog.at_level(logging.WARNING):
@@ -88,3 +89,104 @@ def test_labels_that_count_from_one_make_no_empty_class(tmp_path):
         npz.read("mine", own)
     description, _ = npz.read("mine", {**own, "classes": 4})
     assert description.classes == 4
+
+
+def archive(folder, x, y=LABELS_OF_ARRAYS, **own):
+    np.savez(folder / "a.npz", x=x, y=y, **own.pop("arrays", {}))
+    task = own.pop("task", "classification")
+    described = {"path": str(folder / "a.npz"), "task": task, "reference": {"mlp": [2]}}
+    return npz.read("mine", {**described, **own})
+
+
+IMAGES = np.random.default_rng(2).integers(0, 256, (12, 8, 8))
+IMAGES[0, 0, 0] = 255
+
+
+@pytest.mark.parametrize(
+    "kind",
+    "uint8 uint16 int16 int32 uint32 int64 uint64 float16 float32 float64 >i4 >f8".split(),  # noqa: SIM905
+)
+def test_images_of_one_content_are_equal_in_every_type(tmp_path, kind):
+    description, samples = archive(tmp_path, IMAGES.astype(kind))
+    assert description.input_scale == 255
+    np.testing.assert_array_equal(np.concatenate(list(samples.features))[..., 0], IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("images", "scale"),
+    [
+        (IMAGES > 100, 1),
+        (IMAGES / 255, 1),
+        (IMAGES / 127.5 - 1, 1),
+        (IMAGES * 257, 65_535),
+        (np.uint8(IMAGES > 100), 1),
+    ],
+)
+def test_images_are_divided_by_their_full_scale(tmp_path, images, scale, caplog):
+    assert archive(tmp_path, images)[0].input_scale == scale
+    assert caplog.text == ""
+
+
+def test_dark_images_are_said_to_be_taken_for_such(tmp_path, caplog):
+    assert archive(tmp_path, IMAGES // 16)[0].input_scale == 255
+    assert "the largest value is 15, taken for dark images of 255" in caplog.text
+    caplog.clear()
+    assert archive(tmp_path, IMAGES // 16, input_scale=15)[0].input_scale == 15
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("images", [IMAGES - 128, IMAGES * 1000])
+def test_a_scale_that_can_not_be_told_is_asked_for(tmp_path, images):
+    with pytest.raises(DataError, match="full scale can't be told; set 'input_scale'"):
+        archive(tmp_path, images)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((12, 3, 32, 32), "have their channels first"),
+        ((12, 1, 32, 32), "have their channels first"),
+        ((12, 32, 3), "look like series"),
+        ((12, 3, 32), "look like series"),
+    ],
+)
+def test_samples_that_are_no_pictures_are_not_taken_for_such(tmp_path, shape, said):
+    x = np.random.default_rng(0).random(shape)
+    with pytest.raises(DataError, match=said):
+        archive(tmp_path, x)
+    whole = list(shape[1:]) if len(shape) == 4 else [*shape[1:], 1]
+    assert archive(tmp_path, x, input_shape=whole)[0].input_shape == tuple(whole)
+
+
+@pytest.mark.parametrize("x", [1.7e9 + np.arange(12.0), 10**15 + np.arange(12)])
+def test_numbers_of_arrays_that_float32_makes_equal_are_refused(tmp_path, x):
+    with pytest.raises(DataError, match="column 1: 12 different numbers become 1 in float32"):
+        list(archive(tmp_path, x[:, np.newaxis])[1].features)
+    with pytest.raises(DataError, match="give the target another origin"):
+        archive(tmp_path, np.zeros((12, 2)), y=x, task="regression")
+
+
+def test_a_label_that_only_the_test_arrays_have_is_refused(tmp_path):
+    arrays = {"tx": IMAGES[:3], "ty": [0, 1, 3]}
+    with pytest.raises(DataError, match="array 'ty': has the label 3, which array 'y'"):
+        archive(tmp_path, IMAGES, arrays=arrays, test_features="tx", test_target="ty", classes=4)
+
+
+def test_categories_that_name_the_rows_are_warned_of(tmp_path, caplog):
+    ids = [f"u{i}" for i in range(ROWS)]
+    read(table(tmp_path, x=X, id=ids, y=LABELS), categorical=["id"])
+    assert "column 'id' has 40 categories in 40 rows" in caplog.text
+
+
+def test_a_category_of_the_test_file_alone_is_warned_of(tmp_path, caplog):
+    path = table(tmp_path, c=["u", "v"] * (ROWS // 2), x=X, y=LABELS)
+    test_path = table(tmp_path, "b.csv", c=["u", "w"] * (ROWS // 2), x=X, y=LABELS)
+    read(path, test_path=test_path, categorical=["c"])
+    assert "has the category 'w'" in caplog.text
+
+
+def test_all_rows_are_looked_at_for_lost_digits(tmp_path):
+    numbers = [*range(1000), *(10**12 + i for i in range(1000))]
+    path = table(tmp_path, s=numbers, y=["a", "b"] * 1000)
+    with pytest.raises(DataError, match="2,000 different numbers become 1,001"):
+        read(path)

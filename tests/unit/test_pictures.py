@@ -72,6 +72,14 @@ def test_a_transparent_colour_of_a_palette_is_seen(tmp_path):
         read(saved(tmp_path, image, transparency=image.getpixel((0, 0))), 3)
 
 
+def test_classes_that_differ_in_blanks_are_refused(tmp_path):
+    for name in ("a", "a ", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(PIXELS).save(tmp_path / name / "0.png")
+    with pytest.raises(DataError, match="'a' and 'a ' differ in blanks only"):
+        read(tmp_path, 3)
+
+
 def test_an_opaque_picture_with_a_channel_of_transparency_is_taken(tmp_path):
     alpha = np.full((HEIGHT, WIDTH, 1), 255, np.uint8)
     image = Image.fromarray(np.concatenate([PIXELS, alpha], axis=-1))

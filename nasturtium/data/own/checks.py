@@ -1,11 +1,15 @@
 """Checks and conversions that the formats share."""
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
 
 from nasturtium.data.catalog import Description
+from nasturtium.data.own.columns import check_digits
 from nasturtium.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 # What a description may promise at most: a header that asks for more is broken or hostile.
 MOST_VALUES = 2**34
@@ -42,6 +46,7 @@ def targets(values: np.ndarray, where: str, first_row: int = 1) -> np.ndarray:
         raise DataError(
             f"{where}: row {row + first_row} has no finite target; mend or remove the row."
         )
+    check_digits(values, numbers, where, "give the target another origin")
     return numbers
 
 
@@ -70,13 +75,51 @@ def stored_dtype(dtype: np.dtype, image: bool, where: str) -> np.dtype:
     return dtype.newbyteorder("=") if dtype in kept else np.dtype(np.float32)
 
 
-def input_scale(own: Mapping, dtype: np.dtype, image: bool) -> float | None:
-    """What images are divided by: the key, else the largest value of an integer dtype, else 1."""
-    if not image:
-        return None
+def input_scale(own: Mapping, low: float, high: float, where: str) -> float:
+    """What images of values from ``low`` to ``high`` are divided by; the type does not matter.
+
+    The key, else 1 for values from -1 to 1, else the full scale of 8 or 16 bits.
+
+    Raises
+    ------
+    DataError
+        Only the user can know the full scale.
+    """
     if "input_scale" in own:
         return float(own["input_scale"])
-    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
+    if high <= 1 and low >= -1:
+        return 1.0
+    full = next((scale for scale in (255.0, 65_535.0) if high <= scale), None)
+    if low < 0 or full is None:
+        raise DataError(
+            f"{where}: holds values from {low:g} to {high:g}, of which the full scale can't be "
+            "told; set 'input_scale'."
+        )
+    if high < full / 2:
+        logger.warning(
+            "%s: the largest value is %g, taken for dark images of %g; if it is the full scale, "
+            "set 'input_scale: %g'.",
+            where,
+            high,
+            full,
+            high,
+        )
+    return full
+
+
+def scale_of(own: Mapping, images: np.ndarray, where: str) -> float:
+    """:func:`input_scale` of images that lie in memory."""
+    return input_scale(own, float(images.min()), float(images.max()), where)
+
+
+def known_labels(labels: np.ndarray, known: np.ndarray, where: str, source: str) -> None:
+    """DataError for a label of the test split alone, which no net can learn."""
+    unknown = np.setdiff1d(labels, known)
+    if len(unknown):
+        raise DataError(
+            f"{where}: has the label {unknown[0]}, which {source} has not; mend it, or remove its "
+            "samples."
+        )
 
 
 def description(

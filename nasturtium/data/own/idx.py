@@ -42,9 +42,13 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
             else checks.targets(labels, target_path)
         )
     shape, targets = images[0].shape[1:], np.concatenate(values)
-    scale = checks.input_scale(own, images[0].dtype, len(shape) == 3)
+    if own["task"] == "classification":
+        checks.known_labels(values[-1], values[0], pairs[-1][1], pairs[0][1])
+    features, scale = np.concatenate(images), None
+    if len(shape) == 3:
+        scale = checks.scale_of(own, features, pairs[0][0])
     return checks.description(name, own, shape, targets, input_scale=scale), Samples(
-        features=np.concatenate(images),
+        features=features,
         targets=targets,
         test_from=len(values[0]) if len(pairs) > 1 else None,
         sources={os.path.basename(path): file_sha256(path) for pair in pairs for path in pair},

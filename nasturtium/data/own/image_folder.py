@@ -12,6 +12,7 @@ import numpy as np
 
 from nasturtium.data.catalog import Description
 from nasturtium.data.own import checks
+from nasturtium.data.own.columns import check_blanks
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.errors import DataError
 
@@ -61,6 +62,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     classes = sorted(path.name for path in _visible(roots[0]) if path.is_dir())
     if len(classes) < 2:
         raise DataError(f"{roots[0]}: has {len(classes)} folders, a classification needs two.")
+    check_blanks(classes, str(roots[0]))
     files, labels, counts = [], [], []
     for root in roots:
         unknown = [p.name for p in _visible(root) if p.is_dir() and p.name not in classes]

@@ -4,7 +4,7 @@ import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from nasturtium.data.catalog import Description
 from nasturtium.data.own import checks
+from nasturtium.data.own.columns import check_digits
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
@@ -19,6 +20,8 @@ from nasturtium.errors import DataError
 _BLOCK_BYTES = 16 * 2**20
 # deflate can't pack more tightly; an archive that promises more is a lie.
 _LARGEST_RATIO = 1032
+_CHANNELS = (1, 3, 4)
+_NARROWER = "subtract what they have in common, or leave the column out"
 _ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -69,19 +72,28 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     dtype = checks.stored_dtype(arrays[0].dtype, image, arrays[0].where)
     missing_allowed = not image and own.get("missing", "error") != "error"
 
+    if own["task"] == "classification":
+        checks.known_labels(
+            targets[-1],
+            targets[0],
+            f"{parts[-1][0]}: array '{parts[-1][2]}'",
+            f"array '{parts[0][2]}' of {parts[0][0]}",
+        )
+    scale = checks.input_scale(own, *_extremes(arrays), arrays[0].where) if image else None
+
     def blocks() -> Iterator[np.ndarray]:
         for array in arrays:
             row = 1
             for block in array:
                 converted = block.astype(dtype, copy=False).reshape(-1, *shape)
                 checks.finite(converted, array.where, row, missing_allowed)
+                if not image:
+                    _check_digits(block, converted, array.where)
                 row += len(block)
                 yield converted
 
     all_targets = np.concatenate(targets)
-    described = checks.description(
-        name, own, shape, all_targets, input_scale=checks.input_scale(own, dtype, image)
-    )
+    described = checks.description(name, own, shape, all_targets, input_scale=scale)
     return described, Samples(
         features=Blocks((len(all_targets), *shape), dtype, blocks),
         targets=all_targets,
@@ -165,6 +177,24 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
     return content
 
 
+def _extremes(arrays: Sequence[_Array]) -> tuple[float, float]:
+    """Smallest and largest value of images, which a type says little of."""
+    low, high = np.inf, -np.inf
+    for array in arrays:
+        row = 1
+        for block in array:
+            checks.finite(block, array.where, row, missing_allowed=False)
+            low, high = min(low, float(block.min())), max(high, float(block.max()))
+            row += len(block)
+    return low, high
+
+
+def _check_digits(block: np.ndarray, stored: np.ndarray, where: str) -> None:
+    for number in range(block.shape[1]):
+        place = f"{where}: column {number + 1}"
+        check_digits(block[:, number], stored[:, number], place, _NARROWER)
+
+
 def _input_shape(array: _Array, own: Mapping) -> tuple[int, ...]:
     found = array.shape[1:]
     if len(found) == 2:
@@ -175,7 +205,30 @@ def _input_shape(array: _Array, own: Mapping) -> tuple[int, ...]:
             f"{array.where}: its samples have shape {array.shape[1:]}, not "
             f"{wanted if 'input_shape' in own else '(columns,) or (height, width, channels)'}."
         )
+    if "input_shape" not in own:
+        _check_axes(array, found)
     return found
+
+
+def _check_axes(array: _Array, shape: tuple[int, ...]) -> None:
+    """Refuse what hardly is a picture with its channels last; 'input_shape' overrules it."""
+    if len(shape) != 3:
+        return
+    height, width, channels = shape
+    if height in _CHANNELS and channels not in _CHANNELS:
+        raise DataError(
+            f"{array.where}: its samples of shape {array.shape[1:]} have their channels first; "
+            f"save it with them last (numpy.moveaxis(x, 1, -1)), or set input_shape: {list(shape)}."
+        )
+    if len(array.shape) == 3 and _is_strip(height, width):
+        raise DataError(
+            f"{array.where}: its samples of shape {array.shape[1:]} look like series, not like "
+            f"grey pictures; flatten them to columns, or set input_shape: {list(shape)}."
+        )
+
+
+def _is_strip(height: int, width: int) -> bool:
+    return min(height, width) <= max(_CHANNELS) and max(height, width) >= 4 * min(height, width)
 
 
 def _targets(path: str, features: str, name: str, own: Mapping, count: int) -> np.ndarray:

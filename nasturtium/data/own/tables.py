@@ -19,6 +19,7 @@ from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
 
 _MOST_CATEGORIES = 1000
+_NARROWER = "subtract what they have in common, or leave it out of 'features'"
 MISSING = "(missing)"
 _CONVERSION = re.compile(r"column #(\d+):.* Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
 
@@ -58,7 +59,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         own,
         shape,
         targets,
-        input_scale=checks.input_scale(own, features.dtype, image),
+        input_scale=checks.scale_of(own, features, paths[0]) if image else None,
         feature_names=None if image else tuple(names),
         class_names=class_names,
     )
@@ -110,7 +111,7 @@ class _Table:
             with np.errstate(over="ignore"):
                 table[:, number] = column
             checks.finite(table[:, number], where, self._first_row, self._missing_allowed)
-            columns.check_digits(column, table[:, number], where)
+            columns.check_digits(column, table[:, number], where, _NARROWER)
         return table
 
     def floats(self, name: str) -> np.ndarray:
@@ -134,8 +135,8 @@ def _encoded(tables: Sequence[_Table]) -> tuple[list[str], list[np.ndarray]]:
             [MISSING if value is None else value for value in table.text(column)]
             for table in tables
         ]
+        columns.check_categories(values, column, [table.path for table in tables])
         categories = sorted({value for part in values for value in part})
-        columns.check_blanks(categories, f"{tables[0].path}: column '{column}'")
         if len(categories) > _MOST_CATEGORIES:
             raise DataError(
                 f"{tables[0].path}: column '{column}' has {len(categories):,} categories, more "
