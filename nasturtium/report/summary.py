@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nasturtium.errors import RecordError
 from nasturtium.records.metrics import RATIOS
 from nasturtium.statistics.intervals import accuracy_difference, mean_difference
 
@@ -35,6 +36,11 @@ def with_changes(rows: Sequence[Mapping], predictions: Sequence[Sequence[Mapping
     ----------
     predictions
         Rows of ``predictions.parquet`` for each of ``rows``.
+
+    Raises
+    ------
+    RecordError
+        A run and its baseline answered other samples.
     """
     of_run = {
         (row["dataset"], row["seed"], row["run"]): answers
@@ -47,13 +53,18 @@ def with_changes(rows: Sequence[Mapping], predictions: Sequence[Sequence[Mapping
             changed.append(dict(row))
             continue
         own = of_run[(row["dataset"], row["seed"], row["run"])]
+        if [sample["index"] for sample in own] != [sample["index"] for sample in reference]:
+            place = f"results/{row['dataset']}/seed{row['seed']}"
+            raise RecordError(
+                f"{place}/{row['run']}/predictions.parquet: has other test samples than "
+                f"{place}/baseline/predictions.parquet, so the two are of different splits; remove "
+                "both, and run the same command again."
+            )
         changed.append({**row, **_change(row["task"], own, reference)})
     return changed
 
 
 def _change(task: str, own: Sequence[Mapping], reference: Sequence[Mapping]) -> dict[str, object]:
-    if [sample["index"] for sample in own] != [sample["index"] for sample in reference]:
-        return {}
     pair = [_compared(task, answers) for answers in (own, reference)]
     if task == "classification":
         interval = accuracy_difference(*pair)

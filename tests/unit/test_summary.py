@@ -1,5 +1,8 @@
 """The tables of the summary: right means, right spread, nothing made up."""
 
+import pytest
+
+from nasturtium.errors import RecordError
 from nasturtium.report.spread import HEADER, over_seeds
 from nasturtium.report.summary import readable, with_changes, with_ratios
 
@@ -94,10 +97,11 @@ def test_errors_of_a_regression_are_compared_sample_by_sample():
     assert better["differs_from_baseline"] is True
 
 
-def test_runs_on_other_samples_are_not_compared():
+def test_runs_on_other_samples_are_an_error_and_not_a_gap():
     rows = [row(0, "baseline", 0.9), row(0, "p", 0.9)]
     other = [{**sample, "index": sample["index"] + 1} for sample in answers(())]
-    assert changed(rows, [answers(()), other])[1].get("differs_from_baseline") is None
+    with pytest.raises(RecordError, match=r"a/seed0/p/predictions.parquet: has other test samples"):
+        changed(rows, [answers(()), other])
 
 
 def test_the_table_says_what_can_not_be_told_apart():
