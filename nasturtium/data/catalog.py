@@ -35,6 +35,11 @@ class Description:
         split; None where there is none missing.
     feature_names, class_names
         Names of tabular columns and of classes, where the source has any.
+    categories
+        Categories of each categorical column, in the order of its columns of zeros and ones, which
+        follow the numeric ones.
+    picture_files
+        Whether samples are read from picture files, resized to ``input_shape``.
     title
         What a figure from it has to be labelled with, where the name does not say it.
     """
@@ -49,6 +54,8 @@ class Description:
     impute: str | None = None
     feature_names: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
+    categories: Mapping[str, tuple[str, ...]] | None = None
+    picture_files: bool = False
     title: str | None = None
 
     @property
@@ -57,23 +64,57 @@ class Description:
         return len(self.input_shape) == 3
 
 
+_CIFAR10 = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 _CATALOG = {
     description.name: description
     for description in (
         Description("digits", "classification", (8, 8, 1), classes=10, input_scale=16.0),
-        Description("diabetes", "regression", (10,), target_unit="progression score"),
+        Description(
+            "diabetes",
+            "regression",
+            (10,),
+            target_unit="progression score",
+            feature_names=("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
+        ),
         Description("mnist", "classification", (28, 28, 1), classes=10, input_scale=255.0),
-        Description("cifar10", "classification", (32, 32, 3), classes=10, input_scale=255.0),
+        Description(
+            "cifar10",
+            "classification",
+            (32, 32, 3),
+            classes=10,
+            input_scale=255.0,
+            class_names=_CIFAR10,
+        ),
         Description(
             "cifar10_train",
             "classification",
             (32, 32, 3),
             classes=10,
             input_scale=255.0,
+            class_names=_CIFAR10,
             title="CIFAR-10 training images, 40,000/10,000",
         ),
-        Description("sat6", "classification", (28, 28, 4), classes=6, input_scale=255.0),
-        Description("california_housing", "regression", (8,), target_unit="100,000 USD"),
+        Description(
+            "sat6",
+            "classification",
+            (28, 28, 4),
+            classes=6,
+            input_scale=255.0,
+            class_names=("building", "barren_land", "trees", "grassland", "road", "water"),
+        ),
+        Description(
+            "california_housing",
+            "regression",
+            (8,),
+            target_unit="100,000 USD",
+            feature_names=(
+                *("MedInc", "HouseAge", "AveRooms", "AveBedrms"),
+                *("Population", "AveOccup", "Latitude", "Longitude"),
+            ),
+        ),
     )
 }
 NAMES = tuple(_CATALOG)

@@ -79,11 +79,17 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     def blocks() -> Iterator[np.ndarray]:
         for start in range(0, len(files), _IMAGES_PER_BLOCK):
             part = files[start : start + _IMAGES_PER_BLOCK]
-            yield np.stack([_pixels(path, shape) for path in part])
+            yield np.stack([read_picture(path, shape) for path in part])
 
     targets = np.array(labels, np.int64)
     described = checks.description(
-        name, own, shape, targets, input_scale=255.0, class_names=tuple(classes)
+        name,
+        own,
+        shape,
+        targets,
+        input_scale=255.0,
+        class_names=tuple(classes),
+        picture_files=True,
     )
     return described, Samples(
         features=Blocks((len(files), *shape), np.dtype(np.uint8), blocks),
@@ -109,7 +115,14 @@ def _images(folder: Path) -> list[Path]:
     return images
 
 
-def _pixels(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def read_picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """One picture of ``shape``, uint8: turned upright, 16 bits brought to 8, resized (bilinear).
+
+    Raises
+    ------
+    DataError
+        It is none, too large, or has transparent pixels that the channels can't hold.
+    """
     from PIL import Image, ImageOps
 
     try:
