@@ -1,13 +1,14 @@
 """Models on disk: inference-ready ``.keras`` files, written atomically, loaded safely."""
 
 import contextlib
+import json
 import math
 import os
 import random
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,17 +17,14 @@ from tf_keras.src import backend as keras_backend
 
 from nasturtium.errors import ModelError
 from nasturtium.models import archive
-from nasturtium.models.allowed import check_config
+from nasturtium.models.allowed import check_config, check_statistics, given_statistics
 from nasturtium.records.atomic import atomic_path
 
 _LARGEST_FILE = 2**30
+# Values of one layer's output for one sample: 400 MB.
+_MOST_VALUES = 10**8
 # What an archive, JSON or HDF5 that is cut or altered raises.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError)
-# What Keras raises where a configuration or its weights don't fit together.
-_UNFIT = (
-    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, RuntimeError),
-    *(AssertionError, OverflowError, tf.errors.OpError),
-)
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
@@ -56,16 +54,17 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         config = check_config(members[archive.CONFIG])
         shapes = archive.check_weights(members[archive.WEIGHTS])
     except archive.NotAllowed as error:
-        raise ModelError(
-            f"{path}: {error}; load it with Keras itself if you trust where it comes from."
-        ) from error
+        raise _not_allowed(path, error) from error
     except _DAMAGED as error:
         # Keras would read it as a format of its past, which runs code.
         raise _no_file(path) from error
     try:
         _check_size(config, shapes)
-        return _load(content)
-    except _UNFIT as error:
+        return _load({**members, archive.CONFIG: json.dumps(config).encode()})
+    except archive.NotAllowed as error:
+        raise _not_allowed(path, error) from error
+    # Keras and TensorFlow raise whatever they stumble over, of any class.
+    except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
             f"{path}: its layers and weights don't fit together ({first}); make it again with this "
@@ -87,23 +86,62 @@ def _no_file(path: str | os.PathLike) -> ModelError:
     return ModelError(f"{path}: is no .keras file; make it again with this study.")
 
 
+def _not_allowed(path: str | os.PathLike, error: archive.NotAllowed) -> ModelError:
+    return ModelError(
+        f"{path}: {error}; load it with Keras itself if you trust where it comes from."
+    )
+
+
 def _check_size(config: dict, shapes: list[tuple[int, ...]]) -> None:
     """Refuse a model whose weights are not those in the file, before any memory is taken for them.
 
     Raises
     ------
+    NotAllowed
+        Statistics that don't fit what they standardise, or a huge output.
     ValueError
-        The numbers of values differ.
+        The numbers of weights differ.
     """
     # In a graph of its own nothing is computed, so variables have a shape only.
     with _seeds_kept(), tf.Graph().as_default():
         # Dropout asks for one where TensorFlow is deterministic.
         tf.compat.v1.set_random_seed(0)
-        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        model = keras.saving.deserialize_keras_object(_without_statistics(config), safe_mode=True)
         wanted = sum(math.prod(weight.shape) for weight in model.weights)
+        wanted -= _check_values(model, config)
     held = sum(math.prod(shape) for shape in shapes)
     if wanted != held:
         raise ValueError(f"the layers have {wanted:,} weights, the file {held:,}")
+
+
+def _without_statistics(config: dict) -> dict:
+    """A copy whose frames have weights: statistics that are given are spread by NumPy at once."""
+    if given_statistics(config):
+        return {**config, "config": {**config["config"], "mean": None, "variance": None}}
+    layers = config["config"].get("layers")
+    if layers is None:
+        return config
+    inner = {**config["config"], "layers": [_without_statistics(layer) for layer in layers]}
+    return {**config, "config": inner}
+
+
+def _check_values(model: keras.Model, config: dict) -> int:
+    """Check statistics and outputs of the built ``model``; its weights that the file has not."""
+    extra = 0
+    for part in config["config"]["layers"]:
+        if "layers" in part["config"]:
+            extra += _check_values(model.get_layer(part["config"]["name"]), part)
+        elif statistics := given_statistics(part):
+            layer = model.get_layer(part["config"]["name"])
+            values = math.prod(layer.adapt_mean.shape)
+            check_statistics(statistics, values)
+            extra += sum(math.prod(weight.shape) for weight in layer.weights)
+    for layer in model.layers:
+        for node in layer.inbound_nodes:
+            for tensor in tf.nest.flatten(node.outputs):
+                if math.prod(size or 1 for size in tensor.shape[1:]) > _MOST_VALUES:
+                    raise archive.NotAllowed(f"has a layer '{layer.name[:40]}' with a huge output")
+    return extra
 
 
 @contextlib.contextmanager
@@ -118,8 +156,10 @@ def _seeds_kept() -> Iterator[None]:
         keras_seeds.setstate(state)
 
 
-def _load(content: bytes) -> keras.Model:
+def _load(members: Mapping[str, bytes]) -> keras.Model:
     with tempfile.TemporaryDirectory(prefix="nasturtium-") as folder:
         copy = Path(folder) / "model.keras"
-        copy.write_bytes(content)
+        with zipfile.ZipFile(copy, "w") as packed:
+            for name, content in members.items():
+                packed.writestr(name, content)
         return keras.models.load_model(copy, compile=False, safe_mode=True)

@@ -63,6 +63,50 @@ def part(module: str, name: str, **arguments) -> dict:
     return {"module": module, "class_name": name, "config": arguments, "registered_name": None}
 
 
+def layers(*changed, shape=(None, 2), outputs="dense"):
+    """A model of these layers: name, class, arguments, and the names of the layers before it."""
+
+    def change(members, _):
+        config = json.loads(members["config.json"])
+        entry, dense = config["config"]["layers"]
+        entry["config"]["batch_input_shape"] = list(shape)
+        entry.pop("build_config", None)
+        model = [entry]
+        for name, kind, arguments, before in changed:
+            calls = before if before and isinstance(before[0], list) else [before]
+            model.append(
+                {
+                    **dense,
+                    "class_name": kind,
+                    "name": name,
+                    "config": {"name": name, **arguments},
+                    "build_config": None,
+                    "inbound_nodes": [[[b, 0, 0, {}] for b in call] for call in calls],
+                }
+            )
+        config["config"]["layers"] = model
+        config["config"]["output_layers"] = [[outputs, 0, 0]]
+        return {**members, "config.json": json.dumps(config).encode()}
+
+    return change
+
+
+def built(shape):
+    """A frame's statistics, with a shape to build them for that is no sample's."""
+    frame = ("dense", "Normalization", {"axis": [-1], "mean": [0.0], "variance": [1.0]}, ["input"])
+
+    def change(members, folder):
+        members = layers(frame)(members, folder)
+        config = json.loads(members["config.json"])
+        config["config"]["layers"][1]["build_config"] = {"input_shape": shape}
+        return {**members, "config.json": json.dumps(config).encode()}
+
+    return change
+
+
+STATISTICS = {"mean": 0.5, "variance": 1.0}
+
+
 def nested(members, _):
     config = json.loads(members["config.json"])
     inner = json.loads(members["config.json"])
@@ -203,6 +247,55 @@ HOSTILE = {
     "no configuration": lambda members, _: {
         name: content for name, content in members.items() if name != "config.json"
     },
+    "statistics of a huge input": layers(
+        ("dense", "Normalization", {"axis": [1], **STATISTICS}, ["input"]), shape=(None, 10**7)
+    ),
+    "statistics over all axes": layers(
+        ("dense", "Normalization", {"axis": [1, 2], **STATISTICS}, ["input"]),
+        shape=(None, 10**4, 10**4),
+    ),
+    "statistics of a padded input": layers(
+        ("pad", "RepeatVector", {"n": 10**7}, ["input"]),
+        ("dense", "Normalization", {"axis": [1, 2], **STATISTICS}, ["pad"]),
+    ),
+    "statistics that don't fit": layers(
+        (
+            "dense",
+            "Normalization",
+            {"axis": [-1], "mean": [[0.0]] * 3000, "variance": 1.0},
+            ["input"],
+        ),
+        shape=(None, 3000),
+    ),
+    "statistics built for another shape": built([None, 10**7]),
+    "layers in a circle": layers(("a", "ReLU", {}, ["dense"]), ("dense", "ReLU", {}, ["a"])),
+    "a layer before itself": layers(("dense", "Add", {}, ["input", "dense"])),
+    "a layer that is not there": layers(("dense", "ReLU", {}, ["other"])),
+    "an orthogonal start": argument(
+        units=2000, kernel_initializer=part("keras.initializers", "Orthogonal")
+    ),
+    "no groups": layers(
+        ("dense", "Conv1D", {"filters": 2, "kernel_size": [1], "groups": 0}, ["input"]),
+        shape=(None, 2, 2),
+    ),
+    "thousands of layers": layers(
+        *[(f"a{i}", "ReLU", {}, [f"a{i - 1}" if i else "input"]) for i in range(4000)],
+        ("dense", "Dense", {"units": 7}, ["a3999"]),
+    ),
+    "thousands of calls": layers(
+        ("a", "ReLU", {}, [["input"] for _ in range(4000)]),
+        ("dense", "Dense", {"units": 7}, ["a"]),
+    ),
+    "thousands of inputs": layers(
+        ("a", "Concatenate", {}, ["input"] * 100_000), ("dense", "Dense", {"units": 7}, ["a"])
+    ),
+    "outputs that are huge": layers(
+        ("a", "Reshape", {"target_shape": [1, 1, 2]}, ["input"]),
+        ("dense", "UpSampling2D", {"size": [10**7, 10**7]}, ["a"]),
+    ),
+    "a long list of axes": layers(
+        ("dense", "BatchNormalization", {"axis": [1] * 10**6}, ["input"])
+    ),
     "other weights": lambda members, _: {**members, "model.weights.h5": b"no HDF5"},
 }
 
