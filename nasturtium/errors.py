@@ -21,6 +21,10 @@ class RecordError(NasturtiumError):
     """A table is missing, or a row does not fit its schema."""
 
 
+class DamageError(NasturtiumError):
+    """A file of the study can't be read, or is not what was written."""
+
+
 class GpuError(NasturtiumError):
     """A job can't take a GPU of its own."""
 
@@ -30,7 +34,7 @@ class JobError(NasturtiumError):
 
 
 class StorageError(NasturtiumError):
-    """A file can't be written."""
+    """A file can't be written or read."""
 
 
 class ModelError(NasturtiumError):

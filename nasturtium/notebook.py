@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from nasturtium.errors import RecordError
+from nasturtium.records.parquet import read_table
 
 
 def load_summary(results: str | os.PathLike = "results") -> pd.DataFrame:
@@ -31,7 +32,7 @@ def load_summary(results: str | os.PathLike = "results") -> pd.DataFrame:
     path = Path(results) / "summary.parquet"
     if not path.is_file():
         raise RecordError(f"{path}: there is no such file; run `make study`, or name its folder.")
-    return pd.read_parquet(path)
+    return read_table(path).to_pandas()
 
 
 def load_trials(results: str | os.PathLike = "results") -> pd.DataFrame:
@@ -53,7 +54,7 @@ def load_trials(results: str | os.PathLike = "results") -> pd.DataFrame:
         raise RecordError(
             f"{results}: holds no trials.parquet; run `make study`, or name the folder."
         )
-    return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    return pd.concat([read_table(path).to_pandas() for path in paths], ignore_index=True)
 
 
 def load_model(run: str, results: str | os.PathLike = "results"):

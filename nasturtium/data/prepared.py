@@ -1,7 +1,7 @@
 """The prepared form of a data set: two memory-mapped arrays and a card that says what they are."""
 
-import json
-from collections.abc import Mapping
+import hashlib
+import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.errors import DataError
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.whole import check_bytes, read_json, write_json
 
 FEATURES, TARGETS, CARD = "features.npy", "targets.npy", "dataset.json"
 
@@ -35,8 +36,8 @@ def write(folder: str | Path, description: Description, samples: Samples) -> Non
     """
     folder = Path(folder)
     _check(description, samples)
-    _save(folder / FEATURES, description, samples.features)
-    _save(folder / TARGETS, description, samples.targets)
+    features_sha256 = _save(folder / FEATURES, description, samples.features)
+    targets_sha256 = _save(folder / TARGETS, description, samples.targets)
     card = {
         "description": asdict(description),
         "samples": len(samples.features),
@@ -48,15 +49,24 @@ def write(folder: str | Path, description: Description, samples: Samples) -> Non
         "test_from": samples.test_from,
         "sources_sha256": samples.sources,
         "label_counts": _label_counts(description, samples),
+        "features_sha256": features_sha256,
+        "targets_sha256": targets_sha256,
     }
-    with atomic_path(folder / CARD) as temporary:
-        temporary.write_text(json.dumps(card, indent=2) + "\n")
+    write_json(folder / CARD, card)
 
 
 def read(folder: str | Path) -> Prepared:
-    """Open a prepared data set without reading its arrays into memory."""
+    """Open a prepared data set without reading its arrays into memory.
+
+    Raises
+    ------
+    DamageError
+        One of its files is not what was written, or can't be read.
+    """
     folder = Path(folder)
-    card: Mapping = json.loads((folder / CARD).read_text())
+    card = read_json(folder / CARD)
+    check_bytes(folder / FEATURES, card["features_sha256"])
+    check_bytes(folder / TARGETS, card["targets_sha256"])
     description = dict(card["description"])
     for name in ("input_shape", "feature_names", "class_names"):
         if description[name] is not None:
@@ -69,16 +79,23 @@ def read(folder: str | Path) -> Prepared:
     )
 
 
-def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> None:
-    """Write an ``.npy`` file block by block; nothing takes its place unless all blocks are good."""
+def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> str:
+    """Write an ``.npy`` file block by block; its SHA-256.
+
+    Nothing takes its place unless all blocks are good.
+    """
     blocks = array if isinstance(array, Blocks) else [array]
     header = {
         "descr": np.lib.format.dtype_to_descr(array.dtype),
         "fortran_order": False,
         "shape": array.shape,
     }
+    digest = hashlib.sha256()
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        begin = io.BytesIO()
+        np.lib.format.write_array_header_1_0(begin, header)
+        file.write(begin.getvalue())
+        digest.update(begin.getvalue())
         rows = 0
         for block in blocks:
             if block.dtype != array.dtype or block.shape[1:] != array.shape[1:]:
@@ -89,12 +106,15 @@ def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> N
                 )
             _check_finite(description, block)
             rows += len(block)
-            file.write(memoryview(np.ascontiguousarray(block)).cast("B"))
+            content = memoryview(np.ascontiguousarray(block)).cast("B")
+            file.write(content)
+            digest.update(content)
         if rows != len(array):
             raise DataError(
                 f"Data set '{description.name}': holds {rows:,} samples instead of {len(array):,}; "
                 "check its source files."
             )
+    return digest.hexdigest()
 
 
 def _check_finite(description: Description, block: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from nasturtium.data.catalog import Description
 from nasturtium.data.prepared import Prepared
 from nasturtium.errors import DataError
-from nasturtium.records.atomic import atomic_path
+from nasturtium.records.whole import read_arrays, write_arrays
 
 
 @dataclass(frozen=True)
@@ -74,19 +74,18 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
         rest, test = everything[: prepared.test_from], everything[prepared.test_from :]
     train, validation = cut(rest, settings["validation"])
     fill = {"fill": _fill(prepared, train)} if prepared.description.impute else {}
-    with atomic_path(path) as temporary:
-        np.savez(temporary, train=train, validation=validation, test=test, **fill)
+    write_arrays(path, train=train, validation=validation, test=test, **fill)
 
 
 def split_card(path: str | Path, prepared: Prepared) -> dict:
     """Samples of each split, and for a classification its label counts; to be written as JSON."""
     classes, card = prepared.description.classes, {}
-    with np.load(path) as indices:
-        for name in ("train", "validation", "test"):
-            card[name] = {"samples": len(indices[name])}
-            if classes is not None:
-                counts = np.bincount(prepared.targets[indices[name]], minlength=classes)
-                card[name]["label_counts"] = counts.tolist()
+    indices = read_arrays(path)
+    for name in ("train", "validation", "test"):
+        card[name] = {"samples": len(indices[name])}
+        if classes is not None:
+            counts = np.bincount(prepared.targets[indices[name]], minlength=classes)
+            card[name]["label_counts"] = counts.tolist()
     return card
 
 
@@ -106,8 +105,7 @@ def test_data(prepared: Prepared, path: str | Path) -> Split:
 
 def test_indices(path: str | Path) -> np.ndarray:
     """Places of the test split's samples in the prepared data, in :func:`test_data`'s order."""
-    with np.load(path) as indices:
-        return indices["test"]
+    return read_arrays(path)["test"]
 
 
 def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
@@ -126,9 +124,8 @@ def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
 
 
 def _take(prepared: Prepared, path: str | Path, name: str) -> Split:
-    with np.load(path) as indices:
-        chosen = indices[name]
-        fill = indices["fill"] if "fill" in indices.files else None
+    indices = read_arrays(path)
+    chosen, fill = indices[name], indices.get("fill")
     features = prepared.features[chosen]
     if fill is not None:
         features = np.where(np.isnan(features), fill, features)

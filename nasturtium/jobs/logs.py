@@ -19,7 +19,7 @@ from pathlib import Path
 
 from nasturtium.errors import NasturtiumError
 from nasturtium.jobs import endings, snakemake_locks
-from nasturtium.records.atomic import discard_open, why_unwritable
+from nasturtium.records.atomic import discard_open, why_unreadable, why_unwritable
 
 logger = logging.getLogger("nasturtium")
 
@@ -110,9 +110,11 @@ def _explained(error: Exception) -> str | None:
             f"There is too little memory for this job ({detail}); give it more, choose a smaller "
             "training.batch_size, or run fewer jobs at once, and run the same command again."
         )
-    if isinstance(error, OSError) and (remedy := why_unwritable(error)):
+    if isinstance(error, OSError):
         what = error.filename or "A file"
-        return f"{what} could not be written: {remedy}, and run the same command again."
+        for verb, remedy in (("read", why_unreadable(error)), ("written", why_unwritable(error))):
+            if remedy:
+                return f"{what} could not be {verb}: {remedy}, and run the same command again."
     return None
 
 

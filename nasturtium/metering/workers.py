@@ -7,9 +7,9 @@ from typing import Any
 
 from nasturtium.metering.accounting import WORST_FIRST
 from nasturtium.metering.sources import CPU_PACKAGE
-from nasturtium.records.atomic import atomic_path
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import read_rows, write_table
+from nasturtium.records.whole import read_json, write_json
 
 _MACHINE = "machine"
 
@@ -17,8 +17,7 @@ _MACHINE = "machine"
 def note_machine(folder: str | Path) -> None:
     """Write down which machine the tables in ``folder`` come from: clocks and packages are its."""
     boot = Path("/proc/sys/kernel/random/boot_id")
-    with atomic_path(Path(folder) / _MACHINE) as temporary:
-        temporary.write_text(boot.read_text() if boot.exists() else "")
+    write_json(Path(folder) / _MACHINE, {"boot": boot.read_text() if boot.exists() else ""})
 
 
 def join(folders: Mapping[int, Path]) -> tuple[list[dict], list[dict]]:
@@ -39,7 +38,7 @@ def join(folders: Mapping[int, Path]) -> tuple[list[dict], list[dict]]:
     first: dict[str, int] = {}
     anchor_ns = None
     for worker, folder in sorted(folders.items()):
-        machine = Path(folder, _MACHINE).read_text()
+        machine = read_json(folder / _MACHINE)["boot"]
         own, trace = read_rows(folder / "energy.parquet"), read_rows(folder / "power.parquet")
         host = first.setdefault(machine, worker)
         epoch_ns = _epoch_ns(own[0])

@@ -25,6 +25,7 @@ _REMEDIES = {
     errno.EACCES: "its folder may not be written; change its owner or mode",
     errno.EPERM: "its folder may not be written; change its owner or mode",
 }
+_OF_READING = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO)
 # HDF5 tells the cause in its text alone.
 _NUMBER = re.compile(r"errno = (\d+)")
 
@@ -41,7 +42,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Raises
     ------
     StorageError
-        The folder can't be written, or the disk is full.
+        The folder can't be written, the disk is full, or a folder has the name of the file.
     """
     path = Path(path)
     writer = f"{platform.node()}-{os.getpid()}"
@@ -56,7 +57,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        remedy = why_unwritable(error)
+        remedy = None if _is_of_another(error, path, temporary) else why_unwritable(error)
         if remedy is None:
             raise
         raise StorageError(
@@ -74,7 +75,31 @@ def why_unwritable(error: OSError) -> str | None:
     number = error.errno
     if number is None and (found := _NUMBER.search(str(error))):
         number = int(found[1])
+    if number in _OF_READING and why_unreadable(error):
+        return None
+    if number in (errno.EISDIR, errno.ENOTEMPTY) and error.filename2:
+        return "a folder stands in its place; remove it"
     return _REMEDIES.get(number)
+
+
+def why_unreadable(error: OSError) -> str | None:
+    """The same where it is reading that failed."""
+    name = error.filename
+    if error.errno == errno.EISDIR and not error.filename2:
+        return "a folder stands in its place; remove it"
+    if error.errno in (errno.EACCES, errno.EPERM) and name is not None:
+        is_closed = os.path.exists(name) and not os.access(name, os.R_OK)
+        return "its owner or mode forbids it; change it" if is_closed else None
+    if error.errno == errno.EIO:
+        return "the disk reports an error; check it, and put the file there again or remove it"
+    return None
+
+
+def _is_of_another(error: OSError, path: Path, temporary: Path) -> bool:
+    """Whether access was refused to a file that is only read while ``path`` is written."""
+    if error.errno not in (errno.EACCES, errno.EPERM) or error.filename is None:
+        return False
+    return Path(os.fsdecode(error.filename)) not in (temporary, path, *path.parents)
 
 
 def discard_open() -> None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import nasturtium
 from nasturtium.errors import RecordError
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.whole import read_parquet, reading, seal_parquet
 
 SCHEMA_VERSION = "1"
 
@@ -63,12 +64,27 @@ def write_table(
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise RecordError(f"{path}: a value does not fit its column: {error}.") from error
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        # The pages' own checksums are for other readers: ours compares one of the whole file.
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        seal_parquet(temporary)
 
 
 def read_rows(path: str | os.PathLike) -> list[dict[str, Any]]:
-    """The rows of a Parquet table as dictionaries."""
-    return pq.read_table(path).to_pylist()
+    """The rows of a table that :func:`write_table` wrote, as dictionaries.
+
+    Raises
+    ------
+    DamageError
+        The file is not what was written, or can't be read.
+    """
+    return read_table(path).to_pylist()
+
+
+def read_table(path: str | os.PathLike) -> pa.Table:
+    """The same as an Arrow table."""
+    content = read_parquet(path)
+    with reading(path):
+        return pq.read_table(pa.BufferReader(content))
 
 
 def _check_row(path: object, number: int, row: Mapping[str, Any], schema: pa.Schema) -> None:

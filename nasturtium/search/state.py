@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from nasturtium.errors import SearchError
+from nasturtium.errors import DamageError, SearchError
 from nasturtium.jobs.locks import FileLock, is_locked, locked
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.whole import read_json, reading, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -43,22 +44,21 @@ class SearchState:
 
     def record(self, row: Mapping, epochs: list[Mapping]) -> None:
         """Write down that a trial has ended: its row and those of its epochs."""
-        text = json.dumps({"row": row, "epochs": epochs})
-        with atomic_path(self.trials / f"trial_{row['trial']}" / "trial.json") as temporary:
-            temporary.write_text(text)
+        path = self.trials / f"trial_{row['trial']}" / "trial.json"
+        write_json(path, {"row": row, "epochs": epochs})
 
     def recorded(self) -> dict[str, dict]:
         """``{"row": ..., "epochs": [...]}`` of each trial that ended, by its name."""
         found = {}
         for path in sorted(self.trials.glob("trial_*/trial.json")):
-            done = json.loads(path.read_text())
+            done = read_json(path)
             found[done["row"]["trial"]] = done
         return found
 
     def row(self, name: str) -> dict | None:
         """The recorded row of one trial, if it ended."""
         path = self.trials / f"trial_{name}" / "trial.json"
-        return json.loads(path.read_text())["row"] if path.exists() else None
+        return read_json(path)["row"] if path.exists() else None
 
     def forget(self, names: list[str]) -> None:
         """Remove trials that the search will run in another way."""
@@ -75,10 +75,8 @@ class SearchState:
         # One of several workers measures; the others wait for it.
         with locked(self.folder / f"{name}.lock"):
             if not path.exists():
-                text = json.dumps(compute())
-                with atomic_path(path) as temporary:
-                    temporary.write_text(text)
-        return json.loads(path.read_text())
+                write_json(path, {"value": compute()})
+        return read_json(path, remedy=_anew(self.folder))["value"]
 
     def finish(self, how: Mapping | None = None) -> None:
         """The search's results are written: the next one starts anew.
@@ -88,13 +86,12 @@ class SearchState:
         how
             What :func:`made_by` shall find.
         """
-        with atomic_path(self.folder / _FINISHED) as temporary:
-            temporary.write_text(json.dumps(how or {}))
+        write_json(self.folder / _FINISHED, how or {})
 
     @property
     def nonce(self) -> str:
         """Made when the state was emptied: no study of an earlier state has it in its name."""
-        return (self.folder / _NONCE).read_text()
+        return read_json(self.folder / _NONCE, remedy=_anew(self.folder))["name"]
 
     def turn(self) -> AbstractContextManager:
         """One worker at a time chooses its next trial in such a block."""
@@ -202,9 +199,11 @@ def made(settings: Mapping, code: str, workers: int) -> dict[str, object]:
 
 def made_by(folder: str | Path) -> dict:
     """What the search whose results are written said to :meth:`SearchState.finish`."""
-    path = Path(folder) / _FINISHED
-    text = path.read_text() if path.exists() else ""
-    return json.loads(text) if text else {}
+    try:
+        return read_json(Path(folder) / _FINISHED)
+    except DamageError:
+        # Missing or not whole: how it was made is not known.
+        return {}
 
 
 def _join(lock: FileLock, folder: Path, mark: str) -> None:
@@ -244,7 +243,14 @@ def _busy(folder: Path) -> str:
 
 def _known(folder: Path) -> str | None:
     path = folder / _FINGERPRINT
-    return path.read_text() if path.exists() else None
+    if not path.exists():
+        return None
+    with reading(path):
+        return path.read_text(errors="replace")
+
+
+def _anew(folder: Path) -> str:
+    return f"remove the folder {folder} and run the same command again, so that it starts anew"
 
 
 def _take_over(folder: Path, mark: str) -> None:
@@ -263,6 +269,6 @@ def _take_over(folder: Path, mark: str) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-    for name, text in ((_NONCE, uuid.uuid4().hex), (_FINGERPRINT, mark)):
-        with atomic_path(folder / name) as temporary:
-            temporary.write_text(text)
+    write_json(folder / _NONCE, {"name": uuid.uuid4().hex})
+    with atomic_path(folder / _FINGERPRINT) as temporary:
+        temporary.write_text(mark)

@@ -19,6 +19,7 @@ from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run
 from nasturtium.records.training import TRAINING
 from nasturtium.records.trials import TRIALS
+from nasturtium.records.whole import check_zip, read_json
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
@@ -64,11 +65,14 @@ class Task:
 
     def mark(self, *, shared: bool) -> str:
         """Fingerprint of what decides its trials; ``shared`` by several workers or not."""
+        # Damage must not pass for another search: the state would be emptied for its sake.
+        check_zip(self.split)
+        check_zip(self.baseline)
         settings = {**self.settings, "search": without_limits(self.settings["search"])}
         return fingerprint(
             code=self.code,
             seed=self.run.seed,
-            card=Path(self.data_folder, CARD).read_text(),
+            card=read_json(Path(self.data_folder, CARD)),
             split=file_sha256(self.split),
             baseline=file_sha256(self.baseline),
             settings=settings,
@@ -171,10 +175,17 @@ def write_results(
     ------
     SearchError
         There is no best trial.
+    DamageError
+        Its model is not what was written, or is gone.
     """
     run, code = task.run, task.code
     if best is None:
         raise SearchError(_nothing_found(task, rows))
+    found = Path(best["model_path"])
+    check_zip(
+        found,
+        remedy=f"remove {found.parent} and run the same command again, so that the trial is too",
+    )
     write_table(
         folder / "trials.parquet", TRIALS, [{**run.identity, **row} for row in rows], code=code
     )
@@ -186,7 +197,7 @@ def write_results(
     epochs = [{**run.identity, **row} for row in epochs]
     write_table(folder / "training.parquet", TRAINING, epochs, code=code)
     with atomic_path(folder / "model.keras") as temporary:
-        shutil.copyfile(best["model_path"], temporary)
+        shutil.copyfile(found, temporary)
 
 
 def _nothing_found(task: Task, rows: Sequence[Mapping]) -> str:

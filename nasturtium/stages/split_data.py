@@ -1,12 +1,11 @@
 """Stage ``split``: which samples are for training, validation and test, for one seed."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from nasturtium.data import prepared
 from nasturtium.data.splits import split_card, write_split
-from nasturtium.records.atomic import atomic_path
+from nasturtium.records.whole import write_json
 
 
 def run(
@@ -23,5 +22,4 @@ def run(
     data = prepared.read(data_folder)
     write_split(output, data, settings, seed)
     sizes = split_card(output, data)
-    with atomic_path(card) as temporary:
-        temporary.write_text(json.dumps({"seed": seed, **sizes}, indent=2) + "\n")
+    write_json(card, {"seed": seed, **sizes})

@@ -8,6 +8,7 @@ from nasturtium.metering.energy_file import stored_energy
 from nasturtium.metering.workers import join, write_joined
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import write_table
+from nasturtium.records.whole import write_json
 
 S = 10**9
 RUN = {"dataset": "digits", "seed": 0, "run": "nas"}
@@ -43,7 +44,7 @@ def tables(folder, windows, machine="a", samples=()):
     folder.mkdir()
     write_table(folder / "energy.parquet", ENERGY, windows, code="c")
     write_table(folder / "power.parquet", POWER, [{**RUN, **row} for row in samples], code="c")
-    (folder / "machine").write_text(machine)
+    write_json(folder / "machine", {"boot": machine})
     return folder
 
 

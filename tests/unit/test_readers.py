@@ -12,6 +12,7 @@ from nasturtium.data.catalog import describe
 from nasturtium.data.samples import Samples
 from nasturtium.data.sources import SourceFile, fetch
 from nasturtium.errors import DataError
+from nasturtium.records.whole import read_arrays
 
 SHARES = {"validation": 0.2, "test": 0.2}
 
@@ -181,7 +182,7 @@ def test_splits_cover_all_samples_once_by_seed_and_stratified(tmp_path):
     data = make_prepared(tmp_path)
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         splits.write_split(tmp_path / f"{name}.npz", data, SHARES, seed)
-    a, b, c = (dict(np.load(tmp_path / f"{name}.npz")) for name in "abc")
+    a, b, c = (read_arrays(tmp_path / f"{name}.npz") for name in "abc")
     assert sorted(np.concatenate(list(a.values()))) == list(range(200))
     assert [len(a[n]) for n in ("train", "validation", "test")] == [128, 32, 40]
     assert all((a[name] == b[name]).all() for name in a)

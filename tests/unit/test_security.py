@@ -18,7 +18,7 @@ import nasturtium
 from nasturtium.data import prepared, sources, splits
 from nasturtium.data.catalog import describe
 from nasturtium.data.sources import SourceFile, refuse_plain_text
-from nasturtium.errors import DataError, ModelError
+from nasturtium.errors import DamageError, DataError, ModelError
 from nasturtium.models.files import load_model, save_model
 from nasturtium.settings.configuration import described
 
@@ -150,7 +150,7 @@ def test_prepared_arrays_are_read_without_pickles(plain, tmp_path):
     bad[0] = Touch(ran)
     split = tmp_path / "split.npz"
     np.savez(split, train=bad, validation=bad, test=bad, fill=bad)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(DamageError, match="is damaged"):
         splits.test_data(samples(), split)
     assert not ran.exists()
     # It would: the file is a real attempt.
