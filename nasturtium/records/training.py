@@ -11,7 +11,11 @@ TRAINING = pa.schema(
         column("run", pa.string(), "run directory below the seed's", required=True),
         column("trial", pa.string(), "trial of a search; null outside one"),
         column("epoch", pa.int64(), "epoch, counted from 0", required=True),
-        column("loss", pa.float64(), "training loss; null where it diverged"),
+        column(
+            "loss",
+            pa.float64(),
+            "training loss, for a regression in the unit squared; null: diverged",
+        ),
         column("validation_loss", pa.float64(), "validation loss; null where it diverged"),
         column("accuracy", pa.float64(), "training accuracy; null for a regression"),
         column("validation_accuracy", pa.float64(), "validation accuracy; null for a regression"),

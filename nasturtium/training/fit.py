@@ -16,11 +16,14 @@ from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import TrainingError
 from nasturtium.jobs.logs import Progress
 from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, Execution, choose
+from nasturtium.training.frame_statistics import target_std
+from nasturtium.training.losses import StandardisedError, squared_error_metric
 from nasturtium.training.optimizers import make_optimizer
 
 logger = logging.getLogger(__name__)
 
 _VALIDATION_BATCH = 1024
+_LOSSES = ("loss", "val_loss", "mse", "val_mse")
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,16 @@ def fit(
     """
     steps = steps_per_epoch(data, recipe["batch_size"])
     execution = choose(model, steps_per_execution, steps, recipe["epochs"])
+    std = _scale(data.description, data.train)
     compile_model(
         model,
         data.description,
         make_optimizer(recipe, recipe["epochs"] * steps),
         execution,
-        huber_delta=huber_delta(data) if recipe.get("regression_loss") == "huber" else None,
+        target_std=std,
+        huber=recipe.get("regression_loss") == "huber",
     )
-    keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity)
+    keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity, std**2)
     model.fit(
         training_batches(data.train, recipe["batch_size"], seed, recipe.get("augmentation")),
         validation_data=batches(data.validation, _VALIDATION_BATCH),
@@ -132,8 +137,10 @@ def validation_loss(model: keras.Model, data: TrainingData) -> float:
 
 def evaluate(model: keras.Model, description: Description, split: Split) -> dict[str, float]:
     """``loss`` and ``accuracy`` or ``mae`` of ``model`` on ``split``, in inference mode."""
-    compile_model(model, description, keras.optimizers.SGD())
-    return model.evaluate(batches(split, _VALIDATION_BATCH), verbose=0, return_dict=True)
+    std = _scale(description, split)
+    compile_model(model, description, keras.optimizers.SGD(), target_std=std)
+    found = model.evaluate(batches(split, _VALIDATION_BATCH), verbose=0, return_dict=True)
+    return {**found, "loss": found["loss"] * std**2}
 
 
 def compile_model(
@@ -141,39 +148,36 @@ def compile_model(
     description: Description,
     optimizer: keras.optimizers.Optimizer,
     execution: Execution = Execution(1, False),  # noqa: B008  (frozen)
-    huber_delta: float | None = None,
+    target_std: float = 1.0,
+    huber: bool = False,
 ) -> None:
     """Compile with the task's loss and metrics: cross-entropy and accuracy, or MSE and MAE.
 
-    With ``huber_delta``, in the target's unit, a regression minimises Huber's loss instead of the
-    squared error, which becomes the metric ``mse``.
+    A regression's loss is of errors divided by ``target_std``, and its MAE is in the target's unit.
+    With ``huber`` it minimises Huber's loss instead of the squared error, which becomes the metric
+    ``mse``, divided alike.
     """
     if description.classes is not None:
         loss = keras.losses.SparseCategoricalCrossentropy()
         metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
-    elif huber_delta is None:
-        loss, metrics = keras.losses.MeanSquaredError(), [keras.metrics.MeanAbsoluteError("mae")]
     else:
-        loss = keras.losses.Huber(huber_delta)
-        metrics = [
-            keras.metrics.MeanAbsoluteError("mae"),
-            keras.metrics.MeanSquaredError("mse"),
-        ]
+        loss = StandardisedError(target_std, huber)
+        metrics = [keras.metrics.MeanAbsoluteError("mae")]
+        metrics += [squared_error_metric(target_std)] if huber else []
     model.compile(optimizer, loss, metrics=metrics, **asdict(execution))
 
 
-def huber_delta(data: TrainingData) -> float:
-    """Where Huber's loss turns from square to linear: half a standard deviation of the targets.
-
-    Of the train split, in the target's unit. Huber, Annals of Mathematical Statistics 35 (1964).
-    """
-    return 0.5 * float(np.std(data.train.targets, dtype=np.float64))
+def _scale(description: Description, split: Split) -> float:
+    """What a regression's errors are divided by; 1 for a classification."""
+    return target_std(split.targets) if description.classes is None else 1.0
 
 
 class _BestEpoch(keras.callbacks.Callback):
     """Collects a row an epoch and keeps the weights of the best admissible one in memory."""
 
-    def __init__(self, first_admissible: int, epochs: int, label: str, sparsity: Callable):
+    def __init__(
+        self, first_admissible: int, epochs: int, label: str, sparsity: Callable, unit: float
+    ):
         super().__init__()
         self.rows: list[dict] = []
         self.weights: list[np.ndarray] | None = None
@@ -182,6 +186,7 @@ class _BestEpoch(keras.callbacks.Callback):
         self._first_admissible = first_admissible
         self._label = label
         self._sparsity = sparsity
+        self._unit = unit  # of a loss: the square of what errors are divided by
         self._progress = Progress(epochs)
         self._epochs = epochs
         self._start_s = 0.0
@@ -193,7 +198,10 @@ class _BestEpoch(keras.callbacks.Callback):
         duration_s = time.monotonic() - self._start_s
         # NaN and infinity have no place in a table: a diverged epoch's figure is null.
         figures = {
-            name: float(value) if math.isfinite(value) else None for name, value in logs.items()
+            name: float(value) * (self._unit if name in _LOSSES else 1.0)
+            if math.isfinite(value)
+            else None
+            for name, value in logs.items()
         }
         # Choices are by the squared error whatever was minimised, so that runs can be compared.
         loss = figures.get("val_mse", figures.get("val_loss"))

@@ -2,8 +2,13 @@
 
 import numpy as np
 
+from nasturtium.data.catalog import Description
 from nasturtium.data.splits import TrainingData
+from nasturtium.errors import DataError
 from nasturtium.models.frame import Frame
+
+# Keras's Normalization divides by 1e-7 at least, and holds the variance in float32.
+_LEAST_DEVIATION, _MOST_DEVIATION = 1e-6, 1e18
 
 
 def frame_of(data: TrainingData) -> Frame:
@@ -17,18 +22,44 @@ def frame_of(data: TrainingData) -> Frame:
         classes=description.classes,
         input_scale=description.input_scale,
         feature_mean=features.mean(axis=0) if tabular else None,
-        feature_variance=_variance(features) if tabular else None,
+        feature_variance=_variance(features, description) if tabular else None,
         target_mean=float(np.mean(train.targets, dtype=np.float64)) if regression else None,
-        # A constant target has no scale; the net then has to learn the mean only.
-        target_std=float(np.std(train.targets, dtype=np.float64)) or 1.0 if regression else None,
+        target_std=target_std(train.targets) if regression else None,
     )
 
 
-def _variance(features: np.ndarray) -> np.ndarray:
+def target_std(targets: np.ndarray) -> float:
+    """Standard deviation of a regression's targets, in their unit.
+
+    1 where they are constant and have no scale; the net then has to learn the mean only.
+    """
+    if targets.min() == targets.max():  # their computed deviation need not be exactly 0
+        return 1.0
+    return float(np.std(targets, dtype=np.float64))
+
+
+def _variance(features: np.ndarray, description: Description) -> np.ndarray:
     """Variance by column; 1 where a column is constant.
 
     Otherwise a value that the train split lacks, a rare category say, would be divided by nearly
     nothing.
+
+    Raises
+    ------
+    DataError
+        A column varies by less or more than the layer that standardises it can tell.
     """
-    variance = features.var(axis=0)
-    return np.where(variance > 0, variance, 1.0)
+    # Of equal values the computed variance need not be exactly 0.
+    constant = features.min(axis=0) == features.max(axis=0)
+    variance = np.where(constant, 1.0, features.var(axis=0))
+    deviation = np.sqrt(variance)
+    beyond = (deviation < _LEAST_DEVIATION) | (deviation > _MOST_DEVIATION)
+    if beyond.any():
+        index = int(np.argmax(beyond))
+        column = (description.feature_names or range(1, len(variance) + 1))[index]
+        raise DataError(
+            f"Data set '{description.name}': column '{column}' has a standard deviation of "
+            f"{deviation[index]:.1e} in the train split, which float32 can't standardise; give it "
+            "a unit in which it is nearer to 1."
+        )
+    return variance
