@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from nasturtium.records.energy import ENERGY, POWER
@@ -12,6 +13,7 @@ from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run, run_names
 from nasturtium.records.training import TRAINING
 from nasturtium.records.trials import TRIALS
+from nasturtium.report.changes import with_changes
 from nasturtium.report.summary import with_ratios
 
 _FILLERS = {pa.string(): "none", pa.int64(): 1, pa.float64(): 1.0, pa.bool_(): False}
@@ -63,8 +65,26 @@ def write_study(
 def write_summary(results: Path, rows: list[dict]) -> Path:
     """``summary.parquet`` of the rows of one or more data sets."""
     path = results / "summary.parquet"
-    write_table(path, SUMMARY, with_ratios(rows), code="generated")
+    write_table(path, SUMMARY, summarised(rows), code="generated")
     return path
+
+
+def summarised(rows: list[dict]) -> list[dict]:
+    """Rows of ``summary.parquet``, with ratios and the changes of made-up answers."""
+    return with_changes(with_ratios(rows), [_answers(row) for row in rows])
+
+
+def _answers(row: dict) -> dict[str, np.ndarray]:
+    """Answers to 400 samples a split, as good as the row says; all nets find the same ones hard."""
+    common, own = (np.random.default_rng([row["seed"], n]) for n in (0, len(row["run"])))
+    size, halves = 800, np.repeat(["validation", "test"], 400).astype(object)
+    hardness = np.where(own.random(size) < 0.8, common.random(size), own.random(size))
+    if row["task"] == "classification":
+        prediction = (hardness > row["test_accuracy"]).astype(float)
+    else:
+        prediction = -row["test_mae"] * np.log(np.clip(hardness, 1e-9, 1))
+    index, target = np.arange(size), np.zeros(size)
+    return {"split": halves, "index": index, "target": target, "prediction": prediction}
 
 
 def _filled(schema: pa.Schema) -> dict:
@@ -90,9 +110,25 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
     parameters = int(480_000 * share * draw.gauss(1, 0.01))
     nonzero = int(parameters * (1 - (run.ratio or 0) * (run.method == "magnitude")))
     quality = (
-        {"test_mae": 30 * error, "test_rmse": 40 * error}
+        {
+            **_with_ends("test_mae", 30 * error, 2.0),
+            **_with_ends("test_rmse", 40 * error, 3.0),
+            "validation_mae": 29 * error,
+            "validation_rmse": 41 * error,
+            "constant_mae": 90.0,
+            "linear_mae": 50.0,
+        }
         if regression
-        else {"test_accuracy": 1 - error / 100}
+        else {
+            **_with_ends("test_accuracy", 1 - error / 100, 0.002),
+            "test_balanced_accuracy": 1 - error / 100,
+            "test_recall": [1 - error / 100] * 2,
+            "test_confusion": [4950, 50, 50, 4950],
+            "test_calibration_error": 0.01,
+            "validation_accuracy": 1 - error / 101,
+            "constant_accuracy": 0.51,
+            "linear_accuracy": 0.91,
+        }
     )
     return {
         **_filled(METRICS),
@@ -104,6 +140,7 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
         "task": "regression" if regression else "classification",
         "target_unit": "kEUR" if regression else None,
         "test_samples": 10_000,
+        "validation_samples": 5_000,
         "parameters": parameters,
         "nonzero_parameters": nonzero,
         "macs": parameters * 3,
@@ -124,6 +161,10 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
         "cpu_name": "A CPU of nobody",
         "cpu_count": 2,
     }
+
+
+def _with_ends(name: str, value: float, half: float) -> dict[str, float]:
+    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
 
 
 def _training(run: Run, draw: random.Random, epochs: int, regression: bool, trials) -> list[dict]:

@@ -103,9 +103,9 @@ def test_data(prepared: Prepared, path: str | Path) -> Split:
     return _take(prepared, path, "test")
 
 
-def test_indices(path: str | Path) -> np.ndarray:
-    """Places of the test split's samples in the prepared data, in :func:`test_data`'s order."""
-    return read_arrays(path)["test"]
+def split_indices(path: str | Path, name: str) -> np.ndarray:
+    """Places of a split's samples in the prepared data, in the order in which they are taken."""
+    return read_arrays(path)[name]
 
 
 def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:

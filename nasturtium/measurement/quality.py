@@ -1,7 +1,17 @@
-"""Quality of a model on a split it was not chosen by."""
+"""Quality of a model on the splits: figures, their intervals, and its answers by sample."""
+
+import math
 
 import numpy as np
 import tf_keras as keras
+
+from nasturtium.statistics import classes as by_class
+from nasturtium.statistics.intervals import (
+    Interval,
+    mean_error,
+    proportion,
+    root_mean_squared_error,
+)
 
 _BATCH = 1024
 
@@ -19,7 +29,7 @@ def predict(model: keras.Model, features: np.ndarray) -> np.ndarray:
 def sample_columns(
     outputs: np.ndarray, targets: np.ndarray, classes: int | None
 ) -> dict[str, np.ndarray | list[None]]:
-    """Target, prediction and probability of the target by sample, as ``predictions.parquet`` has.
+    """Target, prediction and probabilities by sample, as ``predictions.parquet`` has them.
 
     Parameters
     ----------
@@ -30,11 +40,13 @@ def sample_columns(
         return {
             "target": np.asarray(targets, np.float64),
             "prediction": outputs[:, 0],
+            "prediction_probability": [None] * len(targets),
             "target_probability": [None] * len(targets),
         }
     return {
         "target": np.asarray(targets, np.float64),
         "prediction": outputs.argmax(axis=1).astype(np.float64),
+        "prediction_probability": outputs.max(axis=1),
         "target_probability": outputs[np.arange(len(targets)), targets],
     }
 
@@ -74,6 +86,48 @@ def measure_quality(
     }
 
 
+def split_quality(
+    split: str,
+    outputs: np.ndarray,
+    targets: np.ndarray,
+    classes: int | None,
+    kept: tuple[str, ...] = ("samples", "accuracy", "mae", "rmse"),
+) -> dict[str, float | int | None]:
+    """Those of :func:`measure_quality` that are ``kept``, in columns that begin with ``split``."""
+    figures = measure_quality(outputs, targets, classes)
+    return {f"{split}_{n}": figures[f"test_{n}"] for n in kept if f"test_{n}" in figures}
+
+
+def measure_uncertainty(
+    outputs: np.ndarray, targets: np.ndarray, classes: int | None
+) -> dict[str, object]:
+    """Intervals of the test figures, and what an accuracy hides, in columns of ``metrics.parquet``.
+
+    An interval that nothing is known of, as of a single sample, is null.
+    """
+    if classes is None:
+        errors = outputs[:, 0] - targets
+        return {
+            **_ends("test_mae", mean_error(np.abs(errors))),
+            **_ends("test_rmse", root_mean_squared_error(errors)),
+        }
+    answers = outputs.argmax(axis=1)
+    right = answers == targets
+    confusion = by_class.confusion_matrix(targets, answers, classes)
+    return {
+        **_ends("test_accuracy", proportion(int(right.sum()), len(right))),
+        "test_balanced_accuracy": by_class.balanced_accuracy(confusion),
+        "test_recall": by_class.recalls(confusion),
+        "test_confusion": confusion.reshape(-1).tolist(),
+        "test_calibration_error": by_class.calibration_error(outputs.max(axis=1), right),
+    }
+
+
+def _ends(name: str, interval: Interval) -> dict[str, float | None]:
+    ends = {"low": interval.low, "high": interval.high}
+    return {f"{name}_{end}": v if math.isfinite(v) else None for end, v in ends.items()}
+
+
 def training_quality(
     model: keras.Model, features: np.ndarray, targets: np.ndarray, classes: int | None
 ) -> dict[str, float | int | None]:
@@ -81,9 +135,7 @@ def training_quality(
 
     ``features`` are raw samples, shape (samples, \\*input_shape); columns begin with ``train_``.
     """
-    figures = measure_quality(predict(model, features), targets, classes)
-    kept = ("samples", "accuracy", "mae", "rmse")
-    return {f"train_{n}": figures[f"test_{n}"] for n in kept if f"test_{n}" in figures}
+    return split_quality("train", predict(model, features), targets, classes)
 
 
 def constant_prediction(

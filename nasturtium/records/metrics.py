@@ -21,6 +21,13 @@ def _inference_energy(name: str, how: str) -> list[pa.Field]:
     ]
 
 
+def _interval(name: str, how: str) -> list[pa.Field]:
+    return [
+        column(f"{name}_low", pa.float64(), f"lower end of its 95 % interval: {how}"),
+        column(f"{name}_high", pa.float64(), "upper end"),
+    ]
+
+
 def _tflite(name: str, weights: str) -> list[pa.Field]:
     return [
         column(f"{name}_bytes", pa.int64(), f"TFLite file with {weights}"),
@@ -51,12 +58,25 @@ METRICS = pa.schema(
         column("task", pa.string(), "classification or regression", required=True),
         column("target_unit", pa.string(), "unit of MAE and RMSE; null for a classification"),
         column("model_sha256", pa.string(), "SHA-256 of model.keras", required=True),
-        # quality, on the test split
+        # quality, on the validation split, which runs may be chosen by
+        column("validation_samples", pa.int64(), "samples of the validation split"),
+        column("validation_loss", pa.float64(), "as test_loss, of the saved model"),
+        column("validation_accuracy", pa.float64(), "share of right labels; null for a regression"),
+        column("validation_mae", pa.float64(), "mean absolute error in target_unit"),
+        column("validation_rmse", pa.float64(), "root mean squared error in target_unit"),
+        # quality, on the test split, which no choice has seen
         column("test_samples", pa.int64(), "samples of the test split", required=True),
         column("test_loss", pa.float64(), "cross-entropy in nats, or MSE in the unit squared"),
         column("test_accuracy", pa.float64(), "share of right labels; null for a regression"),
+        *_interval("test_accuracy", "Wilson's score interval"),
+        column("test_balanced_accuracy", pa.float64(), "mean of the classes' recalls"),
+        column("test_recall", pa.list_(pa.float64()), "by class; null for one without samples"),
+        column("test_confusion", pa.list_(pa.int64()), "counts, row by row: a row a right label"),
+        column("test_calibration_error", pa.float64(), "expected, 10 bins of equal counts"),
         column("test_mae", pa.float64(), "mean absolute error in target_unit"),
+        *_interval("test_mae", "Hall's t for skewed errors"),
         column("test_rmse", pa.float64(), "root mean squared error in target_unit"),
+        *_interval("test_rmse", "the root of Hall's interval of the MSE"),
         column(
             "test_mae_fraction", pa.float64(), "test_mae over the largest |target| of the split"
         ),
@@ -67,6 +87,11 @@ METRICS = pa.schema(
         column("train_rmse", pa.float64(), "root mean squared error on the train split"),
         column("constant_accuracy", pa.float64(), "accuracy of always the most frequent label"),
         column("constant_mae", pa.float64(), "MAE of always the mean training target"),
+        column(
+            "linear_accuracy", pa.float64(), "of a logistic regression; the baseline's row has it"
+        ),
+        column("linear_mae", pa.float64(), "of a linear regression; the baseline's row has it"),
+        column("linear_reason", pa.string(), "why these are null"),
         # size
         column("parameters", pa.int64(), "all weights' scalars", required=True),
         column("trainable_parameters", pa.int64(), "trainable scalars", required=True),
@@ -162,18 +187,36 @@ RATIOS = (
     "test_mae",
 )
 
+
+def _changes(prefix: str, split: str, what: str) -> list[pa.Field]:
+    """Changes to the baseline on a split, each with its interval, paired by sample."""
+    figures = (
+        ("accuracy_change", "_points", f"{split} accuracy less the baseline's, x 100"),
+        ("mae_change", "", f"{split} MAE less the baseline's, in target_unit"),
+        ("rmse_change", "", f"{split} RMSE less the baseline's, in target_unit"),
+    )
+    return [
+        column(f"{prefix}{name}{end}{unit}", pa.float64(), text)
+        for name, unit, meaning in figures
+        for end, text in (
+            ("", f"{meaning}; {what}"),
+            ("_low", "lower end of its 95 % interval"),
+            ("_high", "upper end, paired by sample"),
+        )
+    ]
+
+
 SUMMARY = pa.schema(
     [
         *METRICS,
         *(column(f"{name}_ratio", pa.float64(), f"{name} over the baseline's") for name in RATIOS),
-        column("accuracy_change_points", pa.float64(), "test_accuracy less the baseline's, x 100"),
-        column("accuracy_change_low_points", pa.float64(), "lower end of its 95 % interval"),
-        column("accuracy_change_high_points", pa.float64(), "upper end, paired by sample"),
-        column("mae_change", pa.float64(), "test_mae less the baseline's, in target_unit"),
-        column("mae_change_low", pa.float64(), "lower end of its 95 % interval"),
-        column("mae_change_high", pa.float64(), "upper end, paired by sample"),
+        *_changes("", "test", "which no choice has seen"),
+        *_changes("validation_", "validation", "which runs may be chosen by"),
         column(
-            "differs_from_baseline", pa.bool_(), "whether the interval of the change leaves 0 out"
+            "differs_from_baseline",
+            pa.bool_(),
+            "whether the interval of the change of accuracy or MAE on the test split leaves 0 out",
         ),
+        column("chosen_from_trials", pa.int64(), "trials of the search that the net was best of"),
     ]
 )

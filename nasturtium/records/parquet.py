@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -85,6 +86,17 @@ def read_table(path: str | os.PathLike) -> pa.Table:
     content = read_parquet(path)
     with reading(path):
         return pq.read_table(pa.BufferReader(content))
+
+
+def read_columns(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The same as arrays by column, null numbers as NaN: for tables of many rows."""
+    table = read_table(path)
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def count_rows(path: str | os.PathLike) -> int:
+    """Number of the rows of such a table."""
+    return read_table(path).num_rows
 
 
 def _check_row(path: object, number: int, row: Mapping[str, Any], schema: pa.Schema) -> None:

@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from nasturtium.errors import RecordError
 from nasturtium.records.metrics import RATIOS
-from nasturtium.statistics.intervals import accuracy_difference, mean_difference
+from nasturtium.records.runs import BASELINE
 
 
 def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
@@ -26,72 +23,6 @@ def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
     return summary
 
 
-def with_changes(rows: Sequence[Mapping], predictions: Sequence[Sequence[Mapping]]) -> list[dict]:
-    """The rows, each with the change of its error to the baseline and its 95 % interval.
-
-    Both nets answered the same samples, so the interval is that of a paired difference
-    (:mod:`nasturtium.statistics.intervals`). The baseline itself has none.
-
-    Parameters
-    ----------
-    predictions
-        Rows of ``predictions.parquet`` for each of ``rows``.
-
-    Raises
-    ------
-    RecordError
-        A run and its baseline answered other samples.
-    """
-    of_run = {
-        (row["dataset"], row["seed"], row["run"]): answers
-        for row, answers in zip(rows, predictions, strict=True)
-    }
-    changed = []
-    for row in rows:
-        reference = of_run.get((row["dataset"], row["seed"], "baseline"))
-        if reference is None or row["run"] == "baseline":
-            changed.append(dict(row))
-            continue
-        own = of_run[(row["dataset"], row["seed"], row["run"])]
-        if [sample["index"] for sample in own] != [sample["index"] for sample in reference]:
-            place = f"results/{row['dataset']}/seed{row['seed']}"
-            raise RecordError(
-                f"{place}/{row['run']}/predictions.parquet: has other test samples than "
-                f"{place}/baseline/predictions.parquet, so the two are of different splits; remove "
-                "both, and run the same command again."
-            )
-        changed.append({**row, **_change(row["task"], own, reference)})
-    return changed
-
-
-def _change(task: str, own: Sequence[Mapping], reference: Sequence[Mapping]) -> dict[str, object]:
-    pair = [_compared(task, answers) for answers in (own, reference)]
-    if task == "classification":
-        interval = accuracy_difference(*pair)
-        # The change itself is there already, from the accuracies.
-        figures = {
-            "accuracy_change_low_points": 100 * interval.low,
-            "accuracy_change_high_points": 100 * interval.high,
-        }
-    else:
-        interval = mean_difference(*pair)
-        if not np.isfinite(interval.low):
-            return {"mae_change": interval.estimate}
-        figures = {
-            "mae_change": interval.estimate,
-            "mae_change_low": interval.low,
-            "mae_change_high": interval.high,
-        }
-    return {**figures, "differs_from_baseline": not interval.holds_zero}
-
-
-def _compared(task: str, answers: Sequence[Mapping]) -> np.ndarray:
-    """Whether each answer is right, or its absolute error."""
-    target = np.array([sample["target"] for sample in answers])
-    prediction = np.array([sample["prediction"] for sample in answers])
-    return target == prediction if task == "classification" else np.abs(prediction - target)
-
-
 def readable(rows: Sequence[Mapping]) -> str:
     """A Markdown table of the summary, a line a run."""
     header = (
@@ -109,7 +40,35 @@ def readable(rows: Sequence[Mapping]) -> str:
         "TFLite p50",
         "J/sample",
     )
-    return aligned(header, [[*_names(row), *_figures(row)] for row in rows], names=3)
+    lines: list[list[str]] = []
+    for row in rows:
+        lines.append([*_names(row), *_figures(row)])
+        if row["run"] == BASELINE:
+            lines += [
+                [row["dataset"], str(row["seed"]), name, figure, *["-"] * (len(header) - 4)]
+                for name, figure in without_net(row)
+            ]
+    return aligned(header, lines, names=3)
+
+
+def without_net(row: Mapping) -> list[tuple[str, str]]:
+    """Name and test figure of what needs no net, which every net must beat; of a baseline's row."""
+    found = []
+    for name in ("constant", "linear"):
+        accuracy, mae = row.get(f"{name}_accuracy"), row.get(f"{name}_mae")
+        if accuracy is not None:
+            found.append((_WITHOUT_NET[name], f"{100 * accuracy:.2f} %"))
+        elif mae is not None:
+            found.append((_WITHOUT_NET[name], _mae(row, mae)))
+    return found
+
+
+_WITHOUT_NET = {"constant": "(a constant)", "linear": "(a linear model)"}
+
+
+def _mae(row: Mapping, mae: float) -> str:
+    unit = row["target_unit"]
+    return f"MAE {mae:.4g}" + (f" {unit}" if unit else "")
 
 
 def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], names: int) -> str:
@@ -164,7 +123,7 @@ def _figures(row: Mapping) -> list[str]:
     if row["task"] == "classification":
         quality = f"{100 * row['test_accuracy']:.2f} %"
     else:
-        quality = f"MAE {row['test_mae']:.4g}"
+        quality = _mae(row, row["test_mae"])
     joules = row["inference_energy_j"]
     return [
         quality,

@@ -8,20 +8,23 @@ import tensorflow as tf
 from nasturtium import metering
 from nasturtium.data import prepared
 from nasturtium.data.sources import file_sha256
-from nasturtium.data.splits import test_data, test_indices, training_data
+from nasturtium.data.splits import split_indices, test_data, training_data
 from nasturtium.deployment.measured import measure_deployed
 from nasturtium.jobs import runtime
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import energy_columns, measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory
 from nasturtium.measurement.latency import measure_latency, measure_throughput
+from nasturtium.measurement.linear import linear_prediction
 from nasturtium.measurement.machine import describe_machine
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.quality import (
     constant_prediction,
     measure_quality,
+    measure_uncertainty,
     predict,
     sample_columns,
+    split_quality,
     training_quality,
 )
 from nasturtium.measurement.size import measure_size
@@ -33,7 +36,9 @@ from nasturtium.records.compaction import FACTS
 from nasturtium.records.metrics import METRICS
 from nasturtium.records.parquet import read_rows, write_table
 from nasturtium.records.predictions import PREDICTIONS
-from nasturtium.records.runs import Run
+from nasturtium.records.runs import BASELINE, Run
+
+_CHOSEN_BY = ("samples", "loss", "accuracy", "mae", "rmse")
 
 
 def run(
@@ -84,8 +89,10 @@ def run(
     data = prepared.read(data_folder)
     classes = data.description.classes
     test = test_data(data, split)
-    train = training_data(data, split).train
+    seen = training_data(data, split)
+    train, validation = seen.train, seen.validation
     outputs = predict(model, test.features)
+    validation_outputs = predict(model, validation.features)
     row = {
         **run.identity,
         "stage": run.stage,
@@ -94,9 +101,12 @@ def run(
         "task": data.description.task,
         "target_unit": data.description.target_unit,
         "model_sha256": file_sha256(model_path),
+        **split_quality("validation", validation_outputs, validation.targets, classes, _CHOSEN_BY),
         **measure_quality(outputs, test.targets, classes),
+        **measure_uncertainty(outputs, test.targets, classes),
         **training_quality(model, train.features, train.targets, classes),
         **constant_prediction(train.targets, test.targets, classes),
+        **(linear_prediction(train, test, classes) if run.name == BASELINE else {}),
         **size,
         **sparse_bytes(model),
         **tflite,
@@ -117,14 +127,27 @@ def run(
         "job_duration_s": job.duration_s,
         **describe_machine(),
     }
-    samples = {"index": test_indices(split), **sample_columns(outputs, test.targets, classes)}
     answers = [
-        {**run.identity, **dict(zip(samples, sample, strict=True))}
-        for sample in zip(*samples.values(), strict=True)
+        *_answers(
+            run,
+            "validation",
+            split,
+            sample_columns(validation_outputs, validation.targets, classes),
+        ),
+        *_answers(run, "test", split, sample_columns(outputs, test.targets, classes)),
     ]
     # Last, so that a table of figures never stands without its predictions.
     write_table(predictions, PREDICTIONS, answers, code=code)
     write_table(output, METRICS, [row], code=code)
+
+
+def _answers(run: Run, name: str, split: str | Path, columns: Mapping) -> list[dict]:
+    """Rows of ``predictions.parquet`` for the samples of one split."""
+    samples = {"index": split_indices(split, name), **columns}
+    return [
+        {**run.identity, "split": name, **dict(zip(samples, sample, strict=True))}
+        for sample in zip(*samples.values(), strict=True)
+    ]
 
 
 def _compaction_facts(path: str | Path | None) -> dict[str, object]:

@@ -1,33 +1,84 @@
-"""Stage ``summary``: every ``metrics.parquet`` in one table."""
+"""Stage ``summary``: every ``metrics.parquet`` in one table, and which nets to take."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.metrics import SUMMARY
-from nasturtium.records.parquet import read_rows, write_table
+from nasturtium.records.parquet import count_rows, read_columns, read_rows, write_table
+from nasturtium.report import verdict as verdict_text
+from nasturtium.report.changes import with_changes
 from nasturtium.report.spread import over_seeds
-from nasturtium.report.summary import readable, with_changes, with_ratios
+from nasturtium.report.summary import readable, with_ratios
+from nasturtium.statistics.verdict import verdict_of
 
 
 def run(
     metrics: Sequence[str | Path],
     predictions: Sequence[str | Path],
+    trials: Sequence[str | Path],
     table: str | Path,
     text: str | Path,
+    answer: str | Path,
+    verdicts: Sequence[str | Path],
     code: str,
-) -> str:
-    """Write ``summary.parquet`` and ``summary.md``; the latter's text.
+) -> None:
+    """Write ``summary.parquet``, ``summary.md``, a ``verdict.md`` a data set, and all in short.
 
-    ``predictions`` are the tables beside ``metrics``, in the same order.
+    Parameters
+    ----------
+    predictions
+        The tables beside ``metrics``, in the same order.
+    trials
+        ``trials.parquet`` of the searches among the runs.
+    answer
+        Text file for the terminal.
+    verdicts
+        ``results/{dataset}/verdict.md``, one a data set.
     """
-    rows = with_ratios([row for path in metrics for row in read_rows(path)])
-    rows = with_changes(rows, [read_rows(path) for path in predictions])
+    searched = {Path(path).parent: count_rows(path) for path in trials}
+    rows = []
+    for path in metrics:
+        (row,) = read_rows(path)
+        rows.append({**row, "chosen_from_trials": searched.get(Path(path).parent)})
+    rows = with_changes(with_ratios(rows), _Read(predictions))
     write_table(table, SUMMARY, rows, code=code)
-    readable_table = readable(rows)
+    _write(text, _tables(rows))
+    shown = []
+    for path in verdicts:
+        dataset = Path(path).parent.name
+        verdict = verdict_of(rows, dataset)
+        if verdict is None:
+            short = long = verdict_text.without_baseline(dataset)
+        else:
+            short = verdict_text.terminal(verdict, str(path))
+            long = verdict_text.markdown(verdict)
+        _write(path, long)
+        shown.append(short)
+    _write(answer, "\n\n".join(shown) + "\n")
+
+
+class _Read(Sequence):
+    """Tables that are read when they are asked for: those of a large study are gigabytes."""
+
+    def __init__(self, paths: Sequence[str | Path]):
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, number):
+        return read_columns(self._paths[number])
+
+
+def _tables(rows: Sequence[dict]) -> str:
+    text = readable(rows)
     if len({row["seed"] for row in rows}) > 1:
-        readable_table += "\nMean and sample standard deviation over the seeds:\n\n"
-        readable_table += over_seeds(rows)
-    with atomic_path(text) as temporary:
-        temporary.write_text(readable_table)
-    return readable_table
+        text += "\nMean and sample standard deviation over the seeds:\n\n"
+        text += over_seeds(rows)
+    return text
+
+
+def _write(path: str | Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)

@@ -92,6 +92,55 @@ def mean_difference(
     return Interval(estimate, float(estimate - half), float(estimate + half))
 
 
+def mean_error(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of the mean of errors, which are skewed: of an MAE, or of an MSE.
+
+    Student's t with its skewness transformed away (Hall 1992, JRSS B 54(1), 221-228). For errors of
+    66 to 400 samples it covers what a studentised bootstrap does, without drawing anything, and
+    more than Student's t or a BCa bootstrap (the simulation in tests/unit/test_statistics.py).
+
+    Parameters
+    ----------
+    values
+        Absolute or squared errors; shape (n,). Of a single one nothing is known of the spread.
+    """
+    values = np.asarray(values, np.float64)
+    n, estimate = len(values), float(np.mean(values))
+    if n < 2:
+        return Interval(estimate, 0.0, math.inf)
+    deviation = float(np.std(values, ddof=1))
+    if deviation == 0:
+        return Interval(estimate, estimate, estimate)
+    skewness = float(np.mean((values - estimate) ** 3)) / deviation**3
+    t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    low, high = (estimate - deviation * _unskewed(end, skewness, n) for end in (t, -t))
+    return Interval(estimate, max(0.0, low), high)
+
+
+def root_mean_squared_error(errors: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of an RMSE, the root of that of the mean squared error; ``errors`` have a sign."""
+    squared = mean_error(np.square(np.asarray(errors, np.float64)), confidence)
+    return Interval(*(math.sqrt(end) for end in (squared.estimate, squared.low, squared.high)))
+
+
+def rmse_difference(
+    errors: np.ndarray, reference_errors: np.ndarray, confidence: float = CONFIDENCE
+) -> Interval:
+    """Interval of the difference of two RMSEs on the same samples.
+
+    By the delta method: near its value an RMSE moves by half a squared error over itself, and the
+    mean of those is Student's, as in :func:`mean_difference`.
+    """
+    pair = [np.asarray(e, np.float64) for e in (errors, reference_errors)]
+    rmse = [float(np.sqrt(np.mean(np.square(e)))) for e in pair]
+    parts = [
+        np.square(e) / (2 * r) if r else np.zeros_like(e) for e, r in zip(pair, rmse, strict=True)
+    ]
+    moved, estimate = mean_difference(*parts, confidence), rmse[0] - rmse[1]
+    half = (moved.high - moved.low) / 2
+    return Interval(estimate, estimate - half, estimate + half)
+
+
 def mcnemar(right: np.ndarray, reference_right: np.ndarray) -> float:
     """Two-sided p of equal accuracies: the exact test of McNemar 1947 (Psychometrika 12(2)).
 
@@ -116,3 +165,11 @@ def _tango_score(one: int, other: int, n: int, difference: float) -> float:
     if variance <= 0:
         return math.copysign(math.inf, distance) if distance else 0.0
     return distance / math.sqrt(variance)
+
+
+def _unskewed(quantile: float, skewness: float, n: int) -> float:
+    """Distance of the mean from an end, in standard deviations: Hall's cubic, turned round."""
+    bent = 1 + skewness * (quantile / math.sqrt(n) - skewness / (6 * n))
+    if abs(skewness) < 1e-9:
+        return quantile / math.sqrt(n)
+    return 3 * (math.copysign(abs(bent) ** (1 / 3), bent) - 1) / skewness

@@ -1,10 +1,12 @@
 """The tables of the summary: right means, right spread, nothing made up."""
 
+import numpy as np
 import pytest
 
 from nasturtium.errors import RecordError
+from nasturtium.report.changes import with_changes
 from nasturtium.report.spread import HEADER, over_seeds
-from nasturtium.report.summary import readable, with_changes, with_ratios
+from nasturtium.report.summary import readable, with_ratios
 
 
 def row(seed: int, run: str, accuracy: float, **figures) -> dict:
@@ -62,8 +64,19 @@ def test_one_seed_has_no_deviation():
     )
 
 
-def answers(wrong, n=270) -> list[dict]:
-    return [{"index": i, "target": 1.0, "prediction": 0.0 if i in wrong else 1.0} for i in range(n)]
+def answers(wrong, n=270, split="test") -> dict[str, np.ndarray]:
+    prediction = np.where(np.isin(np.arange(n), list(wrong)), 0.0, 1.0)
+    return columns(split, np.ones(n), prediction)
+
+
+def columns(split: str, target, prediction) -> dict[str, np.ndarray]:
+    n = len(target)
+    return {
+        "split": np.full(n, split, dtype=object),
+        "index": np.arange(n),
+        "target": np.asarray(target),
+        "prediction": np.asarray(prediction),
+    }
 
 
 def changed(rows, predictions) -> list[dict]:
@@ -86,10 +99,7 @@ def test_errors_of_a_regression_are_compared_sample_by_sample():
     errors = {"baseline": [10.0, 30.0, 50.0, 70.0] * 20, "p": [9.0, 29.5, 49.0, 68.5] * 20}
     rows = [{**row(0, run, None, test_mae=sum(e) / 80), "task": "regression"}
             for run, e in errors.items()]  # fmt: skip
-    of_runs = [
-        [{"index": i, "target": 0.0, "prediction": -e} for i, e in enumerate(values)]
-        for values in errors.values()
-    ]
+    of_runs = [columns("test", np.zeros(80), -np.array(values)) for values in errors.values()]
     _, better = changed(rows, of_runs)
     # The errors are spread over 60, their differences over 1.
     assert better["mae_change"] == -1.0
@@ -99,7 +109,8 @@ def test_errors_of_a_regression_are_compared_sample_by_sample():
 
 def test_runs_on_other_samples_are_an_error_and_not_a_gap():
     rows = [row(0, "baseline", 0.9), row(0, "p", 0.9)]
-    other = [{**sample, "index": sample["index"] + 1} for sample in answers(())]
+    other = answers(())
+    other["index"] = other["index"] + 1
     with pytest.raises(RecordError, match=r"a/seed0/p/predictions.parquet: has other test samples"):
         changed(rows, [answers(()), other])
 

@@ -7,8 +7,8 @@ import yaml
 
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.runs import Run
-from nasturtium.report.summary import readable, with_ratios
-from tests.generated_study import CONTROLS, write_study, write_summary
+from nasturtium.report.summary import readable
+from tests.generated_study import CONTROLS, summarised, write_study, write_summary
 from tests.workflow.conftest import Project
 
 
@@ -22,7 +22,9 @@ def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: 
     rows = write_study(results, "digits", seeds=seeds, ratios=ratios, trials=trials)
     summary = write_summary(results, rows)
     with atomic_path(summary.with_suffix(".md")) as temporary:
-        temporary.write_text(readable(with_ratios(rows)))
+        temporary.write_text(readable(summarised(rows)))
+    for name in ("verdict.txt", "digits/verdict.md"):
+        (results / name).touch()
     data = results / "data/digits"
     ages = {name: 9 for name in ("features.npy", "targets.npy", "dataset.json")}
     ages |= {f"seed{seed}.split.{kind}": 8 for seed in range(seeds) for kind in ("npz", "json")}

@@ -55,13 +55,23 @@ def test_the_summary_has_every_run(finished, summary):
     }
     text = finished.path("results/summary.md").read_text()
     assert all(run in text for run in RUNS)
-    # Also shown on the terminal.
-    assert text.strip() in finished.output
+    verdict = finished.path("results/verdict.txt").read_text()
+    assert "which net to take?" in verdict
+    # Among the last that the terminal shows: Snakemake has its own last words.
+    assert verdict.strip() in "\n".join(finished.output.splitlines()[-25:])
+    page = finished.path("results/digits/verdict.md").read_text()
+    assert "How sure that is" in page
 
 
 def test_the_predictions_of_a_run_give_its_figures(finished, summary):
     for run, row in summary.items():
-        answers = read_rows(finished.path(f"results/digits/seed0/{run}/predictions.parquet"))
+        everything = read_rows(finished.path(f"results/digits/seed0/{run}/predictions.parquet"))
+        answers = [answer for answer in everything if answer["split"] == "test"]
+        chosen_by = [answer for answer in everything if answer["split"] == "validation"]
+        assert len(chosen_by) == row["validation_samples"]
+        right_there = sum(answer["prediction"] == answer["target"] for answer in chosen_by)
+        assert right_there / len(chosen_by) == pytest.approx(row["validation_accuracy"])
+        assert {a["index"] for a in answers}.isdisjoint(a["index"] for a in chosen_by)
         right = [answer["prediction"] == answer["target"] for answer in answers]
         assert len(right) == row["test_samples"]
         assert sum(right) / len(right) == pytest.approx(row["test_accuracy"])
@@ -71,6 +81,13 @@ def test_the_predictions_of_a_run_give_its_figures(finished, summary):
             low, high = row["accuracy_change_low_points"], row["accuracy_change_high_points"]
             assert low <= change <= high
             assert row["differs_from_baseline"] == (not low <= 0 <= high)
+            assert row["validation_accuracy_change_low_points"] is not None
+        else:
+            assert row["linear_accuracy"] > 0.9
+        assert (row["chosen_from_trials"] == 2) == (row["stage"] in ("nas", "nas_with_pruning"))
+        assert row["test_accuracy_low"] < row["test_accuracy"] < row["test_accuracy_high"]
+        assert sum(row["test_confusion"]) == row["test_samples"]
+        assert row["test_balanced_accuracy"] == pytest.approx(np.mean(row["test_recall"]))
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -31,9 +31,20 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
     endings.pass_interrupts_on()
 
 
+onsuccess:
+    show_answer()
+
+
 onerror:
     if sentence := endings.no_memory(log):
         sys.stderr.write(f"{sentence}\n")
+
+
+def show_answer():
+    """Which nets to take, as the last that the command says."""
+    answer = Path("results/verdict.txt")
+    if answer.exists():
+        sys.stderr.write(f"\n{answer.read_text()}")
 
 
 def checked(config):
@@ -200,6 +211,15 @@ def all_predictions(wildcards):
     return [
         path.replace("metrics.parquet", "predictions.parquet")
         for path in all_metrics(wildcards)
+    ]
+
+
+def all_trials(wildcards):
+    """The table of trials of each search."""
+    return [
+        path.replace("metrics.parquet", "trials.parquet")
+        for path in all_metrics(wildcards)
+        if path.split("/")[3].partition("-")[0] in ("nas", "nas_with_pruning")
     ]
 
 

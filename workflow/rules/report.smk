@@ -9,9 +9,12 @@ rule summary:
     input:
         metrics=all_metrics,
         predictions=all_predictions,
+        trials=all_trials,
     output:
         table="results/summary.parquet",
         text="results/summary.md",
+        answer="results/verdict.txt",
+        verdicts=expand("results/{dataset}/verdict.md", dataset=config["datasets"]),
     log:
         "logs/summary.log",
     benchmark:

@@ -1,15 +1,17 @@
-"""Rule summary: all runs in one table, shown on the terminal too."""
+"""Rule summary: all runs in one table, and which nets to take."""
 
-from nasturtium.jobs.logs import job, logger
+from nasturtium.jobs.logs import job
 
 with job(snakemake.log[0]):
     from nasturtium.stages import summarise
 
-    text = summarise.run(
+    summarise.run(
         snakemake.input.metrics,
         predictions=snakemake.input.predictions,
+        trials=snakemake.input.trials,
         table=snakemake.output.table,
         text=snakemake.output.text,
+        answer=snakemake.output.answer,
+        verdicts=snakemake.output.verdicts,
         code=snakemake.params.code,
     )
-    logger.info("\n%s", text)

@@ -1,0 +1,228 @@
+"""The verdict as text: a few lines for the terminal, a page of Markdown beside the figures."""
+
+import statistics
+
+from nasturtium.report.summary import aligned
+from nasturtium.statistics.intervals import Interval
+from nasturtium.statistics.verdict import Candidate, Choice, Verdict
+
+_COLUMNS = (
+    "choice",
+    "net",
+    "validation",
+    "test",
+    "to the baseline, test",
+    "differs?",
+    "parameters",
+)
+
+
+def header(verdict: Verdict) -> list[str]:
+    """Heads of the columns of :func:`lines`, with the figure's name and unit."""
+    figure, change = _figure_names(verdict.baseline)
+    names = {
+        "validation": f"validation {figure}",
+        "test": f"test {figure}",
+        "to the baseline, test": f"to the baseline ({change})",
+    }
+    return [names.get(column, column) for column in _COLUMNS]
+
+
+def lines(verdict: Verdict) -> list[list[str]]:
+    """A line for the baseline and one for each choice that was found, as cells of text."""
+    baseline = verdict.baseline
+    found = [(choice.name, choice.candidate) for choice in verdict.choices if choice.candidate]
+    return [
+        [
+            name,
+            candidate.name,
+            _quality(candidate, "validation"),
+            _with_interval(candidate),
+            _change(candidate, baseline),
+            _told(candidate, baseline),
+            _parameters(candidate, baseline),
+        ]
+        for name, candidate in [("(reference)", baseline), *found]
+    ]
+
+
+def terminal(verdict: Verdict, path: str) -> str:
+    """What the end of a run shows: the table, what choosing is worth, and where there is more."""
+    shown = [name for name in range(len(_COLUMNS)) if _COLUMNS[name] != "validation"]
+    cells = [[line[i] for i in shown] for line in [header(verdict), *lines(verdict)]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    table = [
+        "  " + "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+    missing = [f"  {_absent(choice)}" for choice in verdict.choices if not choice.candidate]
+    return "\n".join(
+        [
+            f"{verdict.dataset}: which net to take? {_how(verdict.baseline)}",
+            *table,
+            *missing,
+            f"  {references(verdict.baseline)}",
+            f"  Files: results/{verdict.dataset}/seed{verdict.baseline.rows[0]['seed']}/NET/"
+            f"model.keras; more in {path}",
+        ]
+    )
+
+
+def markdown(verdict: Verdict) -> str:
+    """The whole verdict, as ``verdict.md`` has it."""
+    found = [choice for choice in verdict.choices if choice.candidate]
+    missing = [f"- {_absent(choice)}" for choice in verdict.choices if not choice.candidate]
+    parts = [
+        f"# {verdict.dataset}: which net to take",
+        _how(verdict.baseline),
+        aligned(header(verdict), lines(verdict), names=2).rstrip(),
+        "\n".join(missing),
+        references(verdict.baseline),
+        "## How sure that is",
+        "\n".join(f"- {sentence}" for sentence in caveats(verdict)),
+        "## The files",
+        "\n\n".join(_file(choice) for choice in found),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def without_baseline(dataset: str) -> str:
+    """The verdict on a data set whose baseline is missing."""
+    return (
+        f"{dataset}: no verdict, since the baseline that every net is held against was not made; "
+        "its log says why."
+    )
+
+
+def caveats(verdict: Verdict) -> list[str]:
+    """What a reader must know before believing the table."""
+    baseline = verdict.baseline
+    _, unit = _figure_names(baseline)
+    samples, seeds = baseline.rows[0]["validation_samples"], len(baseline.rows)
+    paired = (
+        f"Intervals of changes are Student's over {seeds} seeds, paired by seed."
+        if seeds > 1
+        else "Intervals of changes compare both nets sample by sample. They cover which samples "
+        "were drawn, not another initialisation: for that, run several seeds."
+    )
+    tolerance = (
+        '"Within 1 point" and "not told worse" were'
+        if baseline.classifies
+        else '"Within 5 % of MAE" and "not told worse" were'
+    )
+    return [
+        '"Can\'t be told" means that so many samples show no difference, not that there is none.',
+        f"{verdict.considered} nets were compared on {samples:,} validation samples"
+        f"{' a seed' if seeds > 1 else ''}. If all were equally good and erred independently, the "
+        f"best of them would look {verdict.optimism:.2g} {unit} better there than it is. So the "
+        "validation column is too good for what was chosen by it; the test column is not.",
+        f"{tolerance} decided on the validation samples; where the test samples say otherwise, "
+        "believe the test.",
+        paired,
+        "Smaller means fewer parameters; among equals, fewer that are not zero.",
+    ]
+
+
+def references(baseline: Candidate) -> str:
+    """What no net at all reaches: a constant, and a linear model."""
+    rows = baseline.rows
+    if baseline.classifies:
+        constant = f"{100 * statistics.fmean(row['constant_accuracy'] for row in rows):.2f} %"
+        known = [row.get("linear_accuracy") for row in rows]
+        linear = None if None in known else f"{100 * statistics.fmean(known):.2f} %"
+        what = "always the most frequent class"
+    else:
+        constant = f"{statistics.fmean(row['constant_mae'] for row in rows):.4g}"
+        known = [row.get("linear_mae") for row in rows]
+        linear = None if None in known else f"{statistics.fmean(known):.4g}"
+        what = "always the mean of the training targets"
+    figure, _ = _figure_names(baseline)
+    text = f"Without a net, test {figure}: {constant} by a constant ({what})"
+    return f"{text}, {linear} by a linear model." if linear else f"{text}."
+
+
+def _how(baseline: Candidate) -> str:
+    row, seeds = baseline.rows[0], len(baseline.rows)
+    of_seeds = f" Means over {seeds} seeds." if seeds > 1 else " One seed."
+    return (
+        f"Chosen on {row['validation_samples']:,} validation samples, reported on "
+        f"{row['test_samples']:,} test samples; in brackets 95 % intervals.{of_seeds}"
+    )
+
+
+def _figure_names(baseline: Candidate) -> tuple[str, str]:
+    if baseline.classifies:
+        return "accuracy", "points"
+    unit = baseline.rows[0]["target_unit"] or "the target's unit"
+    return f"MAE ({unit})", unit
+
+
+def _quality(candidate: Candidate, split: str) -> str:
+    value = candidate.quality(split)
+    return f"{value:.2f} %" if candidate.classifies else f"{value:.4g}"
+
+
+def _with_interval(candidate: Candidate) -> str:
+    text = _quality(candidate, "test")
+    if len(candidate.rows) > 1:
+        name, factor = ("accuracy", 100) if candidate.classifies else ("mae", 1)
+        spread = statistics.stdev(factor * row[f"test_{name}"] for row in candidate.rows)
+        return f"{text} ± {spread:.2g}"
+    row, name = candidate.rows[0], "accuracy" if candidate.classifies else "mae"
+    ends = [row.get(f"test_{name}_{end}") for end in ("low", "high")]
+    if None in ends:
+        return text
+    if candidate.classifies:
+        return f"{text} ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})"
+    return f"{text} ({ends[0]:.3g} to {ends[1]:.3g})"
+
+
+def _change(candidate: Candidate, baseline: Candidate) -> str:
+    change = candidate.change("test", baseline)
+    if change is None:
+        return "-"
+    form = "+.2f" if candidate.classifies else "+.3g"
+    return f"{change.estimate:{form}} ({change.low:{form}} to {change.high:{form}})"
+
+
+def _told(candidate: Candidate, baseline: Candidate) -> str:
+    """Whether the test split tells the two apart."""
+    change = candidate.change("test", baseline)
+    return "-" if change is None else told(change, higher_is_better=candidate.classifies)
+
+
+def told(change: Interval, *, higher_is_better: bool) -> str:
+    """A change to the baseline in words."""
+    if change.holds_zero:
+        return "can't be told"
+    return "better" if (change.estimate > 0) == higher_is_better else "worse"
+
+
+def _parameters(candidate: Candidate, baseline: Candidate) -> str:
+    (own, nonzero), (reference, _) = candidate.size(), baseline.size()
+    text = f"{own:,.0f}"
+    if candidate.name != baseline.name:
+        text += f" ({100 * own / reference:.0f} %)"
+    return f"{text}, {nonzero:,.0f} not zero" if nonzero < 0.95 * own else text
+
+
+def _absent(choice: Choice) -> str:
+    return f"{choice.name}: none, {choice.reason}."
+
+
+def _file(choice: Choice) -> str:
+    rows = choice.candidate.rows
+    best = rows[0]
+    run = f"{best['dataset']}/seed{best['seed']}/{best['run']}"
+    others = ", ".join(f"seed {row['seed']}" for row in rows[1:])
+    return "\n".join(
+        [
+            f"**{choice.name}**: `results/{run}/model.keras`"
+            + (f" (likewise of {others})" if others else ""),
+            "",
+            "```",
+            f"python -c 'import nasturtium; nasturtium.load_model(\"{run}\").summary()'",
+            f"snakemake results/{run}/metrics.parquet --cores 1 --resources gpu=1 --force",
+            "```",
+        ]
+    )

@@ -1,0 +1,208 @@
+"""Which net to take: named choices, made on the validation split and reported on the test split.
+
+Plain arithmetic on rows of ``summary.parquet``. The validation split decides, so that the test
+figures of what was chosen are not those of the luckiest run; they are given with their intervals.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy import integrate, stats
+
+from nasturtium.records.runs import BASELINE
+from nasturtium.statistics.intervals import Interval, mean_difference
+
+TOLERATED_POINTS = 1.0
+TOLERATED_MAE_SHARE = 0.05
+# Stray zeros don't make a net smaller than the baseline; pruning single weights does.
+_SPARSER = 0.95
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run of one data set over all its seeds, ``rows`` of ``summary.parquet`` by seed."""
+
+    name: str
+    rows: tuple[Mapping, ...]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the task is a classification."""
+        return self.rows[0]["task"] == "classification"
+
+    def quality(self, split: str) -> float:
+        """Mean accuracy in percent, or MAE in the target's unit, on ``validation`` or ``test``."""
+        if self.classifies:
+            return 100 * statistics.fmean(row[f"{split}_accuracy"] for row in self.rows)
+        return statistics.fmean(row[f"{split}_mae"] for row in self.rows)
+
+    def change(self, split: str, baseline: "Candidate") -> Interval | None:
+        """Change of :meth:`quality` to the baseline's, in points or the target's unit.
+
+        Of one seed it is paired by sample, of several it is Student's over the seeds. None for the
+        baseline, and where a figure is missing.
+        """
+        if self.name == baseline.name:
+            return None
+        if len(self.rows) == 1:
+            return self._of_seed(split, self.rows[0])
+        figure = "accuracy" if self.classifies else "mae"
+        factor = 100 if self.classifies else 1
+        pair = [[factor * row[f"{split}_{figure}"] for row in c.rows] for c in (self, baseline)]
+        return mean_difference(*pair)
+
+    def is_worse(self, split: str, baseline: "Candidate") -> bool:
+        """Whether the split tells that it is worse, over the seeds or by the samples of one.
+
+        Two seeds alone tell next to nothing (Student's t of one degree of freedom), so that by them
+        alone any net would be as good as the baseline.
+        """
+        intervals = [self._of_seed(split, row) for row in self.rows]
+        intervals.append(self.change(split, baseline))
+        return any(i is not None and self._lies_below(i) for i in intervals)
+
+    def size(self) -> tuple[float, float]:
+        """Means of parameters and of those that are not zero, which settle a tie."""
+        names = ("parameters", "nonzero_parameters")
+        parameters, nonzero = (statistics.fmean(row[n] for row in self.rows) for n in names)
+        return parameters, nonzero
+
+    def _of_seed(self, split: str, row: Mapping) -> Interval | None:
+        prefix = "" if split == "test" else f"{split}_"
+        name, unit = ("accuracy_change", "_points") if self.classifies else ("mae_change", "")
+        ends = [row.get(f"{prefix}{name}{end}{unit}") for end in ("", "_low", "_high")]
+        return None if None in ends else Interval(*ends)
+
+    def _lies_below(self, interval: Interval) -> bool:
+        return interval.high < 0 if self.classifies else interval.low > 0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A candidate with what it was chosen as, or why there is none."""
+
+    name: str
+    candidate: Candidate | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which nets to take of one data set.
+
+    Attributes
+    ----------
+    considered
+        Number of nets that the choices were made among, a search's trials included.
+    optimism
+        What the best of so many looks better than it is on the validation split, in points or in
+        the target's unit, if all were equally good: see :func:`optimism`.
+    """
+
+    dataset: str
+    baseline: Candidate
+    choices: tuple[Choice, ...]
+    considered: int
+    optimism: float
+
+
+def candidates_of(rows: Sequence[Mapping], dataset: str) -> list[Candidate]:
+    """The runs of ``dataset`` that have every seed of its baseline, in the rows' order."""
+    groups: dict[str, dict[int, Mapping]] = {}
+    for row in rows:
+        if row["dataset"] == dataset:
+            groups.setdefault(row["run"], {})[row["seed"]] = row
+    seeds = sorted(groups.get(BASELINE, {}))
+    return [
+        Candidate(name, tuple(of_seed[seed] for seed in seeds))
+        for name, of_seed in groups.items()
+        if seeds and sorted(of_seed) == seeds
+    ]
+
+
+def verdict_of(rows: Sequence[Mapping], dataset: str) -> Verdict | None:
+    """The verdict on ``dataset``; None without a baseline to hold the others against."""
+    candidates = candidates_of(rows, dataset)
+    baseline = next((c for c in candidates if c.name == BASELINE), None)
+    if baseline is None:
+        return None
+    smaller = [c for c in candidates if _is_smaller(c, baseline)]
+    equal = [c for c in smaller if not c.is_worse("validation", baseline)]
+    near = [c for c in smaller if _is_near(c, baseline)]
+    limit = "1 point" if baseline.classifies else "5 % of MAE"
+    none_smaller = "no net is smaller than the baseline"
+    choices = (
+        Choice(
+            "most accurate" if baseline.classifies else "least error",
+            min(candidates, key=lambda c: (_badness(c), c.size())),
+        ),
+        _smallest(
+            "smallest, not told worse",
+            equal,
+            "the validation samples tell that every smaller net is worse than the baseline"
+            if smaller
+            else none_smaller,
+        ),
+        _smallest(
+            f"smallest within {limit}",
+            near,
+            f"every smaller net loses more than {limit} on the validation samples"
+            if smaller
+            else none_smaller,
+        ),
+    )
+    trials = [row.get("chosen_from_trials") or 1 for c in candidates for row in c.rows[:1]]
+    considered = sum(trials)
+    error = statistics.fmean(_standard_error(row) for row in baseline.rows)
+    error /= math.sqrt(len(baseline.rows))
+    return Verdict(dataset, baseline, choices, considered, optimism(considered, error))
+
+
+def optimism(candidates: int, standard_error: float) -> float:
+    """By how much the best of equally good candidates looks better than it is, on average.
+
+    The mean of the largest of so many standard normal numbers, times the standard error of a
+    candidate's figure. It holds for nets that err independently; nets that err on the same samples
+    are shifted together, and the choice among them gains less. So it is a bound.
+    """
+    if candidates < 2:
+        return 0.0
+
+    def density(z: float) -> float:
+        return z * candidates * stats.norm.pdf(z) * stats.norm.cdf(z) ** (candidates - 1)
+
+    return standard_error * integrate.quad(density, -8, 8)[0]
+
+
+def _smallest(name: str, candidates: Sequence[Candidate], reason: str) -> Choice:
+    best = min(candidates, key=lambda c: (c.size(), _badness(c)), default=None)
+    return Choice(name, best, "" if best else reason)
+
+
+def _badness(candidate: Candidate) -> float:
+    quality = candidate.quality("validation")
+    return -quality if candidate.classifies else quality
+
+
+def _is_smaller(candidate: Candidate, baseline: Candidate) -> bool:
+    (parameters, nonzero), (most, most_nonzero) = candidate.size(), baseline.size()
+    return parameters < most or (parameters == most and nonzero < _SPARSER * most_nonzero)
+
+
+def _is_near(candidate: Candidate, baseline: Candidate) -> bool:
+    own, reference = (c.quality("validation") for c in (candidate, baseline))
+    if baseline.classifies:
+        return own >= reference - TOLERATED_POINTS
+    return own <= reference * (1 + TOLERATED_MAE_SHARE)
+
+
+def _standard_error(row: Mapping) -> float:
+    """Standard error of a run's validation accuracy in points, or of its MAE."""
+    samples = row["validation_samples"]
+    if row["task"] == "classification":
+        share = row["validation_accuracy"]
+        return 100 * math.sqrt(share * (1 - share) / samples)
+    variance = max(0.0, row["validation_rmse"] ** 2 - row["validation_mae"] ** 2)
+    return math.sqrt(variance / samples)
