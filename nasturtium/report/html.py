@@ -1,5 +1,6 @@
 """Pages of the report: one file each, with nothing to fetch, and tables that sort by a click."""
 
+import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,15 +34,20 @@ def figure(value: float | None, form: str, reason: str | None = None) -> Cell:
 
 
 def table(
-    header: Sequence[str], lines: Sequence[Sequence[Cell | str]], *, filtered: bool = False
+    header: Sequence[str],
+    lines: Sequence[Sequence[Cell | str]],
+    *,
+    filtered: bool = False,
+    sortable: bool = True,
 ) -> str:
     """A table that sorts by a click on a column's head; texts stand left, figures right."""
-    heads = "".join(f"<th><button>{html.escape(name)}</button></th>" for name in header)
+    names = [html.escape(name) for name in header]
+    heads = "".join(f"<th>{f'<button>{n}</button>' if sortable else n}</th>" for n in names)
     rows = "\n".join(f"<tr>{''.join(map(_cell, line))}</tr>" for line in lines)
     search = '<input placeholder="filter: digits pruned" aria-label="filter rows">'
     return (
         f"<div>{search if filtered else ''}"
-        f'<table class="sortable"><thead><tr>{heads}</tr></thead>\n'
+        f"<table{' class=sortable' if sortable else ''}><thead><tr>{heads}</tr></thead>\n"
         f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 
@@ -54,6 +60,22 @@ def paragraph(text: str) -> str:
 def section(title: str, body: str) -> str:
     """A heading and what stands below it."""
     return f"<h2>{html.escape(title)}</h2>\n{body}"
+
+
+def listed(sentences: Sequence[str]) -> str:
+    """Sentences as a list."""
+    return f"<ul>{''.join(f'<li>{html.escape(s)}</li>' for s in sentences)}</ul>"
+
+
+def folded(title: str, body: str) -> str:
+    """What a click on its title shows."""
+    return f"<details><summary>{html.escape(title)}</summary>\n{body}</details>"
+
+
+def picture(path: Path) -> str:
+    """An SVG file in the page itself, so that the page needs no other file."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{html.escape(path.stem)}" src="data:image/svg+xml;base64,{content}">'
 
 
 def listing(text: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 import nasturtium
+from nasturtium.records.runs import BASELINE
 from nasturtium.report.cost import costs
-from nasturtium.report.html import figure, listing, page, pairs, paragraph, section, table
+from nasturtium.report.html import Cell, figure, listing, pairs, paragraph, section, table
+from nasturtium.report.summary import WITHOUT_NET
 
 _PACKAGES = (
     "snakemake",
@@ -39,6 +41,7 @@ _SUMMARY_HEADER = (
     "run",
     "test accuracy (%)",
     "test MAE",
+    "unit of MAE",
     "parameters",
     "parameters over baseline's",
     "non-zero",
@@ -53,17 +56,41 @@ _SUMMARY_HEADER = (
 )
 
 
-def summary_page(rows: Sequence[Mapping]) -> str:
-    """Every run with its figures."""
-    return page(
-        "Summary: every run",
-        paragraph(
-            "A click on a column's head sorts by it, a second one turns it round. Hover over "
-            '"not measured" for the reason. Test figures are of the test split, which no choice '
-            "has seen; MAE is in the target's unit."
-        ),
-        table(_SUMMARY_HEADER, [_summary_line(row) for row in rows], filtered=True),
+def summary_table(rows: Sequence[Mapping]) -> str:
+    """Every run with its figures, and what needs no net."""
+    return "\n".join(
+        (
+            paragraph(
+                "A click on a column's head sorts by it, a second one turns it round. Hover "
+                'over "not measured" for the reason. Test figures are of the test split, which no '
+                "choice has seen."
+            ),
+            table(_SUMMARY_HEADER, _summary_lines(rows), filtered=True),
+        )
     )
+
+
+def _summary_lines(rows: Sequence[Mapping]) -> list[list[Cell | str]]:
+    lines = []
+    for row in rows:
+        lines.append(_summary_line(row))
+        if row["run"] == BASELINE:
+            for name in WITHOUT_NET:
+                accuracy, mae = row.get(f"{name}_accuracy"), row.get(f"{name}_mae")
+                if accuracy is None and mae is None:
+                    continue
+                quality = [
+                    figure(None if accuracy is None else 100 * accuracy, ".2f"),
+                    figure(mae, ".4g"),
+                ]
+                names = [row["dataset"], figure(row["seed"], "d"), WITHOUT_NET[name]]
+                blank = [Cell(None)] * (len(_SUMMARY_HEADER) - 6)
+                lines.append([*names, *quality, _unit(row), *blank])
+    return lines
+
+
+def _unit(row: Mapping) -> str:
+    return "-" if row["task"] == "classification" else row["target_unit"] or "target's unit"
 
 
 def _summary_line(row: Mapping) -> list:
@@ -74,6 +101,7 @@ def _summary_line(row: Mapping) -> list:
         row["run"],
         figure(None if accuracy is None else 100 * accuracy, ".2f"),
         figure(row["test_mae"], ".4g"),
+        _unit(row),
         figure(row["parameters"], ",d"),
         figure(row["parameters_ratio"], ".3f"),
         figure(row["nonzero_parameters"], ",d"),
@@ -96,39 +124,41 @@ def _joules(energy_j: float | None) -> str:
     return ",.0f" if energy_j is not None and energy_j >= 100 else ".3g"
 
 
-def cost_page(rows: Sequence[Mapping]) -> str:
+def cost(rows: Sequence[Mapping]) -> str:
     """Time and joules by data set and stage."""
     lines = [
         [
-            cost.dataset,
-            cost.stage,
-            figure(cost.jobs, "d"),
-            figure(cost.duration_s, ",.1f"),
-            figure(cost.energy_j, _joules(cost.energy_j), cost.reason or "no figure"),
-            cost.methods or "-",
-            cost.reason or "",
+            spent.dataset,
+            spent.stage,
+            figure(spent.jobs, "d"),
+            figure(spent.duration_s, ",.1f"),
+            figure(spent.energy_j, _joules(spent.energy_j), spent.reason or "no figure"),
+            spent.methods or "-",
+            spent.reason or "",
         ]
-        for cost in costs(rows)
+        for spent in costs(rows)
     ]
     header = ("data set", "stage", "jobs", "time (s)", "energy (J)", "measured by", "reason")
-    return page(
-        "What did it cost",
-        paragraph(
-            "Wall time and energy of the jobs that made a model, summed over runs and seeds, idle "
-            "power included. Measuring the models afterwards is not in it."
-        ),
-        table(header, lines),
+    return "\n".join(
+        (
+            paragraph(
+                "Wall time and energy of the jobs that made a model, summed over runs and seeds, "
+                "idle power included. Measuring the models afterwards is not in it."
+            ),
+            table(header, lines),
+        )
     )
 
 
-def about_page(rows: Sequence[Mapping], config: Mapping) -> str:
+def about(rows: Sequence[Mapping], config: Mapping) -> str:
     """Configuration, versions and machine."""
     machines = sorted({tuple(str(row[key]) for key in _MACHINE) for row in rows})
     versions = {"nasturtium": nasturtium.__version__}
     versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return page(
-        "How it was made",
-        section("Machine", table([key.replace("_", " ") for key in _MACHINE], machines)),
-        section("Versions", pairs(versions)),
-        section("Configuration", listing(yaml.safe_dump(dict(config), sort_keys=False))),
+    return "\n".join(
+        (
+            section("Machine", table([key.replace("_", " ") for key in _MACHINE], machines)),
+            section("Versions", pairs(versions)),
+            section("Configuration", listing(yaml.safe_dump(dict(config), sort_keys=False))),
+        )
     )

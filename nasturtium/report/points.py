@@ -63,6 +63,27 @@ def test_error(row: Mapping) -> float | None:
     return row["test_mae"]
 
 
+def test_error_bars(point: Point) -> tuple[float, float] | None:
+    """How far the test error's bar reaches below and above its mean.
+
+    Of one seed the 95 % interval of the figure, of several the sample standard deviation.
+    """
+    spread = point.spread(test_error)
+    if spread is None:
+        return None
+    if spread.deviation is not None:
+        return spread.deviation, spread.deviation
+    (row,) = point.rows
+    if row["task"] == "classification":
+        ends = [row.get(f"test_accuracy_{end}") for end in ("high", "low")]
+        ends = [None if end is None else 100 * (1 - end) for end in ends]
+    else:
+        ends = [row.get(f"test_mae_{end}") for end in ("low", "high")]
+    if None in ends:
+        return None
+    return spread.mean - ends[0], ends[1] - spread.mean
+
+
 def test_error_label(rows: Sequence[Mapping]) -> str:
     """Label of that axis, with its unit."""
     if rows[0]["task"] == "classification":
@@ -83,6 +104,6 @@ def seeds_sentence(points: Sequence[Point]) -> str:
     """How many seeds a point stands for."""
     counts = sorted({len(point.rows) for point in points})
     if counts == [1]:
-        return "n = 1 seed, so no error bars"
+        return "n = 1 seed, bars: 95 % interval by the test samples"
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"mean over n = {n} seeds, bars: ± sample standard deviation"

@@ -91,6 +91,17 @@ def marker(stage: str, method: str | None) -> str:
     return METHODS.get(method, "v") if method else MARKERS.get(stage, "o")
 
 
+def is_control(stage: str, method: str | None) -> bool:
+    """Whether runs of this stage and method are there to be compared with."""
+    return stage in CONTROLS or method == "random"
+
+
+def series_label(stage: str, method: str | None) -> str:
+    """Name of a series in a legend."""
+    name = stage if method is None else f"{stage}, {method}"
+    return f"{name} (control)" if is_control(stage, method) else name
+
+
 def ratio_colour(ratio: float):
     """Colour of a pruning ratio; the map's lightest end is left out, it vanishes on paper."""
     return matplotlib.colormaps[SEQUENCE](0.9 * (1 - ratio))

@@ -48,7 +48,8 @@ def readable(rows: Sequence[Mapping]) -> str:
                 [row["dataset"], str(row["seed"]), name, figure, *["-"] * (len(header) - 4)]
                 for name, figure in without_net(row)
             ]
-    return aligned(header, lines, names=3)
+    note = "In brackets behind a size or a latency: its ratio to the baseline's."
+    return f"{aligned(header, lines, names=3)}\n{note}\n"
 
 
 def without_net(row: Mapping) -> list[tuple[str, str]]:
@@ -57,13 +58,13 @@ def without_net(row: Mapping) -> list[tuple[str, str]]:
     for name in ("constant", "linear"):
         accuracy, mae = row.get(f"{name}_accuracy"), row.get(f"{name}_mae")
         if accuracy is not None:
-            found.append((_WITHOUT_NET[name], f"{100 * accuracy:.2f} %"))
+            found.append((WITHOUT_NET[name], f"{100 * accuracy:.2f} %"))
         elif mae is not None:
-            found.append((_WITHOUT_NET[name], _mae(row, mae)))
+            found.append((WITHOUT_NET[name], _mae(row, mae)))
     return found
 
 
-_WITHOUT_NET = {"constant": "(a constant)", "linear": "(a linear model)"}
+WITHOUT_NET = {"constant": "(a constant)", "linear": "(a linear model)"}
 
 
 def _mae(row: Mapping, mae: float) -> str:

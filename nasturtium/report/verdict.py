@@ -19,7 +19,7 @@ _COLUMNS = (
 
 def header(verdict: Verdict) -> list[str]:
     """Heads of the columns of :func:`lines`, with the figure's name and unit."""
-    figure, change = _figure_names(verdict.baseline)
+    figure, change = figure_names(verdict.baseline)
     names = {
         "validation": f"validation {figure}",
         "test": f"test {figure}",
@@ -38,8 +38,8 @@ def lines(verdict: Verdict) -> list[list[str]]:
             candidate.name,
             _quality(candidate, "validation"),
             _with_interval(candidate),
-            _change(candidate, baseline),
-            _told(candidate, baseline),
+            change_text(candidate, baseline),
+            told_text(candidate, baseline),
             _parameters(candidate, baseline),
         ]
         for name, candidate in [("(reference)", baseline), *found]
@@ -55,12 +55,11 @@ def terminal(verdict: Verdict, path: str) -> str:
         "  " + "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
-    missing = [f"  {_absent(choice)}" for choice in verdict.choices if not choice.candidate]
     return "\n".join(
         [
-            f"{verdict.dataset}: which net to take? {_how(verdict.baseline)}",
+            f"{verdict.dataset}: which net to take? {how(verdict.baseline)}",
             *table,
-            *missing,
+            *(f"  {sentence}" for sentence in missing(verdict)),
             f"  {references(verdict.baseline)}",
             f"  Files: results/{verdict.dataset}/seed{verdict.baseline.rows[0]['seed']}/NET/"
             f"model.keras; more in {path}",
@@ -71,12 +70,11 @@ def terminal(verdict: Verdict, path: str) -> str:
 def markdown(verdict: Verdict) -> str:
     """The whole verdict, as ``verdict.md`` has it."""
     found = [choice for choice in verdict.choices if choice.candidate]
-    missing = [f"- {_absent(choice)}" for choice in verdict.choices if not choice.candidate]
     parts = [
         f"# {verdict.dataset}: which net to take",
-        _how(verdict.baseline),
+        how(verdict.baseline),
         aligned(header(verdict), lines(verdict), names=2).rstrip(),
-        "\n".join(missing),
+        "\n".join(f"- {sentence}" for sentence in missing(verdict)),
         references(verdict.baseline),
         "## How sure that is",
         "\n".join(f"- {sentence}" for sentence in caveats(verdict)),
@@ -84,6 +82,11 @@ def markdown(verdict: Verdict) -> str:
         "\n\n".join(_file(choice) for choice in found),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def missing(verdict: Verdict) -> list[str]:
+    """A sentence for each choice that nobody makes."""
+    return [f"{c.name}: none, {c.reason}." for c in verdict.choices if c.candidate is None]
 
 
 def without_baseline(dataset: str) -> str:
@@ -97,7 +100,7 @@ def without_baseline(dataset: str) -> str:
 def caveats(verdict: Verdict) -> list[str]:
     """What a reader must know before believing the table."""
     baseline = verdict.baseline
-    _, unit = _figure_names(baseline)
+    _, unit = figure_names(baseline)
     samples, seeds = baseline.rows[0]["validation_samples"], len(baseline.rows)
     paired = (
         f"Intervals of changes are Student's over {seeds} seeds, paired by seed."
@@ -136,12 +139,13 @@ def references(baseline: Candidate) -> str:
         known = [row.get("linear_mae") for row in rows]
         linear = None if None in known else f"{statistics.fmean(known):.4g}"
         what = "always the mean of the training targets"
-    figure, _ = _figure_names(baseline)
+    figure, _ = figure_names(baseline)
     text = f"Without a net, test {figure}: {constant} by a constant ({what})"
     return f"{text}, {linear} by a linear model." if linear else f"{text}."
 
 
-def _how(baseline: Candidate) -> str:
+def how(baseline: Candidate) -> str:
+    """What the choices were made on, and what they are reported on."""
     row, seeds = baseline.rows[0], len(baseline.rows)
     of_seeds = f" Means over {seeds} seeds." if seeds > 1 else " One seed."
     return (
@@ -150,7 +154,8 @@ def _how(baseline: Candidate) -> str:
     )
 
 
-def _figure_names(baseline: Candidate) -> tuple[str, str]:
+def figure_names(baseline: Candidate) -> tuple[str, str]:
+    """Name of the figure of quality, and the unit of its changes."""
     if baseline.classifies:
         return "accuracy", "points"
     unit = baseline.rows[0]["target_unit"] or "the target's unit"
@@ -163,21 +168,28 @@ def _quality(candidate: Candidate, split: str) -> str:
 
 
 def _with_interval(candidate: Candidate) -> str:
-    text = _quality(candidate, "test")
-    if len(candidate.rows) > 1:
-        name, factor = ("accuracy", 100) if candidate.classifies else ("mae", 1)
-        spread = statistics.stdev(factor * row[f"test_{name}"] for row in candidate.rows)
-        return f"{text} ± {spread:.2g}"
-    row, name = candidate.rows[0], "accuracy" if candidate.classifies else "mae"
-    ends = [row.get(f"test_{name}_{end}") for end in ("low", "high")]
-    if None in ends:
+    text, known = _quality(candidate, "test"), uncertainty(candidate)
+    if not known:
         return text
-    if candidate.classifies:
-        return f"{text} ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})"
-    return f"{text} ({ends[0]:.3g} to {ends[1]:.3g})"
+    return f"{text} {known}" if len(candidate.rows) > 1 else f"{text} ({known})"
 
 
-def _change(candidate: Candidate, baseline: Candidate) -> str:
+def uncertainty(candidate: Candidate) -> str:
+    """Of one seed the interval of the test figure, of several its sample standard deviation."""
+    name, factor = ("accuracy", 100) if candidate.classifies else ("mae", 1)
+    if len(candidate.rows) > 1:
+        spread = statistics.stdev(factor * row[f"test_{name}"] for row in candidate.rows)
+        return f"± {spread:.2g}"
+    ends = [candidate.rows[0].get(f"test_{name}_{end}") for end in ("low", "high")]
+    if None in ends:
+        return ""
+    form = ".1f" if candidate.classifies else ".3g"
+    low, high = (factor * end for end in ends)
+    return f"{low:{form}} to {high:{form}}"
+
+
+def change_text(candidate: Candidate, baseline: Candidate) -> str:
+    """Change of the test figure to the baseline's, with its interval."""
     change = candidate.change("test", baseline)
     if change is None:
         return "-"
@@ -185,7 +197,7 @@ def _change(candidate: Candidate, baseline: Candidate) -> str:
     return f"{change.estimate:{form}} ({change.low:{form}} to {change.high:{form}})"
 
 
-def _told(candidate: Candidate, baseline: Candidate) -> str:
+def told_text(candidate: Candidate, baseline: Candidate) -> str:
     """Whether the test split tells the two apart."""
     change = candidate.change("test", baseline)
     return "-" if change is None else told(change, higher_is_better=candidate.classifies)
@@ -204,10 +216,6 @@ def _parameters(candidate: Candidate, baseline: Candidate) -> str:
     if candidate.name != baseline.name:
         text += f" ({100 * own / reference:.0f} %)"
     return f"{text}, {nonzero:,.0f} not zero" if nonzero < 0.95 * own else text
-
-
-def _absent(choice: Choice) -> str:
-    return f"{choice.name}: none, {choice.reason}."
 
 
 def _file(choice: Choice) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nasturtium.records.parquet import read_rows
+from nasturtium.report.choice import draw_choice
 from nasturtium.report.learning import draw_learning, draw_trial_learning
 from nasturtium.report.power import draw_power
 from nasturtium.report.pruning_curves import draw_pruning_curves
@@ -24,6 +25,7 @@ def run(dataset: str, summary: str | Path, folder: str | Path) -> None:
     """
     rows = [row for row in read_rows(summary) if row["dataset"] == dataset]
     results, folder = Path(summary).parent, Path(folder)
+    draw_choice(rows, dataset, folder / "choice.svg")
     draw_tradeoff(rows, dataset, folder / "tradeoff.svg")
     draw_pruning_curves(rows, dataset, folder / "pruning.svg")
     training = _tables(results, rows, "training")

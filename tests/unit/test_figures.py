@@ -42,7 +42,7 @@ def test_same_tables_give_the_same_bytes(results, tmp_path):
     for folder in ("first", "second"):
         figures.run("digits", results / "summary.parquet", tmp_path / folder)
     first = sorted((tmp_path / "first").iterdir())
-    assert len(first) == 9
+    assert len(first) == 10
     for path in first:
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
         assert b"<dc:date>" not in path.read_bytes()
@@ -60,6 +60,9 @@ def test_figures_show_controls_spread_and_units(results, tmp_path, words):
         assert f"{control} (control)" in tradeoff
         assert f"{control} (control)" in curves
     assert "hypervolume" in words(tmp_path / "search.svg")
+    choice = words(tmp_path / "choice.svg")
+    assert "smallest, not told worse:" in choice
+    assert "± sample standard deviation" in choice
     assert "power (W)" in words(tmp_path / "power.svg")
 
 

@@ -1,14 +1,16 @@
 """The report's pages: every run is there, and every figure that is missing says why."""
 
+import html
 from html.parser import HTMLParser
 
 import pytest
 
+from nasturtium.records.metrics import METRICS
 from nasturtium.report.cost import costs
 from nasturtium.report.html import figure, table
-from nasturtium.report.pages import about_page, cost_page, summary_page
-from nasturtium.report.summary import with_ratios
-from tests.generated_study import write_study
+from nasturtium.report.pages import about, cost, summary_table
+from nasturtium.stages import pages
+from tests.generated_study import summarised, write_study, write_summary
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +18,7 @@ def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     rows = write_study(folder, "digits", seeds=1, ratios=[0.5], trials=1, epochs=2, measured=False)
     rows += write_study(folder, "cars", seeds=2, ratios=[0.5], trials=1, epochs=2, regression=True)
-    return with_ratios(rows)
+    return summarised(rows)
 
 
 class Addresses(HTMLParser):
@@ -31,13 +33,15 @@ class Addresses(HTMLParser):
 
 
 def test_the_summary_has_a_line_a_run(rows):
-    text = summary_page(rows)
-    assert text.count("<tr>") == len(rows) + 1
+    text = summary_table(rows)
+    # And of each baseline, a constant and a linear model.
+    assert text.count("<tr>") == len(rows) + 2 * 3 + 1
+    assert text.count("(a constant)") == 3
     assert 'title="no NVIDIA driver">not measured</td>' in text
 
 
 def test_a_page_fetches_nothing(rows):
-    for text in (summary_page(rows), cost_page(rows), about_page(rows, {"seeds": [0]})):
+    for text in (summary_table(rows), cost(rows), about(rows, {"seeds": [0]})):
         reader = Addresses()
         reader.feed(text)
         assert reader.found == []
@@ -51,7 +55,7 @@ def test_a_figure_sorts_by_its_value_and_not_by_its_text():
 
 
 def test_the_cost_is_a_sum_or_a_reason(rows):
-    found = {(cost.dataset, cost.stage): cost for cost in costs(rows)}
+    found = {(spent.dataset, spent.stage): spent for spent in costs(rows)}
     digits, cars = found["digits", "baseline"], found["cars", "baseline"]
     assert digits.energy_j is None
     assert digits.reason == "no NVIDIA driver"
@@ -64,12 +68,56 @@ def test_the_cost_is_a_sum_or_a_reason(rows):
 def test_a_stage_measured_in_part_has_no_sum(rows):
     mine = [dict(row) for row in rows if row["dataset"] == "cars"]
     mine[0]["job_energy_j"] = None
-    cost = costs(mine)[0]
-    assert cost.energy_j is None
-    assert "1 of 2 jobs not measured" in cost.reason
+    spent = costs(mine)[0]
+    assert spent.energy_j is None
+    assert "1 of 2 jobs not measured" in spent.reason
 
 
 def test_configuration_versions_and_machine_are_named(rows):
-    text = about_page(rows, {"seeds": [0], "pruning": {"ratios": [0.5]}})
+    text = about(rows, {"seeds": [0], "pruning": {"ratios": [0.5]}})
     for part in ("ratios:", "tensorflow", "snakemake", "A CPU of nobody", "A GPU of nobody"):
         assert part in text
+
+
+@pytest.fixture(scope="module")
+def written(rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    drawn = []
+    for dataset in ("digits", "cars"):
+        for name in ("choice", "tradeoff"):
+            drawn.append(folder / dataset / "figures" / f"{name}.svg")
+            drawn[-1].parent.mkdir(parents=True, exist_ok=True)
+            drawn[-1].write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{name}</svg>")
+    pages.run(
+        write_summary(
+            folder, [{k: v for k, v in row.items() if k in METRICS.names} for row in rows]
+        ),
+        figures=drawn,
+        index_path=folder / "index.html",
+        front_path=folder / "front.html",
+        folder=folder,
+        config={"datasets": ["digits", "cars", "broken"]},
+    )
+    return folder
+
+
+def test_one_page_answers_and_fetches_nothing(written):
+    text = (written / "index.html").read_text()
+    reader = Addresses()
+    reader.feed(text)
+    assert len(reader.found) == 4
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in reader.found)
+    assert "http" not in text
+    # The verdict comes before any figure, and the choice's figure before the rest.
+    assert text.index("most accurate") < text.index("<img") < text.index("All figures")
+    assert "test MAE (kEUR)" in text
+    assert "(a linear model)" in text
+    assert "broken: no verdict, since the baseline" in text
+
+
+def test_the_report_begins_with_the_same_page(written):
+    front = html.unescape((written / "front.html").read_text())
+    page = (written / "index.html").read_text()
+    begin, end = page.index("<h2>digits</h2>"), page.index("<h2>All figures</h2>")
+    assert page[begin:end].strip() in front
+    assert "<script>" not in (written / "front.html").read_text()

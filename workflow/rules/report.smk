@@ -32,6 +32,13 @@ rule figures:
         tables=tables_of_dataset,
         summary=rules.summary.output.table,
     output:
+        choice=report(
+            "results/{dataset}/figures/choice.svg",
+            caption="../report/choice.rst",
+            category="{dataset}",
+            subcategory="All stages",
+            labels={"figure": "which net to take"},
+        ),
         tradeoff=report(
             "results/{dataset}/figures/tradeoff.svg",
             caption="../report/tradeoff.rst",
@@ -110,9 +117,12 @@ rule figures:
 rule pages:
     input:
         summary=rules.summary.output.table,
+        figures=expand(rules.figures.output, dataset=config["datasets"]),
         # Not a module, so the digest of the code does not see it.
         template=str(ROOT / "nasturtium/report/page.html"),
     output:
+        index="results/index.html",
+        front="results/report/front.html",
         summary=report(
             "results/report/summary.html",
             caption="../report/summary.rst",

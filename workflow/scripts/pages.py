@@ -1,4 +1,4 @@
-"""Rule pages: the report's tables."""
+"""Rule pages: the one page of the study, and the report's tables."""
 
 from pathlib import Path
 
@@ -9,6 +9,9 @@ with job(snakemake.log[0]):
 
     pages.run(
         snakemake.input.summary,
-        folder=Path(snakemake.output[0]).parent,
+        figures=snakemake.input.figures,
+        index_path=snakemake.output.index,
+        front_path=snakemake.output.front,
+        folder=Path(snakemake.output.summary).parent,
         config=snakemake.params.config,
     )

@@ -1,0 +1,148 @@
+"""The one page: which net to take, the figure and the table behind it, then all the rest."""
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nasturtium.report import verdict as verdict_text
+from nasturtium.report.html import (
+    Cell,
+    figure,
+    folded,
+    listed,
+    page,
+    paragraph,
+    picture,
+    section,
+    table,
+)
+from nasturtium.report.summary import without_net
+from nasturtium.statistics.verdict import Candidate, candidates_of, verdict_of
+
+TITLE = "Which net to take?"
+CHOICE = "choice"
+"""Name of the figure that is shown first."""
+
+
+def index_page(
+    rows: Sequence[Mapping],
+    figures: Mapping[str, Mapping[str, Path]],
+    tables: Mapping[str, str],
+) -> str:
+    """The whole page, self-contained.
+
+    Parameters
+    ----------
+    rows
+        Of ``summary.parquet``.
+    figures
+        The data sets of the study, each with its SVG files by name; :data:`CHOICE` comes first.
+    tables
+        Bodies of further pages, by their titles.
+    """
+    rest = [
+        section(dataset, "\n".join(folded(name, picture(path)) for name, path in of_set.items()))
+        for dataset, drawn in figures.items()
+        if (of_set := {name: path for name, path in drawn.items() if name != CHOICE})
+    ]
+    more = [folded(title, body) for title, body in tables.items()]
+    return page(
+        TITLE,
+        _front(rows, figures),
+        section("All figures", "") if rest else "",
+        *rest,
+        section("More", "\n".join(more)) if more else "",
+    )
+
+
+def report_front(rows: Sequence[Mapping], figures: Mapping[str, Mapping[str, Path]]) -> str:
+    """The page's first part as what Snakemake's report begins with, a frame of its own.
+
+    The report's style sheet does not reach into it, and the graph of the jobs moves below it.
+    """
+    inner = html.escape(page(TITLE, _front(rows, figures)))
+    return (
+        "<style>.prose.max-w-lg { max-width: none; } "
+        "div:has(> div > .prose.max-w-lg) { flex-wrap: wrap; } "
+        "div:has(> div > div > .prose.max-w-lg) { align-items: flex-start; }</style>\n"
+        f'<iframe srcdoc="{inner}" title="{TITLE}" '
+        'style="width: calc(100vw - 23rem); height: 94vh; border: 0"></iframe>\n'
+    )
+
+
+def _front(rows: Sequence[Mapping], figures: Mapping[str, Mapping[str, Path]]) -> str:
+    return "\n".join(_dataset(rows, dataset, drawn) for dataset, drawn in figures.items())
+
+
+def _dataset(rows: Sequence[Mapping], dataset: str, drawn: Mapping[str, Path]) -> str:
+    verdict = verdict_of(rows, dataset)
+    if verdict is None:
+        return section(dataset, paragraph(verdict_text.without_baseline(dataset)))
+    parts = [
+        paragraph(verdict_text.how(verdict.baseline)),
+        table(verdict_text.header(verdict), verdict_text.lines(verdict), sortable=False),
+        listed(verdict_text.missing(verdict)) if verdict_text.missing(verdict) else "",
+        paragraph(verdict_text.references(verdict.baseline)),
+        picture(drawn[CHOICE]) if CHOICE in drawn else "",
+        folded("How sure that is", listed(verdict_text.caveats(verdict))),
+        folded("Every net", _every_net(rows, dataset)),
+    ]
+    return section(dataset, "\n".join(parts))
+
+
+def _every_net(rows: Sequence[Mapping], dataset: str) -> str:
+    candidates = candidates_of(rows, dataset)
+    baseline = next(c for c in candidates if c.name == "baseline")
+    quality, change = verdict_text.figure_names(baseline)
+    header = (
+        "net",
+        f"validation {quality}",
+        f"test {quality}",
+        "95 % interval" if len(baseline.rows) == 1 else "seeds",
+        f"to the baseline ({change})",
+        "differs?",
+        "parameters",
+        "not zero",
+        "MACs",
+        "weights, gzip (kB)",
+        "TFLite file (kB)",
+        "TFLite int8 file (kB)",
+    )
+    lines = [_line(c, baseline) for c in candidates]
+    blank = [Cell(None)] * (len(header) - 3)
+    # A constant and a linear model are of each seed's own split; the first seed's stand for all.
+    for name, text in without_net(baseline.rows[0]):
+        value = float(text.removeprefix("MAE ").split()[0])
+        lines.append([name, Cell(None), Cell(value, text), *blank])
+    explained = paragraph(
+        "A click on a column's head sorts by it. The summary has all figures with their ratios to "
+        "the baseline."
+    )
+    return explained + table(header, lines, filtered=True)
+
+
+def _line(candidate: Candidate, baseline: Candidate) -> list[Cell | str]:
+    row = candidate.rows[0]
+    form = ".2f" if candidate.classifies else ".4g"
+    change = candidate.change("test", baseline)
+    uncertainty = verdict_text.uncertainty(candidate)
+    return [
+        candidate.name,
+        figure(candidate.quality("validation"), form),
+        figure(candidate.quality("test"), form),
+        uncertainty or "-",
+        Cell(None)
+        if change is None
+        else Cell(change.estimate, verdict_text.change_text(candidate, baseline)),
+        verdict_text.told_text(candidate, baseline),
+        figure(candidate.size()[0], ",.0f"),
+        figure(candidate.size()[1], ",.0f"),
+        figure(row["macs"], ",d", row["macs_reason"]),
+        figure(row["weights_gzip_bytes"] / 1000, ",.1f"),
+        figure(_kilo(row["tflite_bytes"]), ",.1f", row["tflite_reason"]),
+        figure(_kilo(row["tflite_int8_bytes"]), ",.1f", row["tflite_int8_reason"]),
+    ]
+
+
+def _kilo(size_bytes: int | None) -> float | None:
+    return None if size_bytes is None else size_bytes / 1000
