@@ -217,9 +217,11 @@ def all_predictions(wildcards):
 def all_trials(wildcards):
     """The table of trials of each search."""
     return [
-        path.replace("metrics.parquet", "trials.parquet")
-        for path in all_metrics(wildcards)
-        if path.split("/")[3].partition("-")[0] in ("nas", "nas_with_pruning")
+        f"results/{dataset}/seed{seed}/{run}/trials.parquet"
+        for dataset in config["datasets"]
+        for seed in config["seeds"]
+        for run in configured_runs(dataset)
+        if Run(dataset, seed, run).stage in ("nas", "nas_with_pruning")
     ]
 
 
