@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nasturtium.jobs.logs import LIVE_VIEW
+from nasturtium.plain_text import shown
 
 _REFRESH_S = 0.3
 
@@ -131,7 +132,7 @@ class LiveView:
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
-        self._console.print(Text(text.rstrip("\n")))
+        self._console.print(Text(shown(text.rstrip("\n"))))
 
     def forget_steps(self) -> None:
         """A job has ended: its last step says nothing of the next job."""

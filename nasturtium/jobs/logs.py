@@ -19,6 +19,8 @@ from pathlib import Path
 
 from nasturtium.errors import NasturtiumError
 from nasturtium.jobs import endings, snakemake_locks
+from nasturtium.jobs.password import hidden
+from nasturtium.plain_text import shown
 from nasturtium.records.atomic import discard_open, why_unreadable, why_unwritable
 
 logger = logging.getLogger("nasturtium")
@@ -54,7 +56,7 @@ def job(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
     os.dup2(file.fileno(), 1)
     os.dup2(file.fileno(), 2)
     faulthandler.enable(file)
-    _configure(file, terminal, _Line() if live_view else logging.Formatter("  %(message)s"))
+    _configure(file, terminal, _Line() if live_view else _Safe("  %(message)s"))
     endings.watch(partial(_end, file.fileno()))
     try:
         _wait_for_others(Path(log), wait_s)
@@ -137,11 +139,18 @@ class Progress:
         logger.log(level, "%s", text, extra={"passing": True})
 
 
+class _Safe(logging.Formatter):
+    """A record without the password of a storage, and without codes that a terminal obeys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hidden(shown(super().format(record)))
+
+
 class _Line(logging.Formatter):
     """A record for the live view: ``passing`` ones are shown until the next one comes."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
+        text = hidden(shown(record.getMessage()))
         return json.dumps(
             {"job": os.getpid(), "text": text, "passing": getattr(record, "passing", False)}
         )
@@ -163,7 +172,7 @@ def _configure(file, terminal, form: logging.Formatter) -> None:
     root.handlers.clear()
     root.setLevel(logging.INFO)
     to_file = logging.StreamHandler(file)
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    to_file.setFormatter(_Safe("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.addHandler(to_file)
     logger.setLevel(logging.DEBUG)
     to_terminal = logging.StreamHandler(terminal)

@@ -11,11 +11,14 @@ import yaml
 
 from nasturtium.data.own import described
 from nasturtium.errors import ConfigError
+from nasturtium.plain_text import fault
 from nasturtium.settings import storage_url
 from nasturtium.settings.messages import sentence
 
 # A number or a truth value as YAML writes them.
 _SCALAR = re.compile(r"[-+.\deE]+|true|false|True|False")
+
+_MOST_VALUES = 100_000
 
 # What each stage depends on, by section, less the keys that it has no use for: a change of any
 # other key reruns nothing of it. Which runs there are is not how one of them is made.
@@ -76,6 +79,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     """
     import jsonschema
 
+    _check_plain(config)
     config = _typed(copy.deepcopy(dict(config)), schema, schema.get("$defs", {}))
     errors = jsonschema.Draft202012Validator(_with_own(schema, config)).iter_errors(config)
     error = jsonschema.exceptions.best_match(errors)
@@ -176,6 +180,33 @@ def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
                     f"Configuration key '{prefix}{section}.{key}' must hold ratios in steps of "
                     f"0.01, not {ratio!r}. See config/README.md."
                 )
+
+
+def _check_plain(config: Mapping[str, Any]) -> None:
+    """Texts end up in file names, figures, logs and the report, which has them in a script."""
+    waiting: list[tuple[str, Any]] = [("", config)]
+    # By a number of values: YAML's aliases can repeat a few lines without end.
+    for _ in range(_MOST_VALUES):
+        if not waiting:
+            return
+        key, value = waiting.pop()
+        if isinstance(value, Mapping):
+            for name, part in value.items():
+                full = f"{key}.{ascii(str(name))[1:-1]}".lstrip(".")
+                waiting += [(full, name), (full, part)]
+        elif isinstance(value, list):
+            waiting += [(key, part) for part in value]
+        elif isinstance(value, str) and (found := fault(value)):
+            if key.endswith(".separator") and value == "\t":
+                continue
+            raise ConfigError(
+                f"Configuration key '{key}' must not hold {found}; write plain text. See "
+                "config/README.md."
+            )
+    raise ConfigError(
+        f"The configuration holds more than {_MOST_VALUES:,} values, most likely by aliases (*) of "
+        "YAML that repeat each other; write out what you need."
+    )
 
 
 def _check_finite(value: Any, key: str = "") -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 
 from nasturtium.errors import DataError
+from nasturtium.plain_text import fault
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def check_categories(values: Sequence[Sequence[str]], column: str, paths: Sequen
 
 
 def check_blanks(values: Iterable[str], where: str) -> None:
-    """Refuse texts that differ in blanks around them only.
+    """Refuse texts that differ in blanks around them only, or are not plain.
 
     Raises
     ------
@@ -93,6 +94,20 @@ def check_blanks(values: Iterable[str], where: str) -> None:
             raise DataError(
                 f"{where}: {other!r} and {value!r} differ in blanks only; write them alike."
             )
+    check_plain(seen.values(), where)
+
+
+def check_plain(values: Iterable[str], where: str) -> None:
+    """Refuse names of columns, classes and categories that hold markup or control characters.
+
+    Raises
+    ------
+    DataError
+        There is one; pages, figures and terminals would take it for more than a name.
+    """
+    for value in sorted(values):
+        if found := fault(value):
+            raise DataError(f"{where}: {value!a} holds {found}; write plain text.")
 
 
 def check_known(values: Collection[str], known: Collection[str], where: str, source: str) -> None:

@@ -204,4 +204,5 @@ def _wanted(path: str, own: Mapping, found: Sequence[str]) -> list[str]:
     chosen = set(needed)
     if "features" not in own:
         chosen.update(columns.without_index([n for n in found if n not in needed], path))
+    columns.check_plain(chosen, path)
     return [name for name in found if name in chosen]

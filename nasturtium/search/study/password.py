@@ -1,19 +1,11 @@
-"""The password of a shared storage: from the environment, and shown nowhere."""
+"""No error of a driver shows the password of a shared storage."""
 
-import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nasturtium.errors import SearchError
-
-PASSWORD = "NASTURTIUM_STORAGE_PASSWORD"
-
-
-def hidden(text: str) -> str:
-    """``text`` without the password."""
-    password = os.environ.get(PASSWORD)
-    return text.replace(password, "***") if password else text
+from nasturtium.jobs.password import hidden
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from nasturtium.errors import SearchError
 from nasturtium.jobs.locks import FileLock
-from nasturtium.search.study.password import PASSWORD, hidden
+from nasturtium.jobs.password import PASSWORD, hidden
 
 
 class JournalLock:
