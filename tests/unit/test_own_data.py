@@ -432,7 +432,7 @@ def test_a_name_that_would_not_be_one_of_a_folder_is_refused(name):
     config = own_config()
     config["own_datasets"] = {name: config["own_datasets"]["mine"]}
     config["datasets"] = ["digits"]
-    with pytest.raises(ConfigError, match=r"small letters|built-in data set"):
+    with pytest.raises(ConfigError, match=r"small letters|built-in data set|control character"):
         configuration.validated(config, SCHEMA)
 
 
