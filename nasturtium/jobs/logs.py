@@ -32,7 +32,7 @@ _NO_MEMORY = re.compile("failed to map segment|[Cc]annot allocate memory|bad_all
 
 
 @contextmanager
-def job(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
+def logged(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
     """Run a script's body with its output in ``log`` and its progress on the terminal.
 
     Python's logging and warnings, standard output and error, TensorFlow's own lines, tracebacks

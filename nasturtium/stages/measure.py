@@ -10,7 +10,7 @@ from nasturtium.data import prepared
 from nasturtium.data.sources import file_sha256
 from nasturtium.data.splits import split_indices, test_data, training_data
 from nasturtium.deployment.measured import measure_deployed
-from nasturtium.jobs import runtime
+from nasturtium.jobs.job import Job
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import energy_columns, measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory
@@ -34,41 +34,20 @@ from nasturtium.metering.energy_file import stored_energy
 from nasturtium.models.files import load_model
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.metrics import METRICS
-from nasturtium.records.parquet import read_rows, write_table
+from nasturtium.records.parquet import read_rows
 from nasturtium.records.predictions import PREDICTIONS
-from nasturtium.records.runs import BASELINE, Run
+from nasturtium.records.runs import BASELINE
 
 _CHOSEN_BY = ("samples", "loss", "accuracy", "mae", "rmse")
 
 
-def run(
-    run: Run,
-    model_path: str | Path,
-    energy_path: str | Path,
-    compaction_path: str | Path | None,
-    data_folder: str | Path,
-    split: str | Path,
-    output: str | Path,
-    predictions: str | Path,
-    settings: Mapping,
-    code: str,
-) -> None:
-    """Measure ``model_path``; write its one row to ``output``, its answers to ``predictions``.
+def run(job: Job) -> None:
+    """Measure the ``model.keras`` of the run; write its ``metrics`` and its ``predictions``.
 
-    Memory comes first, while nothing but the model is there; the test split is read last.
-
-    Parameters
-    ----------
-    energy_path
-        ``energy.parquet`` of the job that made the model.
-    compaction_path
-        Its ``compaction.parquet``, or None where nothing was pruned.
-    settings
-        Section ``measure``.
+    Memory comes first, while nothing but the model is there; the test split is read last. The
+    settings hold the section ``measure``.
     """
-    measure = settings["measure"]
-    # Nothing here is random, but deterministic TensorFlow converts no Dropout without a seed.
-    runtime.seed_everything(run.seed)
+    run, measure, model_path = job.run, job.settings["measure"], job.folder / "model.keras"
     memory = measure_gpu_memory(model_path, batch_size=1)
     model = load_model(model_path)
     size = measure_size(model, model_path)
@@ -85,16 +64,15 @@ def run(
             **energy_columns("inference_energy", measure_energy(model, batch_size, meter, measure)),
             **energy_columns("single_inference_energy", measure_energy(model, 1, meter, measure)),
         }
-    job = stored_energy(energy_path, "job")
-    data = prepared.read(data_folder)
+    making = stored_energy(job.folder / "energy.parquet", "job")
+    data = prepared.read(job.data_folder)
     classes = data.description.classes
-    test = test_data(data, split)
-    seen = training_data(data, split)
+    test = test_data(data, job.split)
+    seen = training_data(data, job.split)
     train, validation = seen.train, seen.validation
     outputs = predict(model, test.features)
     validation_outputs = predict(model, validation.features)
     row = {
-        **run.identity,
         "stage": run.stage,
         "method": run.method,
         "ratio": run.ratio,
@@ -111,7 +89,7 @@ def run(
         **sparse_bytes(model),
         **tflite,
         **measure_deployed(model, train.features, test, classes, measure),
-        **_compaction_facts(compaction_path),
+        **_compaction_facts(job),
         "macs": macs,
         "macs_reason": macs_reason,
         "peak_activation_bytes": activation_bytes,
@@ -120,38 +98,36 @@ def run(
         **latency,
         **throughput,
         **energy,
-        "job_energy_j": job.energy_j,
-        "job_energy_method": job.method,
-        "job_energy_quality": job.quality,
-        "job_energy_reason": job.reason,
-        "job_duration_s": job.duration_s,
+        "job_energy_j": making.energy_j,
+        "job_energy_method": making.method,
+        "job_energy_quality": making.quality,
+        "job_energy_reason": making.reason,
+        "job_duration_s": making.duration_s,
         **describe_machine(),
     }
     answers = [
         *_answers(
-            run,
-            "validation",
-            split,
-            sample_columns(validation_outputs, validation.targets, classes),
+            "validation", job.split, sample_columns(validation_outputs, validation.targets, classes)
         ),
-        *_answers(run, "test", split, sample_columns(outputs, test.targets, classes)),
+        *_answers("test", job.split, sample_columns(outputs, test.targets, classes)),
     ]
     # Last, so that a table of figures never stands without its predictions.
-    write_table(predictions, PREDICTIONS, answers, code=code)
-    write_table(output, METRICS, [row], code=code)
+    job.write_table("predictions.parquet", PREDICTIONS, answers)
+    job.write_table("metrics.parquet", METRICS, [row])
 
 
-def _answers(run: Run, name: str, split: str | Path, columns: Mapping) -> list[dict]:
+def _answers(name: str, split: Path, columns: Mapping) -> list[dict]:
     """Rows of ``predictions.parquet`` for the samples of one split."""
     samples = {"index": split_indices(split, name), **columns}
     return [
-        {**run.identity, "split": name, **dict(zip(samples, sample, strict=True))}
+        {"split": name, **dict(zip(samples, sample, strict=True))}
         for sample in zip(*samples.values(), strict=True)
     ]
 
 
-def _compaction_facts(path: str | Path | None) -> dict[str, object]:
-    if path is None:
+def _compaction_facts(job: Job) -> dict[str, object]:
+    """What the run's own job wrote down of its compaction; nothing where it prunes nothing."""
+    if not job.run.is_compacted:
         return {}
-    (row,) = read_rows(path)
+    (row,) = read_rows(job.folder / "compaction.parquet")
     return {field.name: row[field.name] for field in FACTS}

@@ -11,14 +11,13 @@ from nasturtium.records.atomic import atomic_path
 from nasturtium.search.picks import covered, mark_best, mark_front, remove_models
 from nasturtium.search.state import SearchState, gather_state, join_state, made, open_state
 from nasturtium.search.study.password import password_hidden
-from nasturtium.stages.metered import metered
 from nasturtium.stages.searches import Task, search, write_results
 
 __all__ = ["Task", "gather", "run", "work"]
 
 
-def run(task: Task, folder: str | Path, state: str | Path) -> None:
-    """Search; write ``model.keras``, ``trials.parquet`` and ``training.parquet`` to ``folder``.
+def run(task: Task, state: str | Path) -> None:
+    """Search; write ``model.keras``, ``trials.parquet`` and ``training.parquet``.
 
     Parameters
     ----------
@@ -31,11 +30,11 @@ def run(task: Task, folder: str | Path, state: str | Path) -> None:
         No trial was completed, none keeps to the constraints, or another process is at it.
     """
     with open_state(state, task.mark(shared=False)) as kept:
-        with metered(task.run, folder, task.code) as meter:
+        with task.job.metered() as meter:
             trials = search(task, kept, meter)
             best = trials.finish()
-            write_results(task, Path(folder), trials.rows, trials.epochs, best)
-        kept.finish(made(task.settings, task.code, 1))
+            write_results(task, trials.rows, trials.epochs, best)
+        kept.finish(made(task.settings, task.job.code, 1))
 
 
 def work(task: Task, worker: int, state: str | Path, storage: str | None, done: str | Path) -> None:
@@ -65,13 +64,13 @@ def work(task: Task, worker: int, state: str | Path, storage: str | None, done: 
         if not ((tables / "energy.parquet").exists() and _is_complete(task, kept)):
             (tables / "energy.parquet").unlink(missing_ok=True)
             note_machine(tables)
-            with metered(task.run, tables, task.code) as meter:
+            with task.job.metered(tables) as meter:
                 search(task, kept, meter, worker, storage)
     with atomic_path(done) as temporary:
         temporary.write_text("")
 
 
-def gather(task: Task, folder: str | Path, state: str | Path, workers: int) -> None:
+def gather(task: Task, state: str | Path, workers: int) -> None:
     """Collect what the workers found into the files that :func:`run` writes.
 
     Parameters
@@ -101,9 +100,9 @@ def gather(task: Task, folder: str | Path, state: str | Path, workers: int) -> N
         windows, samples = join({n: kept.tables(n) for n in kept.workers_with_tables()})
         _judge(rows, windows, lost)
         epochs = [epoch for name in sorted(recorded) for epoch in recorded[name]["epochs"]]
-        write_results(task, Path(folder), rows, epochs, mark_best(rows))
-        write_joined(folder, windows, samples, code=task.code)
-        kept.finish(made(task.settings, task.code, workers))
+        write_results(task, rows, epochs, mark_best(rows))
+        write_joined(task.job.folder, windows, samples, code=task.job.code)
+        kept.finish(made(task.settings, task.job.code, workers))
 
 
 def _is_complete(task: Task, state: SearchState) -> bool:

@@ -1,23 +1,18 @@
 """What a search is made of, whether one process runs it or several workers do."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasturtium.data import prepared
 from nasturtium.data.prepared import CARD
 from nasturtium.data.sources import file_sha256
-from nasturtium.data.splits import training_data
 from nasturtium.errors import SearchError
+from nasturtium.jobs.job import Job
 from nasturtium.metering import Meter
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import make_space
-from nasturtium.records.atomic import atomic_path
-from nasturtium.records.compaction import COMPACTION, FACTS
-from nasturtium.records.parquet import write_table
+from nasturtium.records.compaction import FACTS
 from nasturtium.records.runs import Run
-from nasturtium.records.training import TRAINING
 from nasturtium.records.trials import TRIALS
 from nasturtium.records.whole import check_zip, read_json
 from nasturtium.search.measurer import Measurer
@@ -36,22 +31,26 @@ class Task:
 
     Attributes
     ----------
+    job
+        Its settings hold ``training`` and ``search``; with a section ``pruning``, every trial is
+        pruned while it trains, by a ratio that the search chooses.
     baseline, baseline_energy
         Model whose values are the objective's reference, and ``energy.parquet`` of its training.
-    settings
-        Sections ``training`` and ``search``; with a section ``pruning``, every trial
-        is pruned while it trains, by a ratio that the search chooses.
-    code
-        Digest of the modules that make it.
     """
 
-    run: Run
+    job: Job
     baseline: str | Path
     baseline_energy: str | Path
-    data_folder: str | Path
-    split: str | Path
-    settings: Mapping
-    code: str
+
+    @property
+    def run(self) -> Run:
+        """The run that the search makes."""
+        return self.job.run
+
+    @property
+    def settings(self) -> Mapping:
+        """Exactly what the search depends on."""
+        return self.job.settings
 
     @property
     def is_pruned(self) -> bool:
@@ -66,14 +65,14 @@ class Task:
     def mark(self, *, shared: bool) -> str:
         """Fingerprint of what decides its trials; ``shared`` by several workers or not."""
         # Damage must not pass for another search: the state would be emptied for its sake.
-        check_zip(self.split)
+        check_zip(self.job.split)
         check_zip(self.baseline)
         settings = {**self.settings, "search": without_limits(self.settings["search"])}
         return fingerprint(
-            code=self.code,
+            code=self.job.code,
             seed=self.run.seed,
-            card=read_json(Path(self.data_folder, CARD)),
-            split=file_sha256(self.split),
+            card=read_json(self.job.data_folder / CARD),
+            split=file_sha256(self.job.split),
             baseline=file_sha256(self.baseline),
             settings=settings,
             # Alone, an oracle is asked anew when the search is resumed; a shared study goes on.
@@ -96,7 +95,7 @@ def search(
 ) -> Trials:
     """Run the search's trials, alone or as a worker on the study in ``storage``."""
     run, settings = task.run, task.settings["search"]
-    data = training_data(prepared.read(task.data_folder), task.split)
+    data = task.job.data()
     measurer = Measurer(meter, settings)
     reference, reasons = state.once(
         "reference",
@@ -162,7 +161,6 @@ def _pareto(task: Task, trials: Trials, reasons: Mapping, storage: str | None):
 
 def write_results(
     task: Task,
-    folder: Path,
     rows: Sequence[Mapping],
     epochs: Sequence[Mapping],
     best: Mapping | None,
@@ -178,7 +176,6 @@ def write_results(
     DamageError
         Its model is not what was written, or is gone.
     """
-    run, code = task.run, task.code
     if best is None:
         raise SearchError(_nothing_found(task, rows))
     found = Path(best["model_path"])
@@ -186,18 +183,13 @@ def write_results(
         found,
         remedy=f"remove {found.parent} and run the same command again, so that the trial is too",
     )
-    write_table(
-        folder / "trials.parquet", TRIALS, [{**run.identity, **row} for row in rows], code=code
-    )
+    task.job.write_table("trials.parquet", TRIALS, rows)
+    compaction = None
     if task.is_pruned:
         facts = {name: best[name] for name in (field.name for field in FACTS)}
-        done = {"method": best["pruning_method"], "target_ratio": best["pruning_ratio"]}
-        row = {**run.identity, **done, **facts}
-        write_table(folder / "compaction.parquet", COMPACTION, [row], code=code)
-    epochs = [{**run.identity, **row} for row in epochs]
-    write_table(folder / "training.parquet", TRAINING, epochs, code=code)
-    with atomic_path(folder / "model.keras") as temporary:
-        shutil.copyfile(found, temporary)
+        method, ratio = best["pruning_method"], best["pruning_ratio"]
+        compaction = {"method": method, "target_ratio": ratio, **facts}
+    task.job.write(found, epochs, compaction)
 
 
 def _nothing_found(task: Task, rows: Sequence[Mapping]) -> str:

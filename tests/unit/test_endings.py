@@ -24,10 +24,10 @@ sqlite3.connect(":memory:").execute(query).fetchone()
 """
 JOB = f"""
 import os, sys
-from nasturtium.jobs.logs import job
+from nasturtium.jobs.logs import logged
 from nasturtium.records.atomic import atomic_path
 ready = os.dup(1)
-with job("job.log"), atomic_path("model.keras") as temporary:
+with logged("job.log"), atomic_path("model.keras") as temporary:
     temporary.write_text("half a model")
     os.write(ready, b"busy\\n")
     exec({BUSY!r})

@@ -252,7 +252,7 @@ def test_a_slot_that_can_not_be_opened_ends_the_job_with_one_sentence(host, tmp_
         host(1)
 
 
-def test_every_script_of_a_rule_with_a_gpu_takes_a_slot_before_it_imports_tensorflow():
+def test_every_script_of_a_rule_with_a_gpu_starts_its_job_before_it_imports_a_stage():
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     with_gpu = {
         re.search(r'scripts/(\w+\.py)"', rule).group(1)
@@ -262,14 +262,48 @@ def test_every_script_of_a_rule_with_a_gpu_takes_a_slot_before_it_imports_tensor
     assert len(with_gpu) >= 7
     for script in with_gpu:
         text = (SCRIPTS / script).read_text()
-        take = text.find("gpu_slots.take(snakemake.resources.gpu)")
-        assert 0 < take < text.find("nasturtium.stages"), script
+        start = text.find("with started(snakemake) as job:")
+        assert 0 < start < text.find("nasturtium.stages"), script
 
 
-def test_a_waiting_job_has_not_loaded_tensorflow():
-    code = "import sys; from nasturtium.jobs import gpu_slots; print('tensorflow' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "False"
+def test_a_job_takes_its_slot_before_it_loads_tensorflow(tmp_path):
+    code = """
+import sys
+from types import SimpleNamespace
+from nasturtium.jobs import gpu_slots
+from nasturtium.jobs.script import started
+
+def take(gpus):
+    print("took", gpus, "tensorflow" in sys.modules)
+
+gpu_slots.take = take
+snakemake = SimpleNamespace(
+    log=["job.log"],
+    threads=1,
+    resources=SimpleNamespace(gpu=1),
+    wildcards=SimpleNamespace(dataset="digits", seed="3"),
+    input=SimpleNamespace(data=["data/digits/features.npy"], split="split.npz"),
+    output=["results/model.keras"],
+    params=SimpleNamespace(run="baseline", settings={}, code="c"),
+)
+with started(snakemake) as job:
+    import tensorflow as tf
+
+    print(job.run.label, job.folder, job.data_folder, "tensorflow" in sys.modules)
+    print("threads", tf.config.threading.get_intra_op_parallelism_threads())
+"""
+    command, environment = [sys.executable, "-c", code], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    log = (tmp_path / "job.log").read_text()
+    assert done.returncode == 0, log
+    lines = [line for line in log.splitlines() if re.match("took|digits|threads", line)]
+    assert lines == [
+        "took 1 False",
+        "digits seed 3 baseline results data/digits True",
+        "threads 1",
+    ]
 
 
 def test_how_gpus_are_shared_out_is_no_part_of_a_stage_s_code():

@@ -26,9 +26,9 @@ rule works:
     script: "works.py"
 """
 SCRIPT = """
-from nasturtium.jobs.logs import Progress, job, logger
+from nasturtium.jobs.logs import Progress, logged, logger
 import time
-with job(snakemake.log[0]):
+with logged(snakemake.log[0]):
     progress = Progress(3)
     for epoch in (1, 2, 3):
         time.sleep(0.4)

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 BODY = """
 import logging, os, sys, warnings
 from nasturtium.errors import DataError
-from nasturtium.jobs.logs import Progress, job
-with job(sys.argv[1]):
+from nasturtium.jobs.logs import Progress, logged
+with logged(sys.argv[1]):
     logging.getLogger("nasturtium.stage").info("half way")
     logging.getLogger("other").info("library chatter")
     warnings.warn("careful")
@@ -86,7 +86,7 @@ def test_a_job_waits_for_the_one_that_an_earlier_run_left(tmp_path):
 
 
 def test_a_job_does_not_wait_for_ever(tmp_path):
-    body = BODY.replace("job(sys.argv[1])", "job(sys.argv[1], wait_s=0.2)")
+    body = BODY.replace("logged(sys.argv[1])", "logged(sys.argv[1], wait_s=0.2)")
     code = body.format(end="os.write(ready, b'began'); import time; time.sleep(60)")
     code = "import os; ready = os.dup(1)\n" + code
     command = [sys.executable, "-c", code, str(tmp_path / "job.log")]

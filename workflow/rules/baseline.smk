@@ -3,10 +3,7 @@ rule baseline:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/baseline/model.keras",
-        training="results/{dataset}/seed{seed}/baseline/training.parquet",
-        energy="results/{dataset}/seed{seed}/baseline/energy.parquet",
-        power="results/{dataset}/seed{seed}/baseline/power.parquet",
+        **run_outputs("baseline"),
     log:
         "logs/{dataset}/seed{seed}/baseline.log",
     benchmark:

@@ -67,6 +67,16 @@ os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
 os.environ.update(NASTURTIUM_GPU_JOBS_PER_DEVICE=str(config["gpu_jobs_per_device"]))
 
 
+def run_outputs(run, *more):
+    """For `output`: the files that a run is made of; `more` are tables beside those of every run."""
+    folder = f"results/{{dataset}}/seed{{seed}}/{run}"
+    tables = ("training", *more, "energy", "power")
+    return {
+        "model": f"{folder}/model.keras",
+        **{name: f"{folder}/{name}.parquet" for name in tables},
+    }
+
+
 def stage_settings(stage):
     """For `params`: exactly the settings that a stage depends on, for the rule's data set."""
     # Computed once a data set, as all below: in a large study they took a tenth of all planning.

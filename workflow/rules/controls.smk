@@ -5,10 +5,7 @@ rule baseline_longer:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/baseline_longer/model.keras",
-        training="results/{dataset}/seed{seed}/baseline_longer/training.parquet",
-        energy="results/{dataset}/seed{seed}/baseline_longer/energy.parquet",
-        power="results/{dataset}/seed{seed}/baseline_longer/power.parquet",
+        **run_outputs("baseline_longer"),
     log:
         "logs/{dataset}/seed{seed}/baseline_longer.log",
     benchmark:
@@ -32,10 +29,7 @@ rule scratch:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/model.keras",
-        training="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/training.parquet",
-        energy="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/energy.parquet",
-        power="results/{dataset}/seed{seed}/scratch/{method}-{ratio}/power.parquet",
+        **run_outputs("scratch/{method}-{ratio}"),
     log:
         "logs/{dataset}/seed{seed}/scratch/{method}-{ratio}.log",
     benchmark:

@@ -19,6 +19,7 @@ rule measure:
     resources:
         gpu=1,
     params:
+        run="{run}",
         settings=stage_settings("measure"),
         code=stage_code("measure"),
     script:

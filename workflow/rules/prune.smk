@@ -4,11 +4,7 @@ rule pruned:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/model.keras",
-        training="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/training.parquet",
-        compaction="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/compaction.parquet",
-        energy="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/energy.parquet",
-        power="results/{dataset}/seed{seed}/pruned/{method}-{ratio}/power.parquet",
+        **run_outputs("pruned/{method}-{ratio}", "compaction"),
     log:
         "logs/{dataset}/seed{seed}/pruned/{method}-{ratio}.log",
     benchmark:
@@ -32,11 +28,7 @@ use rule pruned as nas_pruned with:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/model.keras",
-        training="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/training.parquet",
-        compaction="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/compaction.parquet",
-        energy="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/energy.parquet",
-        power="results/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}/power.parquet",
+        **run_outputs("nas_pruned/{method}-{ratio}", "compaction"),
     log:
         "logs/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}.log",
     benchmark:
@@ -53,11 +45,9 @@ use rule pruned as retrained_pruned with:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/model.keras",
-        training="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/training.parquet",
-        compaction="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/compaction.parquet",
-        energy="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/energy.parquet",
-        power="results/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}/power.parquet",
+        **run_outputs(
+            "retrained_pruned/{search}-{trial}/{method}-{ratio}", "compaction"
+        ),
     log:
         "logs/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}.log",
     benchmark:

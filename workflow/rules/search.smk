@@ -8,11 +8,7 @@ rule nas:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/nas{objective}/model.keras",
-        trials="results/{dataset}/seed{seed}/nas{objective}/trials.parquet",
-        training="results/{dataset}/seed{seed}/nas{objective}/training.parquet",
-        energy="results/{dataset}/seed{seed}/nas{objective}/energy.parquet",
-        power="results/{dataset}/seed{seed}/nas{objective}/power.parquet",
+        **run_outputs("nas{objective}", "trials"),
     log:
         "logs/{dataset}/seed{seed}/nas{objective}.log",
     benchmark:
@@ -40,12 +36,7 @@ use rule nas as nas_with_pruning with:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/nas_with_pruning{objective}/model.keras",
-        trials="results/{dataset}/seed{seed}/nas_with_pruning{objective}/trials.parquet",
-        training="results/{dataset}/seed{seed}/nas_with_pruning{objective}/training.parquet",
-        compaction="results/{dataset}/seed{seed}/nas_with_pruning{objective}/compaction.parquet",
-        energy="results/{dataset}/seed{seed}/nas_with_pruning{objective}/energy.parquet",
-        power="results/{dataset}/seed{seed}/nas_with_pruning{objective}/power.parquet",
+        **run_outputs("nas_with_pruning{objective}", "trials", "compaction"),
     log:
         "logs/{dataset}/seed{seed}/nas_with_pruning{objective}.log",
     benchmark:
@@ -92,10 +83,7 @@ rule retrained:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        model="results/{dataset}/seed{seed}/retrained/{search}-{trial}/model.keras",
-        training="results/{dataset}/seed{seed}/retrained/{search}-{trial}/training.parquet",
-        energy="results/{dataset}/seed{seed}/retrained/{search}-{trial}/energy.parquet",
-        power="results/{dataset}/seed{seed}/retrained/{search}-{trial}/power.parquet",
+        **run_outputs("retrained/{search}-{trial}"),
     log:
         "logs/{dataset}/seed{seed}/retrained/{search}-{trial}.log",
     benchmark:

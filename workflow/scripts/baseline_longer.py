@@ -1,25 +1,8 @@
 """Rule baseline_longer: train the baseline on, unpruned."""
 
-from pathlib import Path
+from nasturtium.jobs.script import started
 
-from nasturtium.jobs.logs import job
-
-with job(snakemake.log[0]):
-    from nasturtium.jobs import gpu_slots
-
-    gpu_slots.take(snakemake.resources.gpu)
-
-    from nasturtium.jobs import runtime
-    from nasturtium.records.runs import Run
+with started(snakemake) as job:
     from nasturtium.stages import baseline_longer
 
-    runtime.configure(snakemake.threads)
-    baseline_longer.run(
-        Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
-        source=snakemake.input.model,
-        data_folder=Path(snakemake.input.data[0]).parent,
-        split=snakemake.input.split,
-        folder=Path(snakemake.output.model).parent,
-        settings=snakemake.params.settings,
-        code=snakemake.params.code,
-    )
+    baseline_longer.run(job, source=snakemake.input.model)

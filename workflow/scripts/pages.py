@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from nasturtium.jobs.logs import job
+from nasturtium.jobs.logs import logged
 
-with job(snakemake.log[0]):
+with logged(snakemake.log[0]):
     from nasturtium.stages import pages
 
     pages.run(

@@ -1,28 +1,15 @@
 """Rule search_worker: one of several processes that run the trials of a search together."""
 
-from pathlib import Path
+from nasturtium.jobs.script import started
 
-from nasturtium.jobs.logs import job
-
-with job(snakemake.log[0]):
-    from nasturtium.jobs import gpu_slots
-
-    gpu_slots.take(snakemake.resources.gpu)
-
-    from nasturtium.jobs import runtime
-    from nasturtium.records.runs import Run
+with started(snakemake) as job:
     from nasturtium.stages import nas
 
-    runtime.configure(snakemake.threads)
-    task = nas.Task(
-        Run(snakemake.wildcards.dataset, int(snakemake.wildcards.seed), snakemake.params.run),
-        baseline=snakemake.input.baseline,
-        baseline_energy=snakemake.input.baseline_energy,
-        data_folder=Path(snakemake.input.data[0]).parent,
-        split=snakemake.input.split,
-        settings=snakemake.params.settings,
-        code=snakemake.params.code,
+    given, params = snakemake.input, snakemake.params
+    nas.work(
+        nas.Task(job, given.baseline, given.baseline_energy),
+        worker=int(snakemake.wildcards.worker),
+        state=params.state,
+        storage=params.storage,
+        done=snakemake.output.done,
     )
-    worker, state = int(snakemake.wildcards.worker), snakemake.params.state
-    storage, done = snakemake.params.storage, snakemake.output.done
-    nas.work(task, worker=worker, state=state, storage=storage, done=done)

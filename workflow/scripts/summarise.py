@@ -1,8 +1,8 @@
 """Rule summary: all runs in one table, and which nets to take."""
 
-from nasturtium.jobs.logs import job
+from nasturtium.jobs.logs import logged
 
-with job(snakemake.log[0]):
+with logged(snakemake.log[0]):
     from nasturtium.stages import summarise
 
     summarise.run(
