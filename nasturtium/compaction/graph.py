@@ -24,6 +24,7 @@ from nasturtium.errors import CompactionError
 class Step:
     """One call of one layer: its rule, and its tensors as indices of ``ChannelGraph.channels``."""
 
+    node: object
     layer: keras.layers.Layer
     rule: Rule
     inputs: list[int]
@@ -38,13 +39,15 @@ class ChannelGraph:
     """A model as steps over tensors whose channels carry group numbers.
 
     ``channels[t]`` holds one group number (int, shape ``(channels,)``) a channel of tensor ``t``;
-    ``frozen`` (bool, shape ``(groups,)``) marks the groups that must stay; ``reasons`` says why, a
-    pair (layer, reason) each.
+    ``tensors[t]`` is Keras's own symbolic tensor; ``frozen`` (bool, shape ``(groups,)``) marks the
+    groups that must stay; ``reasons`` says why, a pair (layer, reason) each.
     """
 
     model: keras.Model
     steps: list[Step] = field(default_factory=list)
     channels: list[np.ndarray] = field(default_factory=list)
+    tensors: list[object] = field(default_factory=list)
+    numbers: dict[tuple, int] = field(default_factory=dict)
     frozen: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     reasons: list[tuple[str, str]] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
@@ -53,6 +56,10 @@ class ChannelGraph:
     def groups(self) -> int:
         """How many groups there are, frozen ones included."""
         return len(self.frozen)
+
+    def number_of(self, tensor) -> int:
+        """Return the index of one of Keras's symbolic tensors."""
+        return self.numbers[_key(tensor)]
 
     def weights(self) -> dict[str, dict[str, np.ndarray]]:
         """Return the weights that the rules know, by layer and attribute, as float arrays."""
@@ -89,6 +96,11 @@ def channel_graph(model: keras.Model) -> ChannelGraph:
     return _Builder(model).build()
 
 
+def _key(tensor) -> tuple:
+    history = tensor._keras_history
+    return id(history.layer), history.node_index, history.tensor_index
+
+
 class _Builder:
     """Gives identifiers to channels and merges them with a union-find."""
 
@@ -96,7 +108,6 @@ class _Builder:
         self.graph = ChannelGraph(model)
         self.parents: list[int] = []
         self.frozen_ids: list[np.ndarray] = []
-        self.tensors: dict[tuple, int] = {}
         depths = model._nodes_by_depth
         self.nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
         self.calls = Counter(id(node.layer) for node in self.nodes)
@@ -127,7 +138,7 @@ class _Builder:
         in_shapes = [tuple(t.shape) for t in node.keras_inputs]
         out_shapes = [tuple(t.shape) for t in outs]
         in_types = [t.dtype for t in node.keras_inputs]
-        step = Step(layer, Unknown(), inputs, [], in_shapes, out_shapes, in_types)
+        step = Step(node, layer, Unknown(), inputs, [], in_shapes, out_shapes, in_types)
         reason = self._choose_rule(node, step)
         ins = [self.graph.channels[t] for t in inputs]
         if isinstance(step.rule, Unknown):
@@ -167,15 +178,15 @@ class _Builder:
         return ""
 
     def _tensor(self, tensor, ids: np.ndarray | None = None) -> int:
-        history = tensor._keras_history
-        key = (id(history.layer), history.node_index, history.tensor_index)
-        if key not in self.tensors:
+        key = _key(tensor)
+        if key not in self.graph.numbers:
             if ids is None:
                 shape = tuple(tensor.shape)
                 ids = self._new(shape[-1] if len(shape) > 1 and shape[-1] else 1)
-            self.tensors[key] = len(self.graph.channels)
+            self.graph.numbers[key] = len(self.graph.channels)
             self.graph.channels.append(ids)
-        return self.tensors[key]
+            self.graph.tensors.append(tensor)
+        return self.graph.numbers[key]
 
     def _new(self, number: int) -> np.ndarray:
         ids = np.arange(len(self.parents), len(self.parents) + number)

@@ -8,6 +8,7 @@ import tf_keras as keras
 
 from nasturtium.compaction.graph import ChannelGraph, channel_graph
 from nasturtium.compaction.liveness import find_constants
+from nasturtium.models.weights import is_prunable
 
 # Kernels that count as prunable parameters: those that magnitude pruning (tfmot) can prune too, so
 # that the ratios of both methods compare. Depthwise kernels, biases and BatchNormalization do not.
@@ -114,7 +115,7 @@ class ParameterCount:
         self.layers: list[str] = []
         factors, ins, outs = [], [], []
         for step in graph.steps:
-            for name, axes in graph.axes(step).items() if step.rule.attributes else ():
+            for name, axes in graph.axes(step).items() if is_prunable(step.layer) else ():
                 if name in PRUNABLE_WEIGHTS:
                     (_, rows), (_, columns) = axes.values()
                     size = int(np.prod(getattr(step.layer, name).shape))

@@ -1,17 +1,40 @@
-"""Which groups a model needs: constants forward, use backward.
+"""Which groups, layers and inputs a model needs: constants forward, use backward.
 
 A channel is *constant* if it has the same value for every input, and *needed* if a model output
 depends on it in a way that a bias can't stand in for. A group that is needed nowhere and not frozen
 is removable. One sweep each way finds whole chains: a dead unit makes its inputs unneeded, and a
 unit whose inputs are all constant is constant itself.
+
+A tensor none of whose channels is needed goes with the layers that made it. A tensor that has to
+be there, but is the same for every input, is *inert*: what computes it is replaced by a layer that
+holds its constants.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import tensorflow as tf
 
 from nasturtium.compaction.graph import ChannelGraph
 from nasturtium.compaction.rules import Unknown
+
+
+@dataclass
+class Plan:
+    """What of a graph is built again, and from what.
+
+    ``inputs``: position of a step -> the tensors that it is called with, for the steps that are
+    built; ``constants``: tensor -> the tensor that its layer of constants is called with.
+    """
+
+    inputs: dict[int, list[int]] = field(default_factory=dict)
+    constants: dict[int, int] = field(default_factory=dict)
+
+    def is_whole(self, graph: ChannelGraph) -> bool:
+        """Whether every layer is built as it was."""
+        return len(self.inputs) == len(graph.steps) and all(
+            graph.steps[number].inputs == inputs for number, inputs in self.inputs.items()
+        )
 
 
 @dataclass
@@ -25,6 +48,7 @@ class Liveness:
     constants: list[np.ndarray]
     needed: list[np.ndarray]
     keep: np.ndarray
+    plan: Plan
 
 
 def find_constants(graph: ChannelGraph, weights) -> list[np.ndarray]:
@@ -46,7 +70,8 @@ def find_needed(graph: ChannelGraph, weights, constants) -> list[np.ndarray]:
         needed[t][:] = True
     for step in reversed(graph.steps):
         if isinstance(step.rule, Unknown):
-            reads = [np.ones(len(graph.channels[t]), bool) for t in step.inputs]
+            used = any(needed[t].any() for t in step.outputs)
+            reads = [np.full(len(graph.channels[t]), used) for t in step.inputs]
         else:
             ins = [constants[t] for t in step.inputs]
             reads = step.rule.reads(
@@ -57,18 +82,88 @@ def find_needed(graph: ChannelGraph, weights, constants) -> list[np.ndarray]:
     return needed
 
 
-def find_liveness(graph: ChannelGraph, weights=None) -> Liveness:
-    """Return constants, needs and the groups to keep; ``weights`` stand in for the model's own.
+def find_liveness(graph: ChannelGraph, with_constants: bool = True) -> Liveness:
+    """Return constants, needs, the groups to keep and the plan of the smaller model.
 
-    Every tensor keeps a channel at least, since a layer with none can't be built: its first.
+    Every tensor that is built keeps a channel at least, since a layer with none can't be built:
+    its first. ``with_constants`` lets layers of constants stand in for inert tensors.
     """
-    weights = graph.weights() if weights is None else weights
+    weights = graph.weights()
     constants = find_constants(graph, weights)
     needed = find_needed(graph, weights, constants)
-    keep = graph.frozen.copy()
+    keep = np.zeros(graph.groups, bool)
     for channels, need in zip(graph.channels, needed, strict=True):
         keep[channels[need]] = True
-    for channels in graph.channels:
-        if not keep[channels].any():
-            keep[channels[0]] = True
-    return Liveness(constants, needed, keep)
+    while True:
+        plan, wanted = _plan(graph, constants, needed, keep, with_constants)
+        missing = keep.copy()
+        for t in wanted:
+            channels = graph.channels[t]
+            missing[channels[graph.frozen[channels]]] = True
+            if not missing[channels].any():
+                missing[channels[0]] = True
+        if np.array_equal(missing, keep):
+            return Liveness(constants, needed, keep, plan)
+        keep = missing
+
+
+def whole_plan(graph: ChannelGraph) -> Plan:
+    """Return the plan that builds every layer as it was."""
+    return Plan({number: list(step.inputs) for number, step in enumerate(graph.steps)})
+
+
+def _plan(graph, constants, needed, keep, with_constants) -> tuple[Plan, set[int]]:
+    """Return the plan, and the tensors that it builds."""
+    inert, idle = _inert(graph, constants, needed)
+    plan, wanted = Plan(), set(graph.outputs)
+    for number in range(len(graph.steps) - 1, -1, -1):
+        step = graph.steps[number]
+        if not wanted.intersection(step.outputs):
+            continue
+        t = step.outputs[0]
+        if with_constants and inert[t] and any(idle[i] for i in step.inputs):
+            source = _source(graph, number, inert, keep)
+            if source is not None:
+                plan.constants[t] = source
+                wanted.add(source)
+                continue
+        ins = [constants[i] for i in step.inputs]
+        kept = [keep[graph.channels[i]] for i in step.inputs]
+        positions = step.rule.remaining(ins, needed[t], kept)
+        plan.inputs[number] = [step.inputs[position] for position in positions]
+        wanted.update(plan.inputs[number])
+    return plan, wanted
+
+
+def _inert(graph, constants, needed) -> tuple[list[bool], list[bool]]:
+    """Return which tensors are inert, and which of these are made by layers that affect nothing."""
+    inert, idle = [False] * len(graph.channels), [False] * len(graph.channels)
+    for step in graph.steps:
+        for t in step.outputs:
+            inert[t] = len(step.outputs) == 1 and not np.any(np.isnan(constants[t]) & needed[t])
+            idle[t] = inert[t] and (not needed[t].any() or any(idle[i] for i in step.inputs))
+    return inert, idle
+
+
+def _source(graph: ChannelGraph, number: int, inert, keep) -> int | None:
+    """Return the narrowest tensor that a layer of constants may be called with, or None.
+
+    It is there before the step is, it varies, and it has the same positions; for a single position
+    any image or sequence will do, since constants are their own maximum over all positions.
+    """
+    step = graph.steps[number]
+    if step.layer.compute_dtype != "float32":
+        return None
+    shape = step.out_shapes[0]
+    steps = graph.steps[: number + 1]
+    candidates = {t for other in steps for t in other.inputs}
+    fitting = []
+    for t in candidates:
+        tensor = graph.tensors[t]
+        here = tuple(tensor.shape)
+        if inert[t] or tensor.dtype != tf.float32 or None in shape[1:]:
+            continue
+        single = set(shape[1:-1]) <= {1} and len(here) in (3, 4) and len(shape) in (2, len(here))
+        if here[:-1] == shape[:-1] or single:
+            fitting.append((int(keep[graph.channels[t]].sum()), t))
+    return min(fitting)[1] if fitting else None

@@ -7,7 +7,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.compaction.graph import ChannelGraph, Step, channel_graph
-from nasturtium.compaction.liveness import Liveness, find_liveness
+from nasturtium.compaction.liveness import Liveness, find_liveness, whole_plan
+from nasturtium.compaction.rebuild import rebuild
 from nasturtium.compaction.rules import Unknown
 from nasturtium.errors import CompactionError
 
@@ -19,12 +20,15 @@ class CompactionResult:
     Attributes
     ----------
     model
-        The smaller model, not compiled; its layers have the names that they had.
+        The smaller model, not compiled; its layers have the names that they had. It is functional
+        where whole layers are gone.
     params_before, params_after
         ``count_params()`` of the two models.
     removed_channels
         Layer with a kernel -> how many of its output channels are gone; only where some are.
         A layer of a nested model is called ``nested/layer``.
+    removed_layers
+        Layers that are gone altogether, since they affected no output.
     frozen
         Pairs (layer, reason): where channels were left as they are, and why.
     frozen_channels
@@ -35,6 +39,7 @@ class CompactionResult:
     params_before: int
     params_after: int
     removed_channels: dict[str, int] = field(default_factory=dict)
+    removed_layers: list[str] = field(default_factory=list)
     frozen: list[tuple[str, str]] = field(default_factory=list)
     frozen_channels: int = 0
 
@@ -56,19 +61,56 @@ def compact(model: keras.Model) -> CompactionResult:
         again from its configuration.
     """
     graph = channel_graph(model)
-    liveness = find_liveness(graph)
-    result = _rewrite(graph, liveness)
-    if result.params_after >= result.params_before and not liveness.keep.all():
-        liveness.keep[:] = True
+    _check_finite(model)
+    # Layers of constants may take more weights than the idle layers that they stand in for.
+    for with_constants in (True, False):
+        liveness = find_liveness(graph, with_constants)
         result = _rewrite(graph, liveness)
-    return result
+        if _pays(result) or not _changes(graph, liveness):
+            return result
+    liveness.keep[:] = True
+    liveness.plan = whole_plan(graph)
+    return _rewrite(graph, liveness)
+
+
+def _changes(graph: ChannelGraph, liveness: Liveness) -> bool:
+    return not liveness.plan.is_whole(graph) or _shrinks(graph, liveness)
+
+
+def _shrinks(graph: ChannelGraph, liveness: Liveness) -> bool:
+    built = [t for number in liveness.plan.inputs for t in graph.steps[number].outputs]
+    return not all(liveness.keep[graph.channels[t]].all() for t in built)
+
+
+def _pays(result: CompactionResult) -> bool:
+    saved = result.params_before - result.params_after
+    return saved > 0 or (saved == 0 and bool(result.removed_layers))
+
+
+def _check_finite(model: keras.Model) -> None:
+    """Refuse weights that are no numbers: what is constant or needed can't be told from them.
+
+    Raises
+    ------
+    CompactionError
+        A weight is NaN or infinite.
+    """
+    for layer in model.layers:
+        for weight in [] if isinstance(layer, keras.Model) else layer.weights:
+            values = weight.numpy()
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                name = weight.name.split("/")[-1].removesuffix(":0")
+                raise CompactionError(
+                    f"Layer {layer.name!r} of model {model.name!r} has NaN or infinite values in "
+                    f"its {name}: the training diverged, so train it again with a lower rate."
+                )
 
 
 def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
     steps = {id(step.layer): step for step in graph.steps}
     result = CompactionResult(graph.model, graph.model.count_params(), 0)
     weights: dict[str, dict[str, np.ndarray]] = {}
-    changing = not liveness.keep.all()
+    changing = _changes(graph, liveness)
 
     def clone(layer):
         step = steps.get(id(layer))
@@ -79,10 +121,16 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
         config, weights[layer.name] = _shrink(graph, liveness, step)
         if step.rule.attributes:
             _count(graph, liveness, step, result)
-        return _plain(layer, step, config)
+        return _runnable(_plain(layer, step, config), layer, weights)
+
+    def values(t: int) -> np.ndarray:
+        return np.nan_to_num(liveness.constants[t][liveness.keep[graph.channels[t]]])
 
     try:
-        result.model = keras.models.clone_model(graph.model, clone_function=clone)
+        if liveness.plan.is_whole(graph):
+            result.model = keras.models.clone_model(graph.model, clone_function=clone)
+        else:
+            result.model = rebuild(graph, liveness.plan, clone, values=values)
     except (TypeError, ValueError, NotImplementedError) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]
         raise CompactionError(
@@ -90,8 +138,13 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
             f"layers, so it could not be loaded from a file either: {why}"
         ) from error
     originals = {layer.name: layer for layer in graph.model.layers}
+    # Layers of constants have their weights already, and are nobody's copy.
+    built = {graph.steps[number].layer.name for number in liveness.plan.inputs}
     for layer in result.model.layers:
-        _set_weights(layer, originals[layer.name], weights.get(layer.name))
+        if layer.name in built:
+            _set_weights(layer, originals[layer.name], weights.get(layer.name))
+    new = {layer.name for layer in result.model.layers}
+    result.removed_layers += [name for name in originals if name not in new]
     result.params_after = result.model.count_params()
     result.frozen = graph.reasons + result.frozen
     result.frozen_channels += sum(
@@ -119,6 +172,30 @@ def _shrink(graph: ChannelGraph, liveness: Liveness, step: Step):
     return config, changed
 
 
+def _runnable(layer, original, weights: dict[str, dict[str, np.ndarray]]):
+    """Return a layer in place of ``layer`` where TensorFlow could not run it as a graph.
+
+    oneDNN aborts on a 1x1 depthwise convolution of a single channel that a 1x1 convolution of a
+    single filter follows; ``weights`` are changed along.
+    """
+    own = weights.get(layer.name, {})
+    if "depthwise_kernel" not in own or own["depthwise_kernel"].size > 1:
+        return layer
+    if "pointwise_kernel" not in own:
+        config = layer.get_config()
+        if original.depthwise_kernel.shape.num_elements() > 1 and not config["use_bias"]:
+            own["bias"] = np.zeros(1, own["depthwise_kernel"].dtype)
+            return type(layer).from_config(config | {"use_bias": True})
+        return layer
+    if own["pointwise_kernel"].size > 1:
+        return layer
+    own["kernel"] = own.pop("depthwise_kernel") * own.pop("pointwise_kernel")
+    config = layer.get_config()
+    kept = ("name", "filters", "kernel_size", "strides", "padding", "use_bias", "dtype")
+    plain = {name: config[name] for name in kept}
+    return keras.layers.Conv2D(**plain, activation=layer.activation)
+
+
 def _count(graph: ChannelGraph, liveness: Liveness, step: Step, result: CompactionResult) -> None:
     channels = graph.channels[step.outputs[0]]
     removed = int((~liveness.keep[channels]).sum())
@@ -128,6 +205,7 @@ def _count(graph: ChannelGraph, liveness: Liveness, step: Step, result: Compacti
 
 def _clone_nested(layer: keras.Model, result: CompactionResult) -> keras.Model:
     inner = compact(layer)
+    result.removed_layers += [f"{layer.name}/{name}" for name in inner.removed_layers]
     for name, removed in inner.removed_channels.items():
         result.removed_channels[f"{layer.name}/{name}"] = removed
     result.frozen += [(f"{layer.name}/{name}", reason) for name, reason in inner.frozen]

@@ -76,6 +76,13 @@ class Rule:
         """Return which channels of each input are needed for the ``needed`` ones of the output."""
         return [needed]
 
+    def remaining(self, ins, needed, kept) -> list[int]:
+        """Return the positions of the inputs without which the layer can't be called.
+
+        ``kept`` holds, for each input, which of its channels stay (bool).
+        """
+        return list(range(len(ins)))
+
     def absorbs(self, step, ins) -> np.ndarray:
         """Return which channels of the first input this layer can do without, once constant."""
         return np.ones(len(ins[0]), bool)
@@ -188,9 +195,12 @@ class Reshape(Rule):
 class Merge(Rule):
     """Add, Multiply and the like: position by position, so the channels are one group."""
 
-    def __init__(self, function) -> None:
-        """``function`` merges constants of shape ``(inputs, channels)`` along the first axis."""
-        self.function = function
+    def __init__(self, function, neutral: float | None = None, first: int = 0) -> None:
+        """``function`` merges constants of shape ``(inputs, channels)`` along the first axis.
+
+        An input from position ``first`` on that is ``neutral`` everywhere changes nothing.
+        """
+        self.function, self.neutral, self.first = function, neutral, first
 
     def refusal(self, step):
         """Refuse broadcasting along channels or ranks."""
@@ -211,8 +221,20 @@ class Merge(Rule):
         return merged
 
     def reads(self, step, weights, ins, needed):
-        """Every input is needed where the output is."""
-        return [needed for _ in ins]
+        """Every input that changes something is needed where the output is."""
+        staying = self.remaining(ins, needed, None)
+        return [needed & (position in staying) for position in range(len(ins))]
+
+    def remaining(self, ins, needed, kept):
+        """Leave out inputs that are neutral on every channel that is needed."""
+        if self.neutral is None:
+            return list(range(len(ins)))
+        staying = [
+            position
+            for position, constants in enumerate(ins)
+            if position < self.first or np.any(constants[needed] != self.neutral)
+        ]
+        return staying or [0]
 
 
 def product(stacked: np.ndarray) -> np.ndarray:
@@ -240,3 +262,7 @@ class Concatenate(Rule):
     def reads(self, step, weights, ins, needed):
         """Split."""
         return np.split(needed, np.cumsum([len(c) for c in ins])[:-1])
+
+    def remaining(self, ins, needed, kept):
+        """Leave out inputs that lose all channels."""
+        return [position for position, stays in enumerate(kept) if stays.any()] or [0]

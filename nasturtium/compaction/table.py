@@ -2,7 +2,9 @@
 
 import tf_keras as keras
 
-from nasturtium.compaction.kernels import BatchNorm, Depthwise, Kernel, Separable
+from nasturtium.compaction.depthwise import Depthwise, Separable
+from nasturtium.compaction.kernels import Grouped, Kernel, Transposed
+from nasturtium.compaction.pointwise import BatchNorm, Slopes
 from nasturtium.compaction.rules import (
     Concatenate,
     Elementwise,
@@ -18,9 +20,11 @@ from nasturtium.compaction.rules import (
 
 _RULES: dict[str, Rule] = {
     "Dense Conv1D Conv2D": Kernel(),
+    "Conv1DTranspose Conv2DTranspose": Transposed(),
     "DepthwiseConv2D": Depthwise(),
     "SeparableConv2D": Separable(),
     "BatchNormalization": BatchNorm(),
+    "PReLU": Slopes(),
     "Activation ReLU LeakyReLU ELU ThresholdedReLU": Elementwise(),
     "Rescaling": Rescale(),
     "Dropout SpatialDropout1D SpatialDropout2D GaussianDropout GaussianNoise AlphaDropout "
@@ -31,9 +35,9 @@ _RULES: dict[str, Rule] = {
     "Flatten": Flatten(),
     "Reshape": Reshape(),
     "Concatenate": Concatenate(),
-    "Add": Merge(lambda stacked: stacked.sum(axis=0)),
-    "Subtract": Merge(lambda stacked: stacked[0] - stacked[1]),
-    "Multiply": Merge(product),
+    "Add": Merge(lambda stacked: stacked.sum(axis=0), neutral=0),
+    "Subtract": Merge(lambda stacked: stacked[0] - stacked[1], neutral=0, first=1),
+    "Multiply": Merge(product, neutral=1),
     "Average": Merge(lambda stacked: stacked.mean(axis=0)),
     "Maximum": Merge(lambda stacked: stacked.max(axis=0)),
     "Minimum": Merge(lambda stacked: stacked.min(axis=0)),
@@ -41,6 +45,8 @@ _RULES: dict[str, Rule] = {
 _TABLE = {
     getattr(keras.layers, name): rule for names, rule in _RULES.items() for name in names.split()
 }
+
+_GROUPED = Grouped()
 
 _STAYING = {
     "Normalization": "its statistics belong to the channels that it was adapted to",
@@ -65,4 +71,6 @@ def rule_for(layer: keras.layers.Layer) -> Rule | None:
     """
     if type(layer).__name__ == "CastToFloat32":
         return PassThrough()
+    if type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D) and layer.groups > 1:
+        return _GROUPED
     return _TABLE.get(type(layer))

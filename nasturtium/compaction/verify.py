@@ -27,9 +27,11 @@ def verify(
     """Return the largest relative error of ``compacted``, and refuse it beyond ``tolerance``.
 
     Both models are called in inference mode, on the CPU, so that a GPU's shortened floats
-    (TensorFloat-32) don't count as a difference. Where they differ by more than the tolerance, they
-    are compared again in float64: a softmax of large logits magnifies float32's rounding, and sums
-    over fewer terms round differently. A real difference stays one in float64.
+    (TensorFloat-32) don't count as a difference; the compacted one also as a graph, as ``predict``
+    runs it, since TensorFlow optimises graphs and runs other kernels in them. Where they differ by
+    more than the tolerance, they are compared again in float64: a softmax of large logits magnifies
+    float32's rounding, and sums over fewer terms round differently. A real difference stays one in
+    float64.
 
     Parameters
     ----------
@@ -51,8 +53,8 @@ def verify(
     Raises
     ------
     CompactionError
-        The error is beyond the tolerance, the outputs have other shapes, or compacting the
-        compacted model again would remove more.
+        The error is beyond the tolerance, the outputs have other shapes, the compacted model can't
+        be run as a graph, or compacting it again would remove more.
     """
     batches = _random_inputs(original, np.random.default_rng(seed))
     if inputs is not None:
@@ -72,10 +74,11 @@ def verify(
             f"allowed: {tolerance:.0e}), so it must not be used: please report this model."
         )
     again = compact(compacted)
-    if again.removed_channels:
-        layers = ", ".join(f"{layer} ({n})" for layer, n in again.removed_channels.items())
+    if again.removed_channels or again.removed_layers:
+        parts = [f"channels of {layer} ({n})" for layer, n in again.removed_channels.items()]
+        parts += [f"layer {layer}" for layer in again.removed_layers]
         raise CompactionError(
-            f"Compacting the compacted model again would remove channels of {layers}, so the "
+            f"Compacting the compacted model again would remove {', '.join(parts)}, so the "
             "first compaction is not complete: please report this model."
         )
     return error
@@ -83,8 +86,9 @@ def verify(
 
 def _largest_error(original: keras.Model, compacted: keras.Model, batches: list) -> float:
     error = 0.0
+    graph = tf.function(lambda batch: compacted(batch, training=False), reduce_retracing=True)
     for batch in batches:
-        for name, one, other in _outputs(original, compacted, batch):
+        for name, one, other in _outputs(original, compacted, graph, batch):
             if one.shape != other.shape:
                 raise CompactionError(
                     f"Output {name!r} has shape {other.shape} after compaction and {one.shape} "
@@ -160,13 +164,23 @@ def _array(tensor, draw, random: np.random.Generator) -> np.ndarray:
     return draw(shape).astype(dtype.as_numpy_dtype)
 
 
-def _outputs(original: keras.Model, compacted: keras.Model, batch):
-    """Yield (name, original's output, compacted's output) for one batch."""
+def _outputs(original: keras.Model, compacted: keras.Model, graph, batch):
+    """Yield (name, original's output, compacted's output), of the latter both as it can be run."""
     with tf.device("/CPU:0"):
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-        pairs = [tf.nest.flatten(model(batch, training=False)) for model in (original, compacted)]
-    for name, one, other in zip(original.output_names, *pairs, strict=True):
-        yield name, np.asarray(one, np.float64), np.asarray(other, np.float64)
+        expected = tf.nest.flatten(original(batch, training=False))
+        found = [tf.nest.flatten(compacted(batch, training=False))]
+        try:
+            found.append(tf.nest.flatten(graph(batch)))
+        except tf.errors.OpError as error:
+            why = str(error.message).splitlines()[0][:200]
+            raise CompactionError(
+                f"TensorFlow can't run the compacted model as a graph ({why}), so it must not be "
+                "used: please report this model."
+            ) from error
+    for outputs in found:
+        for name, one, other in zip(original.output_names, expected, outputs, strict=True):
+            yield name, np.asarray(one, np.float64), np.asarray(other, np.float64)
 
 
 def _relative_error(one: np.ndarray, other: np.ndarray) -> float:

@@ -51,6 +51,10 @@ def count_macs(model: keras.Model) -> tuple[int | None, str | None]:
         for node in nodes:
             layer = node.layer
             # A grouped convolution's kernel already has only its group's input channels.
+            if isinstance(layer, keras.layers.Conv2DTranspose):
+                # Every input is multiplied by the whole kernel, also where padding cuts the result.
+                total += math.prod(node.input_shapes[1:-1]) * math.prod(layer.kernel.shape)
+                continue
             if isinstance(layer, keras.layers.SeparableConv2D | keras.layers.SeparableConv1D):
                 kernels = [layer.depthwise_kernel, layer.pointwise_kernel]
             elif isinstance(layer, keras.layers.DepthwiseConv2D):

@@ -11,6 +11,7 @@ _KERNELS = {
     keras.layers.Dense: "kernel",
     keras.layers.Conv1D: "kernel",
     keras.layers.Conv2D: "kernel",
+    keras.layers.Conv2DTranspose: "kernel",
     keras.layers.SeparableConv2D: "pointwise_kernel",
 }
 

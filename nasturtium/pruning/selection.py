@@ -16,10 +16,10 @@ LEAST_CHANNELS = 2  # a layer of one channel is a bottleneck that no training ge
 class ChannelSelection:
     """The groups of a net, and the choice among them by importance and ratio.
 
-    The ratio is the share of the prunable parameters (the kernels of Dense, Conv1D and Conv2D and
-    the pointwise kernels of SeparableConv2D, the head's too; not depthwise kernels, biases or
-    BatchNormalization) that the net will have lost after compaction. Kernels of nested models and
-    of layers that compaction doesn't know are neither pruned nor counted.
+    The ratio is the share of the prunable parameters (the kernels of Dense, Conv1D, Conv2D and
+    Conv2DTranspose and the pointwise kernels of SeparableConv2D, the head's too; not depthwise
+    kernels, biases or BatchNormalization) that the net will have lost after compaction. Kernels of
+    nested models and of layers that compaction doesn't know are neither pruned nor counted.
 
     Attributes
     ----------

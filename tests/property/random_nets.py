@@ -15,7 +15,10 @@ class Net:
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.kind = self.choose(
-            ["mlp", "cnn", "residual", "concat", "separable", "gate", "outputs", "flat_sum"]
+            [
+                *("mlp", "cnn", "residual", "concat", "separable", "gate", "outputs", "flat_sum"),
+                *("grouped", "transposed", "branches"),
+            ]
         )
 
     def choose(self, options):
@@ -53,8 +56,14 @@ class Net:
         if self.chance(0.5):
             x = layers.BatchNormalization(scale=self.chance(0.8), center=self.chance(0.8))(x)
         if self.chance(0.3):
-            x = self.choose([layers.ReLU, layers.LeakyReLU, lambda: layers.Dropout(0.2)])()(x)
+            kinds = [layers.ReLU, layers.LeakyReLU, lambda: layers.Dropout(0.2), self.prelu(x)]
+            x = self.choose(kinds)()(x)
         return x
+
+    def prelu(self, x):
+        """Slopes for each value, or for each channel where there are positions."""
+        shared = list(range(1, len(x.shape) - 1)) if self.chance(0.6) else None
+        return lambda: layers.PReLU(shared_axes=shared or None)
 
     def pool(self, x):
         kind = self.choose([layers.MaxPooling2D, layers.AveragePooling2D])
@@ -140,6 +149,47 @@ class Net:
         )(x)
         return self.head(self.maybe_norm(x))
 
+    def _grouped(self, x):
+        groups = self.size(2, 3)
+        x = self.conv(x, groups * self.size(1, 3))
+        x = layers.Conv2D(
+            groups * self.size(1, 3),
+            self.choose([1, 3]),
+            groups=groups,
+            padding=self.padding(),
+            use_bias=self.chance(0.5),
+            activation=self.choose(ACTIVATIONS),
+        )(x)
+        return self.head(self.conv(self.maybe_norm(x)))
+
+    def _transposed(self, x):
+        x = layers.Conv2DTranspose(
+            self.size(),
+            self.size(1, 3),
+            strides=self.size(1, 2),
+            padding=self.padding(),
+            use_bias=self.chance(0.5),
+            activation=self.choose(ACTIVATIONS),
+        )(self.conv(x))
+        return self.head(self.conv(self.maybe_norm(x)))
+
+    def _branches(self, x):
+        """Two stages of parallel branches, some of them dead as a whole."""
+        for _ in range(2):
+            width = self.size(2, 4)
+            parts = [
+                self.conv(self.conv(x, padding="same"), width, padding="same"),
+                self.conv(x, width, padding="same"),
+                self.conv(x, width, padding="same", activation="linear"),
+            ]
+            merge = self.choose(
+                [layers.Add, layers.Concatenate, layers.Multiply, layers.Maximum, layers.Average]
+            )
+            x = merge()(parts[: self.size(2, 3)])
+            if self.chance(0.5):
+                x = layers.ReLU()(x)
+        return self.head(x)
+
     def _gate(self, x):
         width = self.size(3, 5)
         x = self.conv(x, width)
@@ -181,7 +231,8 @@ class Net:
                 layer.moving_mean.assign(self.random.normal(0, 0.5, width))
                 layer.moving_variance.assign(self.random.uniform(0.5, 2, width))
                 continue
-            dead = layer.name not in outputs and self.chance(0.05)
+            likely = 0.3 if self.kind == "branches" else 0.05
+            dead = layer.name not in outputs and self.chance(likely)
             for variable in layer.weights:
                 value = self._values(tuple(variable.shape), layer.name in outputs, dead)
                 variable.assign(value)

@@ -7,6 +7,7 @@ import tf_keras as keras
 
 from nasturtium.compaction import compact, dependency_groups, prunable_parameters, verify
 from nasturtium.errors import CompactionError
+from nasturtium.models.files import load_model, save_model
 
 layers = keras.layers
 
@@ -61,8 +62,8 @@ def test_a_fold_that_would_cost_more_than_it_saves_is_left_out():
         kill(model.get_layer("hidden"), 0)
         return model
 
-    # A unit of width 1 saves its weight, its depthwise kernels and their rows; the bias costs 1.
-    assert compact(net(1)).params_after == 2 + 2 + 2 - 3 + 1
+    # A unit saves its weight, its depthwise kernels and their rows; the bias costs 1.
+    assert compact(net(2)).params_after == 2 + 4 + 4 - 5 + 1
     model = sequential(
         layers.Dense(2, activation="sigmoid", use_bias=False),
         layers.Dense(1, activation="linear", use_bias=False),
@@ -73,14 +74,175 @@ def test_a_fold_that_would_cost_more_than_it_saves_is_left_out():
     assert (result.params_before, result.params_after) == (4, 3)
 
 
-def test_a_whole_dead_layer_keeps_one_channel():
+def test_of_a_net_with_a_dead_layer_its_constant_output_is_left():
     model = sequential(
         layers.Dense(16, activation="relu"), layers.Dense(8), layers.Dense(2), shape=(5,)
     )
     kill(model.layers[1], *range(8), bias=0.5)
     result = compact(model)
-    assert [layer.units for layer in result.model.layers] == [1, 1, 2]
+    names = [layer.name for layer in model.layers]
+    assert result.removed_layers == names[:2]
+    assert [layer.name for layer in result.model.layers[1:]] == names[2:]
+    assert result.params_after == 5 * 2 + 2
     assert verify(model, result.model) < 1e-5
+
+
+def residual(kind="Add", bias=0.0):
+    """Two branches merged: ``conv`` twice beside its input; the inner branch is constant."""
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((6, 6, 2))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
+    y = layers.Conv2D(6, 3, padding="same", activation="relu", name="inner")(x)
+    y = layers.Conv2D(4, 3, padding="same", name="last")(y)
+    parts = [y, x] if kind == "Add" else [x, y]
+    x = getattr(layers, kind)(name="merge")(parts)
+    x = layers.Conv2D(3, 3, padding="same", name="next")(layers.ReLU()(x))
+    model = keras.Model(inputs, layers.Dense(2, name="head")(layers.Flatten()(x)))
+    kill(model.get_layer("last"), *range(4), bias=bias)
+    return model
+
+
+@pytest.mark.parametrize(("kind", "bias"), [("Add", 0.0), ("Subtract", 0.0), ("Multiply", 1.0)])
+def test_a_branch_that_changes_nothing_goes_with_its_layers(kind, bias):
+    model = residual(kind, bias)
+    result = compact(model)
+    assert result.removed_layers == ["inner", "last", "merge"]
+    assert "stem" in [layer.name for layer in result.model.layers]
+    assert verify(model, result.model) < 1e-5
+
+
+def test_a_branch_of_constants_becomes_one_layer_of_them(tmp_path):
+    model = residual("Add", bias=0.5)
+    result = compact(model)
+    assert result.removed_layers == ["inner"]
+    last = result.model.get_layer("last")
+    assert isinstance(last, layers.Dense)
+    assert not last.kernel.numpy().any()
+    assert verify(model, result.model) < 1e-5
+    save_model(result.model, tmp_path / "model.keras")
+    assert verify(model, load_model(tmp_path / "model.keras")) < 1e-5
+
+
+def test_a_branch_whose_readers_ignore_it_is_not_concatenated():
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((6, 6, 2))
+    parts = [layers.Conv2D(n, 3, padding="same", name=f"conv{n}")(inputs) for n in (3, 4, 5)]
+    x = layers.Concatenate(name="together")(parts)
+    model = keras.Model(inputs, layers.Conv2D(2, 1, name="reader")(x))
+    kernel = model.get_layer("reader").kernel
+    kernel.assign(np.where(np.arange(12)[:, None] < 7, kernel, 0))
+    result = compact(model)
+    assert result.removed_layers == ["conv5"]
+    assert result.model.get_layer("reader").kernel.shape == (1, 1, 7, 2)
+    kernel.assign(np.where(np.arange(12)[:, None] < 3, kernel, 0))
+    result = compact(model)
+    assert result.removed_layers == ["conv4", "conv5", "together"]
+    assert verify(model, result.model) < 1e-5
+
+
+def test_an_output_keeps_its_name_where_its_layer_goes():
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((4,), name="first")
+    unused = keras.Input((3,), name="second")
+    x = layers.Dense(3, name="one")(inputs)
+    y = layers.Dense(3, name="other")(layers.Dense(7, name="inner")(unused))
+    model = keras.Model([inputs, unused], layers.Add(name="sum")([x, y]))
+    kill(model.get_layer("other"), 0, 1, 2)
+    result = compact(model)
+    assert result.removed_layers == ["inner", "other"]
+    assert result.model.output_names == ["sum"]
+    assert result.model.input_names == ["first", "second"]
+    assert verify(model, result.model) < 1e-5
+
+
+def test_groups_keep_the_same_positions_in_every_block():
+    model = sequential(
+        layers.Conv2D(6, 3, name="first"),
+        layers.Conv2D(4, 3, groups=2, name="grouped"),
+        layers.Flatten(),
+        layers.Dense(2),
+    )
+    first, grouped = model.get_layer("first"), model.get_layer("grouped")
+    kill(first, 0, 3, 4, bias=0.3)
+    kill(grouped, 1)
+    result = compact(model)
+    # Position 0 is dead in both blocks; position 1 in the second one alone.
+    assert result.removed_channels == {"first": 2}
+    assert result.model.get_layer("grouped").kernel.shape == (3, 3, 2, 4)
+    assert verify(model, result.model) < 1e-5
+    kill(grouped, 1, 3)
+    assert compact(model).removed_channels == {"first": 2, "grouped": 2}
+    assert verify(model, compact(model).model) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("bias", "removed"), [(0.0, {"first": 2, "turned": 1}), (0.4, {"turned": 1})]
+)
+def test_a_transposed_convolution_does_without_zeros_alone(bias, removed):
+    model = sequential(
+        layers.Conv2D(5, 3, name="first"),
+        layers.Conv2DTranspose(4, 3, strides=2, padding="same", name="turned"),
+        layers.Conv2D(2, 3),
+    )
+    kill(model.get_layer("first"), 1, 2, bias=bias)
+    turned = model.get_layer("turned")
+    turned.kernel.assign(np.where(np.arange(4)[:, None] == 2, 0, turned.kernel))
+    turned.bias.assign([0.1, 0.2, 0.6, 0.3])
+    result = compact(model)
+    assert result.removed_channels == removed
+    assert verify(model, result.model) < 1e-5
+
+
+@pytest.mark.parametrize(("shared", "removed"), [((1, 2), 2), (None, 1)])
+def test_slopes_below_zero_count_where_a_constant_is_below_zero(shared, removed):
+    model = sequential(
+        layers.Conv2D(5, 3, name="first"),
+        layers.PReLU(shared_axes=shared, alpha_initializer="random_normal", name="slopes"),
+        layers.Conv2D(2, 3),
+    )
+    kill(model.get_layer("first"), 1, bias=0.5)
+    kill(model.get_layer("first"), 2, bias=-0.5)
+    result = compact(model)
+    assert result.removed_channels == {"first": removed}
+    assert result.model.get_layer("slopes").alpha.shape[-1] == 5 - removed
+    assert verify(model, result.model) < 1e-5
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_named(bad):
+    model = sequential(layers.Dense(4, name="hidden"), layers.Dense(2), shape=(3,))
+    model.layers[0].bias.assign([0, bad, 0, 0])
+    with pytest.raises(CompactionError, match=r"'hidden'.*NaN or infinite values in its bias"):
+        compact(model)
+
+
+def test_what_tensorflow_cannot_run_as_a_graph_is_not_made():
+    """oneDNN aborts on a 1x1 depthwise convolution of one channel and a 1x1 one of one filter."""
+    separable = layers.SeparableConv2D(3, 1, activation="relu", name="separable")
+    model = sequential(layers.Conv2D(3, 3, name="first"), separable, layers.Conv2D(2, 3))
+    kill(model.get_layer("first"), 0, 1)
+    separable.pointwise_kernel.assign(separable.pointwise_kernel * [1, 0, 0])
+    result = compact(model)
+    assert isinstance(result.model.get_layer("separable"), layers.Conv2D)
+    assert verify(model, result.model) < 1e-5
+    depthwise = layers.DepthwiseConv2D(1, use_bias=False)
+    model = sequential(layers.Conv2D(3, 3, name="first"), depthwise, layers.Conv2D(1, 1))
+    kill(model.get_layer("first"), 0, 1)
+    assert verify(model, compact(model).model) < 1e-5
+
+
+def test_a_model_that_runs_only_eagerly_is_refused(monkeypatch):
+    def as_graph(function, **options):
+        def run(batch):
+            raise tf.errors.AbortedError(None, None, "no primitive")
+
+        return run
+
+    model = sequential(layers.Dense(2), shape=(3,))
+    assert verify(model, model) == 0
+    monkeypatch.setattr(tf, "function", as_graph)
+    with pytest.raises(CompactionError, match=r"as a graph \(no primitive\)"):
+        verify(model, model)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -193,11 +355,9 @@ class Doubled(layers.Dense):
 
 
 UNKNOWN = {
-    "transposed": lambda: layers.Conv2DTranspose(4, 3),
     "layer norm": lambda: layers.LayerNormalization(),
     "subclass": lambda: Doubled(4),
     "lambda": lambda: layers.Lambda(lambda x: x[..., ::-1]),
-    "grouped": lambda: layers.Conv2D(4, 3, groups=2),
     "softmax": lambda: layers.Softmax(),
     "custom activation": lambda: layers.Activation(lambda x: x - tf.reduce_mean(x)),
     "reshaped": lambda: layers.Reshape((6, 24)),
@@ -205,7 +365,7 @@ UNKNOWN = {
     "wrapped": lambda: layers.TimeDistributed(layers.Dense(3)),
     "concatenated rows": lambda: layers.Permute((2, 1, 3)),
     "norm on another axis": lambda: layers.BatchNormalization(axis=1),
-    "prelu": lambda: layers.PReLU(),
+    "slopes shared along channels": lambda: layers.PReLU(shared_axes=[3]),
     "noise shape": lambda: layers.Dropout(0.2, noise_shape=(None, 1, 1, 4)),
 }
 
