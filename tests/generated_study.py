@@ -10,6 +10,7 @@ import pyarrow as pa
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.metrics import METRICS, SUMMARY
 from nasturtium.records.parquet import write_table
+from nasturtium.records.predictions import PREDICTIONS
 from nasturtium.records.runs import Run, run_names
 from nasturtium.records.training import TRAINING
 from nasturtium.records.trials import TRIALS
@@ -50,6 +51,8 @@ def write_study(
             folder = results / dataset / f"seed{seed}" / name
             rows.append(_metrics(run, draw, regression, measured))
             write_table(folder / "metrics.parquet", METRICS, rows[-1:], code="generated")
+            if seed == 0:  # the figures show the answers of the first one
+                _write_answers(folder / "predictions.parquet", rows[-1])
             searches = run.stage in ("nas", "nas_with_pruning")
             training = _training(run, draw, epochs, regression, trials if searches else None)
             write_table(folder / "training.parquet", TRAINING, training, code="generated")
@@ -85,6 +88,16 @@ def _answers(row: dict) -> dict[str, np.ndarray]:
         prediction = -row["test_mae"] * np.log(np.clip(hardness, 1e-9, 1))
     index, target = np.arange(size), np.zeros(size)
     return {"split": halves, "index": index, "target": target, "prediction": prediction}
+
+
+def _write_answers(path: Path, row: dict) -> None:
+    answers = {name: values.tolist() for name, values in _answers(row).items()}
+    identity = {name: row[name] for name in ("dataset", "seed", "run")}
+    samples = [
+        {**identity, **dict(zip(answers, sample, strict=True))}
+        for sample in zip(*answers.values(), strict=True)
+    ]
+    write_table(path, PREDICTIONS, samples, code="generated")
 
 
 def _filled(schema: pa.Schema) -> dict:
@@ -146,6 +159,10 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
         "macs": parameters * 3,
         "weights_gzip_bytes": int(3.7 * nonzero),
         "keras_bytes": 4 * parameters,
+        "tflite_bytes": 4 * parameters + 3000,
+        "tflite_int8_bytes": parameters + 3000,
+        "tflite_int8_arena_bytes": 9000 + int(20_000 * share),
+        "tflite_latency_p50_ms": 0.004 + 0.02 * share * draw.gauss(1, 0.02),
         "calculated_memory_bytes": 4 * parameters + 20_000,
         "gpu_inference_peak_bytes": 4 * parameters + 40_000 if measured else None,
         "latency_p50_ms": 0.2 + 0.4 * share * draw.gauss(1, 0.05),

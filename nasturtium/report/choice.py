@@ -7,6 +7,7 @@ from nasturtium.records.runs import BASELINE
 from nasturtium.report import style
 from nasturtium.report.points import (
     Point,
+    error_bars,
     points_of,
     seeds_sentence,
     test_error,
@@ -62,11 +63,11 @@ def _draw(panel, point: Point, handles: dict) -> None:
     if size is None or error is None:
         return
     stage, method = point.series
-    bars, control = test_error_bars(point), style.is_control(stage, method)
+    control = style.is_control(stage, method)
     drawn = panel.errorbar(
         size.mean,
         error.mean,
-        yerr=None if bars is None else [[max(0.0, bars[0])], [max(0.0, bars[1])]],
+        yerr=error_bars([point]),
         color=style.colour(stage),
         marker=style.marker(stage, method),
         markersize=11 if stage == BASELINE else 6,

@@ -1,7 +1,7 @@
 """Figures: learning curves with the sparsity that the pruning schedule had reached."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -35,9 +35,10 @@ def draw_learning(
     if not columns:
         style.save_sentence("The study has no such run.", path, title)
         return
-    figure, axes = _axes(len(columns))
+    pruned = [_is_pruned(e for n in names for e in tables[n]) for names in columns.values()]
+    figure, axes = _axes(pruned)
     counts = set()
-    for (above, below), (label, names) in zip(axes.T, columns.items(), strict=True):
+    for (above, below), (label, names) in zip(axes, columns.items(), strict=True):
         above.set_title(label)
         handles = {}
         for name in sorted(names, key=lambda name: Run("", 0, name).ratio or 0):
@@ -47,13 +48,12 @@ def draw_learning(
             counts.add(len(seeds))
             line = _mean_line(above, [_error(seed) for seed in seeds], colour)
             _kept(above, seeds, colour)
-            _mean_line(below, [_sparsity(seed) for seed in seeds], colour)
+            if below is not None:
+                _mean_line(below, [_sparsity(seed) for seed in seeds], colour)
             handles["" if ratio is None else f"{ratio:g}"] = line
         if len(handles) > 1:
             shown = _thinned(list(handles), 8)
             above.legend([handles[key] for key in shown], shown, title="ratio", title_fontsize=8)
-        if not below.lines:
-            below.text(0.5, 0.5, "not pruned", ha="center", transform=below.transAxes)
     _label(axes, next(iter(tables.values()))[0])
     n = "/".join(map(str, sorted(counts)))
     spread = "seeds (mean; band: lowest to highest)" if max(counts) > 1 else "seed"
@@ -75,8 +75,8 @@ def draw_trial_learning(tables: Tables, best: Mapping[str, str], title: str, pat
     if not tables:
         style.save_sentence("The study has no search.", path, title)
         return
-    figure, axes = _axes(len(tables))
-    for (above, below), (name, (epochs,)) in zip(axes.T, tables.items(), strict=True):
+    figure, axes = _axes([_is_pruned(seeds) for seeds in tables.values()])
+    for (above, below), (name, (epochs,)) in zip(axes, tables.items(), strict=True):
         trials: dict[str, list[Mapping]] = {}
         for row in epochs:
             trials.setdefault(row["trial"], []).append(row)
@@ -84,43 +84,63 @@ def draw_trial_learning(tables: Tables, best: Mapping[str, str], title: str, pat
         above.set_title(f"{name}\n{len(shown)} of {len(trials)} trials")
         numbers = {trial: number for number, trial in enumerate(trials)}
         mapped = _bundle(above, [(numbers[t], _error(trials[t])) for t in shown], len(trials))
-        _bundle(below, [(numbers[t], _sparsity(trials[t])) for t in shown], len(trials))
+        if below is not None:
+            _bundle(below, [(numbers[t], _sparsity(trials[t])) for t in shown], len(trials))
         if best.get(name) in trials:
             chosen = trials[best[name]]
             (line,) = above.plot(_error(chosen), color="#D55E00", lw=2.2)
-            below.plot(_sparsity(chosen), color="#D55E00", lw=2.2)
+            if below is not None:
+                below.plot(_sparsity(chosen), color="#D55E00", lw=2.2)
             above.legend([line], ["exported trial"])
-        if not any(value is not None for t in shown for value in _sparsity(trials[t])):
-            below.text(0.5, 0.5, "not pruned", ha="center", transform=below.transAxes)
-        bar = figure.colorbar(mapped, ax=[above, below], label="number of the trial", aspect=40)
+        panels = [above] if below is None else [above, below]
+        bar = figure.colorbar(mapped, ax=panels, label="number of the trial", aspect=40)
         style.whole_numbers(bar.ax.yaxis)
     _label(axes, next(iter(tables.values()))[0])
     style.heading(figure, f"{title}; n = 1 seed")
     style.save(figure, path, title)
 
 
-def _axes(columns: int):
-    return style.new_figure(
-        2,
+def _is_pruned(tables: Iterable[Sequence[Mapping]]) -> bool:
+    return any(value is not None for epochs in tables for value in _sparsity(epochs))
+
+
+def _axes(pruned: Sequence[bool]):
+    """A figure, and for each column its panels of error and of sparsity, None if not pruned."""
+    columns, lines = len(pruned), 2 if any(pruned) else 1
+    figure, axes = style.new_figure(
+        lines,
         columns,
         max(6.0, 3.6 * columns),
-        5.6,
+        5.6 if lines == 2 else 3.8,
         sharex="col",
         sharey="row",
-        height_ratios=[2, 1],
+        height_ratios=[2, 1][:lines],
     )
+    pairs = []
+    for number, has_sparsity in enumerate(pruned):
+        if lines == 2 and not has_sparsity:
+            axes[1, number].remove()
+            axes[0, number].tick_params(labelbottom=True)
+        pairs.append((axes[0, number], axes[1, number] if has_sparsity else None))
+    return figure, pairs
 
 
-def _label(axes, epochs: Sequence[Mapping]) -> None:
+def _label(axes: Sequence[tuple], epochs: Sequence[Mapping]) -> None:
     task = "validation error (%)" if _classifies(epochs) else "validation MAE (target's unit)"
-    axes[0, 0].set_ylabel(task)
-    axes[1, 0].set_ylabel("sparsity (share of\nprunable weights)")
-    axes[1, 0].set_ylim(-0.05, 1.05)
-    values = [v for axis in axes[0] for line in axis.lines for v in np.atleast_1d(line.get_ydata())]
-    style.logarithmic(axes[0, 0].yaxis, [v for v in values if np.isfinite(v)])
-    for panel in axes[1]:
-        panel.set_xlabel("epoch")
-        style.whole_numbers(panel.xaxis)
+    axes[0][0].set_ylabel(task)
+    values = [
+        v for above, _ in axes for line in above.lines for v in np.atleast_1d(line.get_ydata())
+    ]
+    style.logarithmic(axes[0][0].yaxis, [v for v in values if np.isfinite(v)])
+    first = next((below for _, below in axes if below is not None), None)
+    if first is not None:
+        first.set_ylabel("sparsity (share of\nprunable weights)")
+        first.set_ylim(-0.05, 1.05)
+        first.tick_params(labelleft=True)
+    for above, below in axes:
+        lowest = above if below is None else below
+        lowest.set_xlabel("epoch")
+        style.whole_numbers(lowest.xaxis)
 
 
 def _classifies(epochs: Sequence[Mapping]) -> bool:

@@ -126,6 +126,7 @@ def _joules(energy_j: float | None) -> str:
 
 def cost(rows: Sequence[Mapping]) -> str:
     """Time and joules by data set and stage."""
+    reasons = sorted({spent.reason for spent in costs(rows)} - {None})
     lines = [
         [
             spent.dataset,
@@ -134,11 +135,11 @@ def cost(rows: Sequence[Mapping]) -> str:
             figure(spent.duration_s, ",.1f"),
             figure(spent.energy_j, _joules(spent.energy_j), spent.reason or "no figure"),
             spent.methods or "-",
-            spent.reason or "",
+            str(1 + reasons.index(spent.reason)) if spent.reason else "",
         ]
         for spent in costs(rows)
     ]
-    header = ("data set", "stage", "jobs", "time (s)", "energy (J)", "measured by", "reason")
+    header = ("data set", "stage", "jobs", "time (s)", "energy (J)", "measured by", "note")
     return "\n".join(
         (
             paragraph(
@@ -146,6 +147,7 @@ def cost(rows: Sequence[Mapping]) -> str:
                 "idle power included. Measuring the models afterwards is not in it."
             ),
             table(header, lines),
+            *(paragraph(f"{number}: {text}.") for number, text in enumerate(reasons, 1)),
         )
     )
 

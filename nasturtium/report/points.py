@@ -84,6 +84,14 @@ def test_error_bars(point: Point) -> tuple[float, float] | None:
     return spread.mean - ends[0], ends[1] - spread.mean
 
 
+def error_bars(points: Sequence[Point]) -> list[list[float]] | None:
+    """Those of several points, in matplotlib's form; None where no point has any."""
+    known = [test_error_bars(point) for point in points]
+    if not any(known):
+        return None
+    return [[max(0.0, bars[side]) if bars else 0.0 for bars in known] for side in (0, 1)]
+
+
 def test_error_label(rows: Sequence[Mapping]) -> str:
     """Label of that axis, with its unit."""
     if rows[0]["task"] == "classification":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from nasturtium.report import style
 from nasturtium.report.points import (
     Point,
+    error_bars,
     points_of,
     seeds_sentence,
     test_error,
@@ -36,16 +37,23 @@ def draw_pruning_curves(rows: Sequence[Mapping], dataset: str, path: str | os.Pa
     measures = (
         (test_error_label(rows), test_error),
         ("weights after gzip (kB)", lambda row: row["weights_gzip_bytes"] / 1000),
-        ("median latency at batch 1 (ms)", lambda row: row["latency_p50_ms"]),
+        ("TFLite latency, float32 (µs)", _tflite_latency),
     )
+    if all(_tflite_latency(row) is None for row in rows):
+        measures = measures[:2]
     width = 1.5 + 3.8 * len(columns)
-    figure, axes = style.new_figure(3, len(columns), width, 9, sharex=True, sharey="row")
+    figure, axes = style.new_figure(
+        len(measures), len(columns), width, 3 * len(measures), sharex=True, sharey="row"
+    )
     handles: dict = {}
     for line, (label, measure) in zip(axes, measures, strict=True):
         line[0].set_ylabel(label)
         for panel, (_, families, references) in zip(line, columns, strict=True):
             _references(panel, points, references, measure, handles)
-            _curves(panel, points, families, measure, handles)
+            start = next((p for p in points if p.name == references[0]), None)
+            _curves(panel, points, families, measure, handles, start)
+    for panel in axes[1:, 0]:
+        panel.set_ylim(bottom=0)
     style.logarithmic(axes[0, 0].yaxis, [test_error(row) for row in rows])
     for panel, (name, _, _) in zip(axes[0], columns, strict=True):
         panel.set_title(name)
@@ -78,21 +86,36 @@ def _references(panel, points: Sequence[Point], names: Sequence[str], measure: C
         handles[point.name + (" (control)" if point.name == "baseline_longer" else "")] = line
 
 
-def _curves(panel, points: Sequence[Point], families: Sequence[str], measure: Callable, handles):
+def _tflite_latency(row: Mapping) -> float | None:
+    latency_ms = row.get("tflite_latency_p50_ms")
+    return None if latency_ms is None else 1000 * latency_ms
+
+
+def _curves(
+    panel,
+    points: Sequence[Point],
+    families: Sequence[str],
+    measure: Callable,
+    handles: dict,
+    start: Point | None,
+):
+    """A curve a series; those of pruned nets begin at what was pruned, which has ratio 0."""
     series: dict[tuple, list[Point]] = {}
     for point in points:
         if point.run.stage in families and point.run.ratio is not None:
             series.setdefault(point.series, []).append(point)
     for (stage, method), members in series.items():
-        found = sorted((p.run.ratio, s) for p in members if (s := p.spread(measure)) is not None)
+        if start is not None and stage != "scratch":
+            members = [start, *members]
+        found = [(p.run.ratio or 0.0, s, p) for p in members if (s := p.spread(measure))]
+        found.sort(key=lambda entry: entry[0])
         if not found:
             continue
-        control = stage in style.CONTROLS or method == "random"
-        bars = [spread.deviation or 0 for _, spread in found]
-        handles[_label(stage, method)] = panel.errorbar(
-            [ratio for ratio, _ in found],
-            [spread.mean for _, spread in found],
-            yerr=bars if any(bars) else None,
+        control = style.is_control(stage, method)
+        handles[style.series_label(stage, method)] = panel.errorbar(
+            [ratio for ratio, _, _ in found],
+            [spread.mean for _, spread, _ in found],
+            yerr=_bars(found, measure),
             color=style.colour(stage),
             marker=style.marker(stage, method),
             markerfacecolor="white" if control else style.colour(stage),
@@ -103,6 +126,8 @@ def _curves(panel, points: Sequence[Point], families: Sequence[str], measure: Ca
         ).lines[0]
 
 
-def _label(stage: str, method: str) -> str:
-    control = stage in style.CONTROLS or method == "random"
-    return f"{stage}, {method}" + (" (control)" if control else "")
+def _bars(found: Sequence, measure: Callable):
+    if measure is test_error:
+        return error_bars([point for _, _, point in found])
+    deviations = [spread.deviation or 0 for _, spread, _ in found]
+    return deviations if any(deviations) else None

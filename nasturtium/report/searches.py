@@ -36,7 +36,10 @@ def draw_progress(tables: Tables, title: str, path: str | os.PathLike) -> None:
         terms = sorted({t for trials in seeds for row in trials for t in row["score_terms"]})
         style.whole_numbers(below.xaxis)
         below.set_xlabel(f"number of the trial\nscore of: {', '.join(terms)}", fontsize=8)
-    axes[0, 0].set_ylabel("score (baseline: 0; lower is better)")
+    for number, panel in enumerate(axes[0]):
+        # An invisible line would not widen the axis: the baseline must be seen to be beaten.
+        panel.axhline(0, color=style.BLACK, ls=":", lw=1, label="" if number else "baseline: 0")
+    axes[0, 0].set_ylabel("score (lower is better)")
     axes[1, 0].set_ylabel("hypervolume of ln loss\nand ln parameters (higher is better)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     style.share_legend(figure, dict(zip(labels, handles, strict=True)), columns=3)
@@ -46,9 +49,15 @@ def draw_progress(tables: Tables, title: str, path: str | os.PathLike) -> None:
 
 @style.house_style
 def draw_trials(
-    tables: Tables, baseline_parameters: int | None, title: str, path: str | os.PathLike
+    tables: Tables, baseline: Mapping | None, title: str, path: str | os.PathLike
 ) -> None:
-    """Every completed trial by parameters and validation error, coloured by its number."""
+    """Every completed trial by parameters and validation error, coloured by its number.
+
+    Parameters
+    ----------
+    baseline
+        Its row of the summary, or None.
+    """
     completed = {
         name: [[row for row in trials if row["status"] == "completed"] for trials in seeds]
         for name, seeds in tables.items()
@@ -63,12 +72,13 @@ def draw_trials(
     everything = [row for seeds in completed.values() for trials in seeds for row in trials]
     for panel, (name, seeds) in zip(axes[0], completed.items(), strict=True):
         _plane(figure, panel, seeds)
-        if baseline_parameters is not None:
-            panel.axvline(baseline_parameters, color=style.BLACK, ls=":", label="baseline's size")
+        if baseline is not None:
+            _baseline(panel, baseline)
         panel.set_title(f"{name}\n{sum(map(len, seeds))} completed trials, {_seeds(seeds)}")
         panel.set_xlabel("parameters")
     label = "validation error (%)" if _classifies(everything) else "validation MAE (target's unit)"
     axes[0, 0].set_ylabel(label)
+    everything += [] if baseline is None else [baseline]
     style.logarithmic(axes[0, 0].xaxis, [row["parameters"] for row in everything])
     style.logarithmic(axes[0, 0].yaxis, [_error(row) for row in everything])
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -122,8 +132,8 @@ def _plane(figure, panel, seeds: Sequence[Sequence[Mapping]]) -> None:
             *zip(*front, strict=True),
             where="post",
             color=style.GREY,
-            ls="--",
-            lw=0.9,
+            lw=3,
+            alpha=0.3,
             zorder=1,
             label="front of a seed's trials" if first else None,
         )
@@ -154,10 +164,19 @@ def _plane(figure, panel, seeds: Sequence[Sequence[Mapping]]) -> None:
     style.whole_numbers(figure.colorbar(dots, ax=panel, label="number of the trial").ax.yaxis)
 
 
+def _baseline(panel, row: Mapping) -> None:
+    """Its size and its validation error as lines that cross at it."""
+    look = {"color": style.BLACK, "ls": ":", "lw": 1}
+    panel.axvline(row["parameters"], **look)
+    if (error := _error(row)) is not None:
+        panel.axhline(error, **look)
+        panel.plot(row["parameters"], error, "*", color=style.BLACK, ms=10, label="baseline")
+
+
 def _classifies(trials: Sequence[Mapping]) -> bool:
     return any(row["validation_accuracy"] is not None for row in trials)
 
 
-def _error(row: Mapping) -> float:
+def _error(row: Mapping) -> float | None:
     accuracy = row["validation_accuracy"]
     return row["validation_mae"] if accuracy is None else 100 * (1 - accuracy)

@@ -4,13 +4,13 @@ import math
 import os
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-
-from matplotlib.ticker import EngFormatter
+from dataclasses import dataclass
 
 from nasturtium.report import style
 from nasturtium.report.points import (
     Point,
     Spread,
+    error_bars,
     pareto_front,
     points_of,
     seeds_sentence,
@@ -26,15 +26,22 @@ _NEAR = 14
 
 @style.house_style
 def draw_tradeoff(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) -> None:
-    """Four panels of one data set: lower left is better in each; the Pareto front is dashed."""
+    """A panel for each cost that was measured; lower left is better, and a light line is the front.
+
+    The front is light and goes through controls too: it says which points no other beats, not that
+    its neighbours can be told apart.
+    """
     points = points_of(rows, dataset)
     rows = [row for point in points for row in point.rows]
-    figure, axes = style.new_figure(2, 2, 10, 8.2, sharey=True)
+    costs, missing = _measured(rows)
+    lines = math.ceil(len(costs) / 3)
+    figure, axes = style.new_figure(lines, 3, 12.5, 0.9 + 3.5 * lines, sharey=True)
     handles: dict = {}
-    for panel, (label, cost) in zip(axes.flat, _costs(rows), strict=True):
-        panel.set_xlabel(label)
+    for panel, cost in zip(axes.flat, costs, strict=False):
+        panel.set_xlabel(cost.label)
         _panel(panel, points, cost, handles)
-    axes[1, 1].xaxis.set_major_formatter(EngFormatter("J"))
+    for panel in axes.flat[len(costs) :]:
+        panel.set_visible(False)
     for panel in axes[:, 0]:
         panel.set_ylabel(test_error_label(rows))
     style.logarithmic(axes[0, 0].yaxis, [test_error(row) for row in rows])
@@ -43,59 +50,100 @@ def draw_tradeoff(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike
     )
     samples = rows[0]["test_samples"]
     title = f"{seeds_sentence(points)}; {samples:,} test samples; numbers: pruning ratio"
-    style.share_legend(figure, handles, columns=4, title=title)
+    style.share_legend(figure, handles, columns=5, title="\n".join([title, *missing]))
     style.save(figure, path, f"{dataset}: quality against size, memory, latency and energy")
 
 
-def _costs(rows: Sequence[Mapping]) -> list[tuple[str, Callable[[Mapping], float | None]]]:
-    devices = sorted({row["device_name"] for row in rows})
-    machine = ", ".join(devices)
-    threads = sorted({row["latency_threads"] for row in rows} - {None})
-    on_cpu = {row["device_kind"] for row in rows} == {"cpu"}
-    how = f"{threads[0]} thread of " if on_cpu and threads else ""
-    if all(row["gpu_inference_peak_bytes"] is not None for row in rows):
-        memory = ("GPU memory of one pass at batch 1 (kB)", _kilobytes("gpu_inference_peak_bytes"))
-    else:
-        memory = (
-            "memory of one pass at batch 1 (kB), calculated: weights + activations",
-            _kilobytes("calculated_memory_bytes"),
-        )
+@dataclass(frozen=True)
+class _Cost:
+    """What a panel's horizontal axis shows."""
+
+    label: str
+    figure: Callable[[Mapping], float | None]
+    reason: str = ""
+    from_zero: bool = False
+
+
+def _measured(rows: Sequence[Mapping]) -> tuple[list[_Cost], list[str]]:
+    """The costs of which any run has a figure; and a sentence for each that no run has."""
+    drawn, missing = [], []
+    for cost in _costs(rows):
+        if any(cost.figure(row) is not None for row in rows):
+            drawn.append(cost)
+        else:
+            reasons = sorted({row.get(cost.reason) for row in rows} - {None}) or ["no figure"]
+            said = "; ".join(textwrap.shorten(reason, 120) for reason in reasons[:2])
+            missing.append(f"Not measured, so not drawn: {cost.label.splitlines()[0]} ({said})")
+    return drawn, missing
+
+
+def _costs(rows: Sequence[Mapping]) -> list[_Cost]:
+    processors = ", ".join(sorted({row["cpu_name"] for row in rows}))
     return [
-        ("parameters", lambda row: row["parameters"]),
-        memory,
-        (
-            f"median latency at batch 1 (ms)\n{how}{machine}",
-            lambda row: row["latency_p50_ms"],
+        _Cost("parameters", _plain("parameters")),
+        _Cost("thousand MACs of a sample", _thousandth("macs"), "macs_reason"),
+        _Cost("weights after gzip (kB)", _thousandth("weights_gzip_bytes")),
+        _Cost("full-integer TFLite file (kB)", _thousandth("tflite_int8_bytes"), _INT8),
+        _Cost(
+            "RAM of that file on a microcontroller (kB)",
+            _thousandth("tflite_int8_arena_bytes"),
+            "tflite_int8_arena_reason",
         ),
-        (
-            "energy of a sample in batches, idle power included (J)",
-            lambda row: row["inference_energy_j"],
+        _Cost(
+            f"TFLite latency, float32, batch 1 (µs)\n1 thread of {processors}",
+            lambda row: _times(row.get("tflite_latency_p50_ms"), 1000),
+            "tflite_reason",
+            from_zero=True,
+        ),
+        _Cost(
+            "GPU memory of one pass at batch 1 (kB)",
+            _thousandth("gpu_inference_peak_bytes"),
+            "gpu_memory_reason",
+        ),
+        _Cost(
+            "energy of a sample in batches, idle power included (µJ)",
+            lambda row: _times(row.get("inference_energy_j"), 1e6),
+            "inference_energy_reason",
         ),
     ]
 
 
-def _kilobytes(column: str) -> Callable[[Mapping], float | None]:
-    return lambda row: None if row[column] is None else row[column] / 1000
+_INT8 = "tflite_int8_reason"
 
 
-def _panel(panel, points: Sequence[Point], cost: Callable, handles: dict) -> None:
-    shown = [(point, point.spread(cost), point.spread(test_error)) for point in points]
+def _plain(column: str) -> Callable[[Mapping], float | None]:
+    return lambda row: row.get(column)
+
+
+def _thousandth(column: str) -> Callable[[Mapping], float | None]:
+    return lambda row: _times(row.get(column), 1e-3)
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else factor * value
+
+
+def _panel(panel, points: Sequence[Point], cost: _Cost, handles: dict) -> None:
+    shown = [(point, point.spread(cost.figure), point.spread(test_error)) for point in points]
     drawn = [(point, x, y) for point, x, y in shown if x is not None and y is not None]
     if not drawn:
-        _say_why(panel, points)
+        # A figure that some seeds have, but no run has for all of its seeds.
+        panel.set_title("measured for a part of the seeds only", fontsize=8)
         return
-    style.logarithmic(panel.xaxis, [x.mean for _, x, _ in drawn])
-    contest = [(x.mean, y.mean) for p, x, y in drawn if p.run.stage not in style.CONTROLS]
-    front = pareto_front(contest)
+    if cost.from_zero:
+        panel.set_xlim(left=0, right=1.08 * max(x.mean + (x.deviation or 0) for _, x, _ in drawn))
+    else:
+        style.logarithmic(panel.xaxis, [x.mean for _, x, _ in drawn])
+    front = pareto_front([(x.mean, y.mean) for _, x, y in drawn])
     (line,) = panel.step(
-        *zip(*front, strict=True), where="post", color=style.GREY, ls="--", lw=1, zorder=1
+        *zip(*front, strict=True), where="post", color=style.GREY, lw=3, alpha=0.3, zorder=1
     )
-    handles.setdefault("Pareto front (controls left out)", line)
+    handles.setdefault("no other run is better in both", line)
     series: dict[tuple, list[tuple[Point, Spread, Spread]]] = {}
     for entry in drawn:
         series.setdefault(entry[0].series, []).append(entry)
     for (stage, method), entries in series.items():
-        handles[_label(stage, method)] = _series(panel, stage, method, entries)
+        handles[style.series_label(stage, method)] = _series(panel, stage, method, entries)
     _names(panel, drawn)
     missing = len(shown) - len(drawn)
     if missing:
@@ -104,12 +152,12 @@ def _panel(panel, points: Sequence[Point], cost: Callable, handles: dict) -> Non
 
 def _series(panel, stage: str, method: str | None, entries: Sequence) -> object:
     entries = sorted(entries, key=lambda entry: entry[0].run.ratio or 0)
-    control = stage in style.CONTROLS or method == "random"
+    control = style.is_control(stage, method)
     drawn = panel.errorbar(
         [x.mean for _, x, _ in entries],
         [y.mean for _, _, y in entries],
         xerr=_bars([x for _, x, _ in entries]),
-        yerr=_bars([y for _, _, y in entries]),
+        yerr=error_bars([point for point, _, _ in entries]),
         color=style.colour(stage),
         marker=style.marker(stage, method),
         markersize=11 if stage == "baseline" else 6,
@@ -121,6 +169,8 @@ def _series(panel, stage: str, method: str | None, entries: Sequence) -> object:
         zorder={"baseline": 5, "nas": 4}.get(stage, 2 if control else 3),
         mec="white" if stage == "baseline" else None,
     )
+    for bar in drawn.lines[2]:
+        bar.set_alpha(0.4)
     return drawn.lines[0]  # without the bars, which hide the marker in a legend
 
 
@@ -160,19 +210,3 @@ def _names(panel, drawn: Sequence) -> None:
             color="#404040",
             zorder=4,
         )
-
-
-def _label(stage: str, method: str | None) -> str:
-    name = stage if method is None else f"{stage}, {method}"
-    control = stage in style.CONTROLS or method == "random"
-    return f"{name} (control)" if control else name
-
-
-def _say_why(panel, points: Sequence[Point]) -> None:
-    reasons = sorted({row["inference_energy_reason"] for p in points for row in p.rows} - {None})
-    why = textwrap.fill("Not measured: " + ("; ".join(reasons) or "no figure"), 46)
-    panel.set_xticks([])
-    panel.grid(visible=False)
-    panel.spines[:].set_visible(False)
-    panel.tick_params(left=False, which="both")
-    panel.text(0.5, 0.5, why, ha="center", va="center", transform=panel.transAxes)

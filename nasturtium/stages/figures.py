@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nasturtium.records.parquet import read_rows
+from nasturtium.records.parquet import read_columns, read_rows
+from nasturtium.report.answers import draw_answers, runs_to_show
 from nasturtium.report.choice import draw_choice
 from nasturtium.report.learning import draw_learning, draw_trial_learning
 from nasturtium.report.power import draw_power
@@ -26,6 +27,11 @@ def run(dataset: str, summary: str | Path, folder: str | Path) -> None:
     rows = [row for row in read_rows(summary) if row["dataset"] == dataset]
     results, folder = Path(summary).parent, Path(folder)
     draw_choice(rows, dataset, folder / "choice.svg")
+    shown = [
+        (row, read_columns(_of(results, row) / "predictions.parquet"))
+        for row in runs_to_show(rows, dataset)
+    ]
+    draw_answers(shown, dataset, folder / "answers.svg")
     draw_tradeoff(rows, dataset, folder / "tradeoff.svg")
     draw_pruning_curves(rows, dataset, folder / "pruning.svg")
     training = _tables(results, rows, "training")
@@ -46,7 +52,7 @@ def run(dataset: str, summary: str | Path, folder: str | Path) -> None:
     )
     draw_progress(trials, f"{dataset}: the search", folder / "search.svg")
     draw_trials(
-        trials, _parameters(rows), f"{dataset}: trials in error and size", folder / "trials.svg"
+        trials, _baseline(rows), f"{dataset}: trials in error and size", folder / "trials.svg"
     )
     jobs = {row["run"]: _of(results, row) for row in _some(rows)}
     power = {
@@ -71,8 +77,8 @@ def _tables(
     return tables
 
 
-def _parameters(rows: Sequence[Mapping]) -> int | None:
-    return next((row["parameters"] for row in rows if row["run"] == "baseline"), None)
+def _baseline(rows: Sequence[Mapping]) -> Mapping | None:
+    return next((row for row in rows if row["run"] == "baseline"), None)
 
 
 def _some(rows: Sequence[Mapping]) -> list[Mapping]:

@@ -8,12 +8,29 @@ import pytest
 
 from nasturtium.records.parquet import read_rows
 from nasturtium.report import style
-from nasturtium.report.points import pareto_front, points_of, spread_of
+from nasturtium.report.points import (
+    Point,
+    pareto_front,
+    points_of,
+    spread_of,
+    test_error,
+    test_error_bars,
+)
+from nasturtium.report.pruning_curves import draw_pruning_curves
 from nasturtium.report.tradeoff import draw_tradeoff
 from nasturtium.stages import figures
 from tests.generated_study import write_study, write_summary
 
-COSTS = ("parameters", "gpu_inference_peak_bytes", "latency_p50_ms", "inference_energy_j")
+COSTS = (
+    "parameters",
+    "macs",
+    "weights_gzip_bytes",
+    "tflite_int8_bytes",
+    "tflite_int8_arena_bytes",
+    "tflite_latency_p50_ms",
+    "gpu_inference_peak_bytes",
+    "inference_energy_j",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +59,7 @@ def test_same_tables_give_the_same_bytes(results, tmp_path):
     for folder in ("first", "second"):
         figures.run("digits", results / "summary.parquet", tmp_path / folder)
     first = sorted((tmp_path / "first").iterdir())
-    assert len(first) == 10
+    assert len(first) == 11
     for path in first:
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
         assert b"<dc:date>" not in path.read_bytes()
@@ -51,7 +68,7 @@ def test_same_tables_give_the_same_bytes(results, tmp_path):
 def test_figures_show_controls_spread_and_units(results, tmp_path, words):
     figures.run("digits", results / "summary.parquet", tmp_path)
     tradeoff = words(tmp_path / "tradeoff.svg")
-    for text in ("n = 2 seeds", "Pareto front", "test error (%)", "latency at batch 1 (ms)", "(J)"):
+    for text in ("n = 2 seeds", "no other run is better", "test error (%)", "batch 1 (µs)", "(µJ)"):
         assert text in tradeoff
     stages = ("baseline", "pruned, channels", "nas", "nas_pruned, magnitude", "nas_with_pruning")
     assert all(stage in tradeoff for stage in stages)
@@ -60,6 +77,10 @@ def test_figures_show_controls_spread_and_units(results, tmp_path, words):
         assert f"{control} (control)" in tradeoff
         assert f"{control} (control)" in curves
     assert "hypervolume" in words(tmp_path / "search.svg")
+    assert "baseline: 0" in words(tmp_path / "search.svg")
+    answers = words(tmp_path / "answers.svg")
+    assert "given label" in answers
+    assert "4950" in answers
     choice = words(tmp_path / "choice.svg")
     assert "smallest, not told worse:" in choice
     assert "± sample standard deviation" in choice
@@ -79,17 +100,22 @@ def test_ratios_of_points_in_one_place_are_written_once(results, tmp_path, words
         draw_tradeoff(drawn, "digits", tmp_path / "twins.svg")
         return words(tmp_path / "twins.svg").split().count("0.9")
 
-    assert names(1.02) == 4  # one a panel
-    assert names(30) == names(1, errors=1.4) == 8
+    panels = len(COSTS)
+    assert names(1.02) == panels
+    assert names(30) == names(1, errors=1.4) == 2 * panels
 
 
 def test_what_was_not_measured_is_a_sentence(results, tmp_path, words):
     figures.run("cars", results / "summary.parquet", tmp_path)
     assert "No power was measured: no NVIDIA driver." in words(tmp_path / "power.svg")
     tradeoff = words(tmp_path / "tradeoff.svg")
-    assert "Not measured: no NVIDIA driver" in tradeoff
+    assert tradeoff.count("no NVIDIA driver") == 1
+    assert "Not measured, so not drawn: energy of a sample" in tradeoff
     assert "test MAE (kEUR)" in tradeoff
-    assert "n = 1 seed" in tradeoff
+    # One seed has bars too: what the test samples leave open.
+    assert "n = 1 seed, bars: 95 % interval by the test samples" in tradeoff
+    assert "not pruned" not in words(tmp_path / "learning-search.svg")
+    assert "predicted (kEUR)" in words(tmp_path / "answers.svg")
 
 
 def test_a_summary_of_a_baseline_alone_has_figures_too(tmp_path, words):
@@ -125,3 +151,34 @@ def test_drawing_needs_no_tensorflow():
         "sys.exit('tensorflow' in sys.modules or 'tf_keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# pytest would take these for tests.
+test_error.__test__ = test_error_bars.__test__ = False
+
+
+def test_of_one_seed_the_bar_is_the_interval_and_of_several_the_deviation(results):
+    summary = read_rows(results / "summary.parquet")
+    (baseline,) = [p for p in points_of(summary, "cars") if p.name == "baseline"]
+    (row,) = baseline.rows
+    below, above = test_error_bars(baseline)
+    assert row["test_mae"] - below == pytest.approx(row["test_mae_low"])
+    assert row["test_mae"] + above == pytest.approx(row["test_mae_high"])
+    several = next(p for p in points_of(summary, "digits") if p.name == "baseline")
+    assert test_error_bars(several) == (several.spread(test_error).deviation,) * 2
+    single = Point("baseline", several.rows[:1])
+    low_error = 100 * (1 - single.rows[0]["test_accuracy_high"])
+    assert test_error(single.rows[0]) - test_error_bars(single)[0] == pytest.approx(low_error)
+
+
+def test_a_pruning_curve_begins_at_what_was_pruned(results, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(style, "save", lambda figure, *_: drawn.append(figure))
+    draw_pruning_curves(read_rows(results / "summary.parquet"), "digits", "nowhere")
+    for panel in drawn[0].axes:
+        # Error bars are containers; the lines of the unpruned nets are not.
+        begins = [min(bars.lines[0].get_xdata()) for bars in panel.containers]
+        assert begins.count(0) == len(begins) - begins.count(0.5)
+        assert begins.count(0) >= 2
+    for panel in drawn[0].axes[2:]:
+        assert panel.get_ylim()[0] == 0

@@ -240,7 +240,7 @@ def tables_of_dataset(wildcards):
     tables = []
     for seed in config["seeds"]:
         for run in configured_runs(wildcards.dataset):
-            names = ["training", "energy", "power"]
+            names = ["training", "energy", "power", "predictions"]
             if Run(wildcards.dataset, seed, run).stage in ("nas", "nas_with_pruning"):
                 names.append("trials")
             folder = f"results/{wildcards.dataset}/seed{seed}/{run}"

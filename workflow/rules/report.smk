@@ -39,6 +39,13 @@ rule figures:
             subcategory="All stages",
             labels={"figure": "which net to take"},
         ),
+        answers=report(
+            "results/{dataset}/figures/answers.svg",
+            caption="../report/answers.rst",
+            category="{dataset}",
+            subcategory="All stages",
+            labels={"figure": "answers to the test samples"},
+        ),
         tradeoff=report(
             "results/{dataset}/figures/tradeoff.svg",
             caption="../report/tradeoff.rst",
