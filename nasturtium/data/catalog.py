@@ -7,6 +7,7 @@ from typing import Literal
 from nasturtium.errors import DataError
 
 Task = Literal["classification", "regression"]
+Kind = Literal["table", "sequence", "image"]
 
 
 @dataclass(frozen=True)
@@ -18,23 +19,24 @@ class Description:
     task
         Classification into ``classes`` labels, or regression of one target.
     input_shape
-        Shape of one sample, channels last.
+        Shape of one sample: (columns,) of a table, (steps, channels) of a sequence, (height,
+        width, channels) of an image.
     classes
         Number of classes; None for a regression.
     target_unit
         Unit of a regression's target, in which MAE and RMSE are reported.
     input_scale
-        Largest raw value of an image, by which it is divided; None for tabular data, whose
-        columns are standardised.
+        Largest raw value of an image, by which it is divided; None for tables and sequences,
+        whose columns or channels are standardised.
     reference
         Reference net of a data set of the user's: the name of a built-in data set whose net it
-        is, ``{"mlp": [units, ...]}`` or ``{"cnn": {"filters": [...], "dense": [...]}}``; None for
-        the built-in data sets.
+        is, ``{"mlp": [units, ...]}``, ``{"cnn": {"filters": [...], "dense": [...]}}`` or
+        ``{"cnn1d": ...}``; None for the built-in data sets.
     impute
-        How missing values of tabular columns are filled, ``mean`` or ``median`` of the train
+        How missing values of columns and channels are filled, ``mean`` or ``median`` of the train
         split; None where there is none missing.
     feature_names, class_names
-        Names of tabular columns and of classes, where the source has any.
+        Names of columns or channels, and of classes, where the source has any.
     categories
         Categories of each categorical column, in the order of its columns of zeros and ones, which
         follow the numeric ones.
@@ -59,9 +61,14 @@ class Description:
     title: str | None = None
 
     @property
+    def kind(self) -> Kind:
+        """What a sample is, by its shape."""
+        return ("table", "sequence", "image")[len(self.input_shape) - 1]
+
+    @property
     def is_image(self) -> bool:
         """Whether samples have height, width and channels."""
-        return len(self.input_shape) == 3
+        return self.kind == "image"
 
 
 _CIFAR10 = (

@@ -39,6 +39,7 @@ def write(folder: str | Path, description: Description, samples: Samples) -> Non
     features_sha256 = _save(folder / FEATURES, description, samples.features)
     targets_sha256 = _save(folder / TARGETS, description, samples.targets)
     card = {
+        "kind": description.kind,
         "description": asdict(description),
         "samples": len(samples.features),
         "features_shape": list(samples.features.shape),

@@ -109,8 +109,9 @@ def split_indices(path: str | Path, name: str) -> np.ndarray:
 
 
 def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
-    """What a missing value of each column becomes; float32 of shape (columns,)."""
-    features = np.asarray(prepared.features[train], np.float64)
+    """What a missing value of each column or channel becomes; float32 of shape (columns,)."""
+    columns = prepared.features.shape[-1]
+    features = np.asarray(prepared.features[train], np.float64).reshape(-1, columns)
     empty = np.isnan(features).all(axis=0)
     if empty.any():
         names = prepared.description.feature_names

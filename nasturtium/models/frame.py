@@ -25,7 +25,8 @@ class Frame:
     input_scale
         Images are divided by it.
     feature_mean, feature_variance
-        Tabular columns are standardised by them; shape (columns,).
+        Columns of a table, or channels of a sequence at all its steps, are standardised by them;
+        shape (columns,).
     target_mean, target_std
         A regression's last layer maps standardised values back to the target's unit by them.
     """

@@ -27,8 +27,9 @@ def build_reference(
     Parameters
     ----------
     reference
-        For a data set of the user's: a built-in data set whose net it is, ``{"mlp": [units, ...]}``
-        or ``{"cnn": {"filters": [...], "dense": [...]}}``; None for a built-in data set.
+        For a data set of the user's: the name of a built-in one whose net it is, ``{"mlp": [units,
+        ...]}``, ``{"cnn": {"filters": [...], "dense": [...]}}`` or, for sequences, ``{"cnn1d":
+        {"filters": [...], "kernel_size": 5, "dense": [...]}}``; None for a built-in data set.
 
     Raises
     ------
@@ -47,6 +48,8 @@ def build_reference(
     elif "mlp" in reference:
         flat = [_flatten()] if len(frame.input_shape) > 1 else []
         body = [*flat, *mlp(reference["mlp"], frame.classes)]
+    elif "cnn1d" in reference:
+        body = _cnn1d(reference["cnn1d"], frame.classes)
     else:
         body = _cnn(reference["cnn"], frame.classes)
     try:
@@ -90,6 +93,27 @@ def _cnn(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
     """3x3 convolutions, each followed by a 2x2 maximum, then dense layers."""
     blocks = [
         (_conv(filters, f"conv_{i}", "same"), _pool(f"pool_{i}"))
+        for i, filters in enumerate(sizes["filters"])
+    ]
+    return [*itertools.chain(*blocks), _flatten(), *mlp(sizes["dense"], classes)]
+
+
+def _cnn1d(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
+    """Convolutions over the steps, each followed by a maximum of two, then dense layers.
+
+    As LeCun and Bengio (1995) convolve series; their order is kept up to the dense layers.
+    """
+    blocks = [
+        (
+            keras.layers.Conv1D(
+                filters,
+                sizes.get("kernel_size", 5),
+                padding="same",
+                activation="relu",
+                name=f"conv_{i}",
+            ),
+            keras.layers.MaxPooling1D(2, name=f"pool_{i}"),
+        )
         for i, filters in enumerate(sizes["filters"])
     ]
     return [*itertools.chain(*blocks), _flatten(), *mlp(sizes["dense"], classes)]

@@ -15,7 +15,11 @@ def frame_of(data: TrainingData) -> Frame:
     """The frame of every net that is trained on ``data``."""
     description, train = data.description, data.train
     tabular = description.input_scale is None
-    features = np.asarray(train.features, np.float64) if tabular else None
+    features = None
+    if tabular:
+        # A channel of a sequence has one mean and deviation over all its steps.
+        columns = train.features.shape[-1]
+        features = np.asarray(train.features, np.float64).reshape(-1, columns)
     regression = description.classes is None
     return Frame(
         input_shape=description.input_shape,
@@ -39,7 +43,7 @@ def target_std(targets: np.ndarray) -> float:
 
 
 def _variance(features: np.ndarray, description: Description) -> np.ndarray:
-    """Variance by column; 1 where a column is constant.
+    """Variance by column or channel; 1 where it is constant.
 
     Otherwise a value that the train split lacks, a rare category say, would be divided by nearly
     nothing.

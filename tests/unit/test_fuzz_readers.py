@@ -35,8 +35,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 MOST_GROWTH_BYTES = 1_500_000_000
 
 
-def own(path, kind, **more):
-    given = {"format": kind, "path": str(path), "task": "classification", "target": "y"}
+def own(path, file_format, **more):
+    given = {"format": file_format, "path": str(path), "task": "classification", "target": "y"}
     reference = {"reference": {"mlp": [2]}}
     return functools.partial(
         readers.read_described, "mine", {k: v for k, v in {**given, **reference, **more}.items()}
@@ -101,6 +101,15 @@ def case(name: str, folder: Path):
         pyarrow.parquet.write_table(table, folder / "seed.parquet")
         good = (folder / "seed.parquet").read_bytes()
         return good, path, lambda: read_whole(own(path, "parquet", categorical=["b"]))
+    if name == "long_table":
+        good = b"i,t,a,y\n0,0,1,0\n0,1,2.5,0\n1,1,3,1\n1,0,4,1\n"
+        sequence = {"kind": "sequence", "id": "i", "time": "t"}
+        return good, path, lambda: read_whole(own(path, "csv", **sequence))
+    if name in ("ts", "ts_gz"):
+        good = b"@classLabel true 0 1\n@data\n1,2:3,4:0\n5,?:7,8:1\n1,2:3,4:1\n"
+        path = folder / ("x.ts.gz" if name == "ts_gz" else "x.ts")
+        good = gzip.compress(good) if name == "ts_gz" else good
+        return good, path, lambda: read_whole(own(path, "ts", missing="mean", steps=3))
     if name in ("png", "jpg", "bmp"):
         file = io.BytesIO()
         Image.new("RGB", (6, 5)).save(file, {"jpg": "JPEG"}.get(name, name.upper()))
@@ -121,6 +130,7 @@ READERS = [
     ("npz", "npz_packed"),
     ("csv",),
     ("parquet",),
+    ("long_table", "ts", "ts_gz"),
     ("png", "jpg", "bmp"),
 ]
 

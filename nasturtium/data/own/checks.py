@@ -50,7 +50,9 @@ def targets(values: np.ndarray, where: str, first_row: int = 1) -> np.ndarray:
     return numbers
 
 
-def finite(block: np.ndarray, where: str, first_row: int, missing_allowed: bool) -> None:
+def finite(
+    block: np.ndarray, where: str, first_row: int, missing_allowed: bool, unit: str = "row"
+) -> None:
     """Raise DataError for the first row of ``block`` that has an infinite or a missing value."""
     if block.dtype.kind != "f":
         return
@@ -60,7 +62,7 @@ def finite(block: np.ndarray, where: str, first_row: int, missing_allowed: bool)
         kind = "an infinite" if np.isinf(block[index]) else "a missing"
         mend_only = missing_allowed or block.ndim > 2 or np.isinf(block[index])
         remedy = "mend the file" if mend_only else "mend it or set the key 'missing'"
-        raise DataError(f"{where}: row {int(index[0]) + first_row} has {kind} value; {remedy}.")
+        raise DataError(f"{where}: {unit} {int(index[0]) + first_row} has {kind} value; {remedy}.")
 
 
 def stored_dtype(dtype: np.dtype, image: bool, where: str) -> np.dtype:
@@ -122,16 +124,29 @@ def known_labels(labels: np.ndarray, known: np.ndarray, where: str, source: str)
         )
 
 
+def _check_halvings(name: str, reference: str | Mapping, input_shape: tuple[int, ...]) -> None:
+    if isinstance(reference, Mapping) and "cnn1d" in reference:
+        halvings = len(reference["cnn1d"]["filters"])
+        if input_shape[0] < 2**halvings:
+            raise DataError(
+                f"Data set '{name}': its reference net has {halvings} layers, each of which halves "
+                f"the steps, too many for {input_shape[0]}; give it fewer filters."
+            )
+
+
 def description(
     name: str, own: Mapping, input_shape: tuple[int, ...], labels: np.ndarray, **more
 ) -> Description:
     """The description of data set ``name``; ``labels`` are its targets."""
     image = len(input_shape) == 3
-    if isinstance(own["reference"], Mapping) and "cnn" in own["reference"] and not image:
-        raise DataError(
-            f"Data set '{name}': its reference net is a cnn, but its samples have shape "
-            f"{input_shape}; give it an mlp."
-        )
+    for net, dimensions in (("cnn", 3), ("cnn1d", 2)):
+        is_asked_for = isinstance(own["reference"], Mapping) and net in own["reference"]
+        if is_asked_for and len(input_shape) != dimensions:
+            raise DataError(
+                f"Data set '{name}': its reference net is a {net}, but its samples have shape "
+                f"{tuple(input_shape)}; give it an mlp."
+            )
+    _check_halvings(name, own["reference"], input_shape)
     classes = None
     if own["task"] == "classification":
         classes = own.get("classes") or int(labels.max()) + 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from nasturtium.data.catalog import NAMES
 from nasturtium.errors import ConfigError
 
-_COMMON = {"format", "path", "test_path", "task", "target_unit", "reference", "split"}
+_COMMON = {"format", "kind", "path", "test_path", "task", "target_unit", "reference", "split"}
 _TABLE = {"target", "features", "categorical", "missing", "classes", "input_shape", "input_scale"}
 # The keys that mean something for a format.
 _KEYS = {
@@ -20,13 +20,24 @@ _KEYS = {
     "csv": _TABLE | {"separator"},
     "parquet": _TABLE,
     "folder-of-images": {"input_shape"},
+    "ts": {"steps", "missing"},
 }
+# The same for sequences, where a format holds more than these.
+_LONG_TABLE = {"target", "features", "id", "time", "steps", "missing"}
+_SEQUENCE_KEYS = {
+    "npz": _KEYS["npz"] - {"input_shape", "input_scale"},
+    "csv": _LONG_TABLE | {"separator"},
+    "parquet": _LONG_TABLE,
+    "ts": _KEYS["ts"],
+}
+_LONG_NEEDED = ("target", "id", "time")
 _NEEDED = {
     "npz": (),
     "idx": ("target_path",),
     "csv": ("target",),
     "parquet": ("target",),
     "folder-of-images": ("input_shape",),
+    "ts": (),
 }
 
 
@@ -35,11 +46,19 @@ def check(name: str, own: Mapping) -> None:
     kind, where = own["format"], f"Configuration key 'own_datasets.{name}"
     if name in NAMES:
         raise ConfigError(f"{where}' has the name of a built-in data set; choose another.")
-    for key in sorted(set(own) - _COMMON - _KEYS[kind]):
+    is_sequence = own.get("kind") == "sequence"
+    known = (_SEQUENCE_KEYS if is_sequence else _KEYS).get(kind)
+    if known is None:
         raise ConfigError(
-            f"{where}.{key}' means nothing for format {kind}; remove it. See config/README.md."
+            f"{where}.format' {kind} holds no sequences; choose {', '.join(_SEQUENCE_KEYS)}."
         )
-    needed = [*_NEEDED[kind]]
+    for key in sorted(set(own) - _COMMON - known):
+        of_kind = " of kind sequence" if is_sequence else ""
+        raise ConfigError(
+            f"{where}.{key}' means nothing for format {kind}{of_kind}; remove it. See "
+            "config/README.md."
+        )
+    needed = [*(_LONG_NEEDED if is_sequence and "id" in known else _NEEDED[kind])]
     if kind == "idx" and "test_path" in own:
         needed.append("test_target_path")
     for key in needed:
@@ -102,8 +121,11 @@ def _check_columns(own: Mapping, where: str) -> None:
     if isinstance(features, str):
         raise ConfigError(f"{where}.features' must be a list of columns, not {features!r}.")
     for column in (*features, *own.get("categorical", [])):
-        if column == own["target"]:
-            raise ConfigError(f"{where}' has the target '{column}' among its features; remove it.")
+        for key in ("target", "id", "time"):
+            if column == own.get(key):
+                raise ConfigError(
+                    f"{where}' has the {key} '{column}' among its features; remove it."
+                )
     for column in own.get("categorical", []):
         if features and column not in features:
             raise ConfigError(
@@ -121,6 +143,14 @@ def _check_reference(own: Mapping, where: str) -> None:
             )
         return
     shape = own.get("input_shape")
+    is_sequence = own.get("kind") == "sequence" or own["format"] == "ts"
+    if "cnn1d" in reference and not is_sequence:
+        raise ConfigError(
+            f"{where}.reference' is a cnn1d, which is for sequences; set kind: sequence, or give "
+            "another."
+        )
+    if is_sequence and "cnn" in reference:
+        raise ConfigError(f"{where}.reference' is a cnn, which is for images; give a cnn1d.")
     if "cnn" not in reference:
         return
     if own["format"] in ("csv", "parquet") and shape is None:

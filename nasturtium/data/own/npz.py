@@ -42,7 +42,8 @@ _ERRORS = (
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     """The samples of one archive, or of two where ``test_path`` names the test split's.
 
-    Images have shape (samples, height, width[, channels]), tables (samples, columns).
+    Images have shape (samples, height, width[, channels]), tables (samples, columns), and with
+    ``kind: sequence`` sequences (samples, steps[, channels]).
 
     Raises
     ------
@@ -88,7 +89,8 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
                 converted = block.astype(dtype, copy=False).reshape(-1, *shape)
                 checks.finite(converted, array.where, row, missing_allowed)
                 if not image:
-                    _check_digits(block, converted, array.where)
+                    last = (-1, shape[-1])
+                    _check_digits(block.reshape(last), converted.reshape(last), array.where)
                 row += len(block)
                 yield converted
 
@@ -197,6 +199,8 @@ def _check_digits(block: np.ndarray, stored: np.ndarray, where: str) -> None:
 
 def _input_shape(array: _Array, own: Mapping) -> tuple[int, ...]:
     found = array.shape[1:]
+    if own.get("kind") == "sequence":
+        return _sequence_shape(array)
     if len(found) == 2:
         found = (*found, 1)  # grey images, saved without their axis of channels
     wanted = tuple(own.get("input_shape", found))
@@ -208,6 +212,15 @@ def _input_shape(array: _Array, own: Mapping) -> tuple[int, ...]:
     if "input_shape" not in own:
         _check_axes(array, found)
     return found
+
+
+def _sequence_shape(array: _Array) -> tuple[int, int]:
+    if len(array.shape) not in (2, 3):
+        raise DataError(
+            f"{array.where}: its samples have shape {array.shape[1:]}, not (steps,) or (steps, "
+            "channels) as sequences have; save it so, or leave out 'kind'."
+        )
+    return (*array.shape[1:], 1)[:2]
 
 
 def _check_axes(array: _Array, shape: tuple[int, ...]) -> None:
@@ -223,7 +236,7 @@ def _check_axes(array: _Array, shape: tuple[int, ...]) -> None:
     if len(array.shape) == 3 and _is_strip(height, width):
         raise DataError(
             f"{array.where}: its samples of shape {array.shape[1:]} look like series, not like "
-            f"grey pictures; flatten them to columns, or set input_shape: {list(shape)}."
+            f"grey pictures; set kind: sequence, or input_shape: {list(shape)} if they are."
         )
 
 

@@ -1,14 +1,13 @@
 """Formats ``csv`` and ``parquet``: a row a sample, columns by name."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, columns, table_files
+from nasturtium.data.own import checks, classes, columns, table_files
 from nasturtium.data.samples import Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
@@ -74,7 +73,7 @@ class _Table:
         text = [*own.get("categorical", [])]
         if own["task"] == "classification":
             text.append(own["target"])
-        self.columns = _columns(path, own, text)
+        self.columns = read_columns(path, own, text)
         self.categorical = [*own.get("categorical", [])]
         self.numeric = [
             name for name in self.columns if name not in self.categorical and name != own["target"]
@@ -173,22 +172,13 @@ def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[
                 for table, part in zip(tables, values, strict=True)
             ]
         ), None
-    found = {value for part in values for value in part}
-    columns.check_blanks(found, f"{tables[0].path}: column '{name}'")
-    columns.check_known(
-        values[-1], values[0], f"{tables[-1].path}: column '{name}'", tables[0].path
-    )
-    whole = all(re.fullmatch(r"-?\d{1,18}", value) for value in found)
-    classes = sorted(found, key=int if whole else None)
-    if len(classes) > checks.MOST_CLASSES:
-        raise DataError(
-            f"{tables[0].path}: column '{name}' has {len(classes):,} classes; is it a regression?"
-        )
-    number = {value: i for i, value in enumerate(classes)}
-    return np.array([number[v] for part in values for v in part], np.int64), tuple(classes)
+    wheres = [f"{table.path}: column '{name}'" for table in tables]
+    return classes.numbered(values, wheres, [table.path for table in tables])
 
 
-def _columns(path: str, own: Mapping, text: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+def read_columns(path: str, own: Mapping, text: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+    """Columns of a described file by name: those in ``text`` as strings, others as float64."""
+
     def choose(found: Sequence[str]) -> list[str]:
         return _wanted(path, own, found)
 

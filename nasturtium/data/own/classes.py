@@ -1,0 +1,39 @@
+"""Classes by name: labels as texts become numbers from 0."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from nasturtium.data.own import checks, columns
+from nasturtium.errors import DataError
+
+
+def numbered(
+    values: Sequence[Sequence[str]], wheres: Sequence[str], paths: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels from 0 of all ``values``, int64 of shape (samples,), and the classes' names.
+
+    Whole numbers are sorted by value, other names by alphabet.
+
+    Parameters
+    ----------
+    values
+        Label by sample of each file, the test file's last.
+    wheres, paths
+        Names the labels' place in each file, and the file, in an error.
+
+    Raises
+    ------
+    DataError
+        Two labels differ in blanks only, there are too many, or one is in the test file alone.
+    """
+    found = {value for part in values for value in part}
+    columns.check_blanks(found, wheres[0])
+    columns.check_known(values[-1], values[0], wheres[-1], paths[0])
+    whole = all(re.fullmatch(r"-?\d{1,18}", value) for value in found)
+    names = sorted(found, key=int if whole else None)
+    if len(names) > checks.MOST_CLASSES:
+        raise DataError(f"{wheres[0]} has {len(names):,} classes; is it a regression?")
+    number = {value: i for i, value in enumerate(names)}
+    return np.array([number[v] for part in values for v in part], np.int64), tuple(names)

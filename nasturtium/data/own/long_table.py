@@ -1,0 +1,113 @@
+"""Sequences in a long table, ``csv`` or ``parquet``: a row a step, with its sample and its time."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from nasturtium.data.catalog import Description
+from nasturtium.data.own import checks, classes, sequences, tables
+from nasturtium.data.samples import Samples
+from nasturtium.data.sources import file_sha256
+from nasturtium.errors import DataError
+
+
+def read(name: str, own: Mapping) -> tuple[Description, Samples]:
+    """The sequences of one table, or of two where ``test_path`` names the test split's.
+
+    Samples stand in the order in which the column ``id`` first names them, steps in that of the
+    column ``time``. All other columns than these and the target are channels, unless ``features``
+    names them. The target is the same in all rows of a sample.
+
+    Raises
+    ------
+    DataError
+        Not such a table; the sentence names column and sample.
+    """
+    paths = [own[key] for key in ("path", "test_path") if key in own]
+    files = [_File(path, own) for path in paths]
+    if files[-1].channels != files[0].channels:
+        raise DataError(f"{paths[1]}: has other columns than {paths[0]}; save both alike.")
+    parts = [sequences.joined(f.samples, own, f.path, f.channels) for f in files]
+    if parts[-1].shape != (len(parts[-1]), *parts[0].shape[1:]):
+        raise DataError(
+            f"{paths[1]}: has samples of {parts[1].shape[1]} steps, and {paths[0]} of "
+            f"{parts[0].shape[1]}; set 'steps'."
+        )
+    wheres = [f"{path}: column '{own['target']}'" for path in paths]
+    if own["task"] == "classification":
+        labels = [file.targets.to_pylist() for file in files]
+        targets, names = classes.numbered(labels, wheres, paths)
+    else:
+        values = [file.targets.to_numpy() for file in files]
+        found = [checks.targets(part, where) for part, where in zip(values, wheres, strict=True)]
+        targets, names = np.concatenate(found), None
+    described = checks.description(
+        name,
+        own,
+        parts[0].shape[1:],
+        targets,
+        class_names=names,
+        feature_names=tuple(files[0].channels),
+    )
+    return described, Samples(
+        features=np.concatenate(parts),
+        targets=targets,
+        test_from=len(parts[0]) if len(parts) > 1 else None,
+        sources={os.path.basename(path): file_sha256(path) for path in paths},
+    )
+
+
+class _File:
+    """Samples of shape (steps, channels), float64, and a target for each."""
+
+    def __init__(self, path: str, own: Mapping):
+        self.path = path
+        keys = [own["id"], own["time"]]
+        text = [*keys, own["target"]] if own["task"] == "classification" else keys
+        wanted = {"target": own["target"], "categorical": keys}
+        if "features" in own:
+            wanted["features"] = [*own["features"], *keys]
+        columns = tables.read_columns(path, {**own, **wanted}, text)
+        self.channels = [name for name in columns if name not in (*keys, own["target"])]
+        if not self.channels:
+            raise DataError(f"{path}: has no column beside id, time and target; name another file.")
+        for name in (*keys, own["target"]):
+            if columns[name].null_count or not len(columns[name]):
+                raise DataError(f"{path}: column '{name}' lacks a value; mend or remove the row.")
+        ids = columns[own["id"]].combine_chunks().dictionary_encode()
+        sample, time = ids.indices.to_numpy(), _moments(columns[own["time"]])
+        order = np.lexsort((time, sample))
+        same = (np.diff(sample[order]) == 0) & (np.diff(time[order]) == 0)
+        if same.any():
+            twice = ids[int(order[np.argmax(same)])]
+            raise DataError(
+                f"{path}: sample '{twice}' has two rows of the same '{own['time']}'; mend it."
+            )
+        starts = np.flatnonzero(np.diff(sample[order], prepend=-1))
+        values = np.stack(
+            [columns[n].cast(pa.float64(), safe=False).to_numpy() for n in self.channels], axis=1
+        )
+        self.samples = np.split(values[order], starts[1:])
+        self.targets = self._one_each(columns[own["target"]], sample, order[starts], own, ids)
+
+    def _one_each(self, column, sample, first, own, ids) -> pa.ChunkedArray:
+        codes = column.combine_chunks().dictionary_encode().indices.to_numpy()
+        differs = codes != codes[first][sample]
+        if differs.any():
+            raise DataError(
+                f"{self.path}: sample '{ids[int(np.argmax(differs))]}' has more than one "
+                f"'{own['target']}'; a sample needs one."
+            )
+        return column.take(pa.array(first))
+
+
+def _moments(column: pa.ChunkedArray) -> np.ndarray:
+    """Times as numbers that sort like them; texts by alphabet, as ISO 8601 sorts dates."""
+    try:
+        return column.cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        encoded = column.combine_chunks().dictionary_encode()
+        texts = np.array(encoded.dictionary.to_pylist())
+        return np.argsort(np.argsort(texts, kind="stable"))[encoded.indices.to_numpy()]
