@@ -26,6 +26,7 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MOST_PIXELS = 50_000_000
 _IMAGES_PER_BLOCK = 256
+_BLOCK_BYTES = 2**20
 # Pillow's decoders have no common error class.
 _ERRORS = (
     ArithmeticError,
@@ -173,5 +174,7 @@ def _digest(root: Path, classes: list[str]) -> str:
     for folder in classes:
         for path in _images(root / folder):
             digest.update(f"{folder}/{path.name}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
+            with open(path, "rb") as file:
+                while block := file.read(_BLOCK_BYTES):
+                    digest.update(block)
     return digest.hexdigest()

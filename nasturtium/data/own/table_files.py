@@ -1,18 +1,23 @@
 """Columns of CSV and Parquet files, by name and checked: for training and for predicting."""
 
 import difflib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from nasturtium.data.own import checks
 from nasturtium.errors import DataError
 
+# A Parquet file may decode to so many bytes, or to so many times its size. Real tables stay below
+# a hundred times; constant columns don't, but are small.
+_LEAST_BOUND_BYTES, _LARGEST_RATIO = 2**28, 200
+_ROWS_PER_BATCH = 16_384
 # What to do about text where numbers are wanted, while a data set is described.
 DESCRIBE = "name it under 'categorical' or leave it out of 'features'"
 _CONVERSION = re.compile(r"column #(\d+):.* Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
@@ -91,34 +96,51 @@ def read_parquet(
     text: Sequence[str],
     remedy: str = DESCRIBE,
 ) -> dict[str, pa.ChunkedArray]:
-    """The same of a Parquet file; its other columns must hold numbers."""
-    with _explained(path, "Parquet"), pyarrow.parquet.ParquetFile(path) as file:
+    """The same of a Parquet file; its other columns must hold numbers.
+
+    Memory is bounded by what is decoded, batch by batch: a few bytes of the format may stand for
+    any number of rows, or for a long text in each of them.
+    """
+    most_bytes = max(_LEAST_BOUND_BYTES, _LARGEST_RATIO * os.path.getsize(path))
+    with (
+        _explained(path, "Parquet"),
+        # A dictionary's texts are not repeated before their length is known.
+        pyarrow.parquet.ParquetFile(path, read_dictionary=list(text)) as file,
+    ):
         names = choose(file.schema_arrow.names)
         for name in names:
             kind = file.schema_arrow.field(name).type
             if name not in text and not _is_number(kind):
                 raise DataError(f"{path}: column '{name}' holds {kind}, not numbers; {remedy}.")
-        if file.metadata.num_rows * len(names) > checks.MOST_VALUES // 8:
-            raise DataError(
-                f"{path}: promises {file.metadata.num_rows:,} rows, more than fit into memory; "
-                "split it."
-            )
-        batches = list(_within(file.iter_batches(columns=names), path, file.metadata.num_rows))
-        table = pa.Table.from_batches(batches, file.schema_arrow.empty_table().select(names).schema)
-        # Text that is no UTF-8, offsets that lead out of the data: found here or never.
-        table.validate(full=True)
-        return {
-            name: table.column(name).cast(pa.string() if name in text else pa.float64(), safe=False)
-            for name in names
-        }
+        wanted = pa.schema(
+            [(name, pa.string() if name in text else pa.float64()) for name in names]
+        )
+        rows, decoded_bytes, batches = file.metadata.num_rows, 0, []
+        for batch in file.iter_batches(_ROWS_PER_BATCH, columns=names):
+            # Text that is no UTF-8, offsets that lead out of the data: found here or never.
+            batch.validate(full=True)
+            rows -= len(batch)
+            if rows < 0:
+                raise DataError(f"{path}: holds more rows than its footer promises; save it anew.")
+            decoded_bytes += sum(map(_decoded_bytes, batch.columns))
+            if decoded_bytes > most_bytes:
+                raise DataError(
+                    f"{path}: holds more than {most_bytes:,} bytes once decoded, more than "
+                    f"{_LARGEST_RATIO:,} times its size; split it, or save it as CSV."
+                )
+            columns = [batch.column(field.name).cast(field.type, safe=False) for field in wanted]
+            batches.append(pa.record_batch(columns, schema=wanted))
+        table = pa.Table.from_batches(batches, wanted)
+        return {name: table.column(name) for name in names}
 
 
-def _within(batches: Iterator[pa.RecordBatch], path: str, rows: int) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        rows -= len(batch)
-        if rows < 0:
-            raise DataError(f"{path}: holds more rows than its footer promises; save it anew.")
-        yield batch
+def _decoded_bytes(column: pa.Array) -> int:
+    """Bytes of a column as float64 or as text, before it is made that."""
+    if pa.types.is_dictionary(column.type):
+        lengths = pyarrow.compute.binary_length(column.dictionary)
+        total = pyarrow.compute.sum(lengths.cast(pa.int64()).take(column.indices)).as_py()
+        return 8 * len(column) + (total or 0)
+    return max(8 * len(column), column.nbytes)
 
 
 def _is_number(kind: pa.DataType) -> bool:
