@@ -23,8 +23,9 @@ def main() -> None:
     import numpy as np
 
     from nasturtium.jobs import runtime
-    from nasturtium.measurement.tflite import Interpreter, convert
+    from nasturtium.measurement.tflite import convert
     from nasturtium.models.files import load_model
+    from nasturtium.models.lite import Interpreter
 
     runtime.configure(1)
     for dynamic in (False, True):

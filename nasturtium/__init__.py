@@ -1,6 +1,7 @@
 """Nasturtium: measured pruning and architecture search of small neural networks.
 
-In a notebook, ``load_summary()``, ``load_trials()`` and ``load_model(run)`` give the results.
+In a notebook, ``load_summary()``, ``load_trials()`` and ``load_model(run)`` give the results, and
+``load_predictor(run)`` what a net answers to raw samples.
 """
 
 import importlib
@@ -16,14 +17,19 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 __version__ = "0.1.0"
 
-_NOTEBOOK = ("load_model", "load_summary", "load_trials")
+_NOTEBOOK = {
+    "load_model": "nasturtium.notebook",
+    "load_predictor": "nasturtium.deployment.predictor",
+    "load_summary": "nasturtium.notebook",
+    "load_trials": "nasturtium.notebook",
+}
 
 
 def __getattr__(name: str):
     """Import what notebooks use when it is first used; the package itself imports at once."""
-    # Named as a string: else every stage's code digest would hold the notebook's code too.
+    # Named as a string: else every stage's code digest would hold that code too.
     if name in _NOTEBOOK:
-        return getattr(importlib.import_module("nasturtium.notebook"), name)
+        return getattr(importlib.import_module(_NOTEBOOK[name]), name)
     raise AttributeError(f"module 'nasturtium' has no attribute '{name}'")
 
 

@@ -42,6 +42,8 @@ class Description:
         follow the numeric ones.
     picture_files
         Whether samples are read from picture files, resized to ``input_shape``.
+    licence
+        Licence of the data, or that none is stated; None where the user has not said.
     title
         What a figure from it has to be labelled with, where the name does not say it.
     """
@@ -58,6 +60,7 @@ class Description:
     class_names: tuple[str, ...] | None = None
     categories: Mapping[str, tuple[str, ...]] | None = None
     picture_files: bool = False
+    licence: str | None = None
     title: str | None = None
 
     @property
@@ -75,18 +78,34 @@ _CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
+_CIFAR10_LICENCE = "none stated; cite Krizhevsky 2009"
 _CATALOG = {
     description.name: description
     for description in (
-        Description("digits", "classification", (8, 8, 1), classes=10, input_scale=16.0),
+        Description(
+            "digits",
+            "classification",
+            (8, 8, 1),
+            classes=10,
+            input_scale=16.0,
+            licence="CC BY 4.0 (UCI Machine Learning Repository)",
+        ),
         Description(
             "diabetes",
             "regression",
             (10,),
             target_unit="progression score",
             feature_names=("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
+            licence="none stated; cite Efron et al. 2004",
         ),
-        Description("mnist", "classification", (28, 28, 1), classes=10, input_scale=255.0),
+        Description(
+            "mnist",
+            "classification",
+            (28, 28, 1),
+            classes=10,
+            input_scale=255.0,
+            licence="CC BY-SA 3.0",
+        ),
         Description(
             "cifar10",
             "classification",
@@ -94,6 +113,7 @@ _CATALOG = {
             classes=10,
             input_scale=255.0,
             class_names=_CIFAR10,
+            licence=_CIFAR10_LICENCE,
         ),
         Description(
             "cifar10_train",
@@ -102,6 +122,7 @@ _CATALOG = {
             classes=10,
             input_scale=255.0,
             class_names=_CIFAR10,
+            licence=_CIFAR10_LICENCE,
             title="CIFAR-10 training images, 40,000/10,000",
         ),
         Description(
@@ -111,6 +132,7 @@ _CATALOG = {
             classes=6,
             input_scale=255.0,
             class_names=("building", "barren_land", "trees", "grassland", "road", "water"),
+            licence="public domain imagery; cite Basu et al. 2015",
         ),
         Description(
             "california_housing",
@@ -121,6 +143,7 @@ _CATALOG = {
                 *("MedInc", "HouseAge", "AveRooms", "AveBedrms"),
                 *("Population", "AveOccup", "Latitude", "Longitude"),
             ),
+            licence="none stated; cite Pace and Barry 1997",
         ),
     )
 }

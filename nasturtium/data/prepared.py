@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def read(folder: str | Path) -> Prepared:
         One of its files is not what was written, or can't be read.
     """
     folder = Path(folder)
-    card = read_json(folder / CARD)
+    card = read_card(folder)
     check_bytes(folder / FEATURES, card["features_sha256"])
     check_bytes(folder / TARGETS, card["targets_sha256"])
     description = dict(card["description"])
@@ -78,6 +79,11 @@ def read(folder: str | Path) -> Prepared:
         targets=np.load(folder / TARGETS, mmap_mode="r"),
         test_from=card["test_from"],
     )
+
+
+def read_card(folder: str | Path) -> Mapping:
+    """What the card of a prepared data set says."""
+    return read_json(Path(folder) / CARD)
 
 
 def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> str:

@@ -108,6 +108,11 @@ def split_indices(path: str | Path, name: str) -> np.ndarray:
     return read_arrays(path)[name]
 
 
+def stored_fill(path: str | Path) -> np.ndarray | None:
+    """What a missing value of each column becomes, shape (columns,); None where none is imputed."""
+    return read_arrays(path).get("fill")
+
+
 def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
     """What a missing value of each column or channel becomes; float32 of shape (columns,)."""
     columns = prepared.features.shape[-1]

@@ -5,21 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import tf_keras as keras
 
-
-@dataclass(frozen=True)
-class Scaling:
-    """``scaled = raw * scale + offset``; lists have one value a column, else one for all.
-
-    It is its own JSON: ``asdict`` gives plain numbers.
-    """
-
-    scale: float | list[float] = 1.0
-    offset: float | list[float] = 0.0
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        """``values`` of shape (samples, ...) scaled, in float32."""
-        scaled = np.asarray(values, np.float64) * np.asarray(self.scale) + np.asarray(self.offset)
-        return scaled.astype(np.float32)
+from nasturtium.deployment.scaling import Scaling
 
 
 @dataclass(frozen=True)

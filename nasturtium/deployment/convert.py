@@ -5,7 +5,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.deployment.bare_net import BareNet, without_frame
-from nasturtium.measurement.tflite import Interpreter, make_converter
+from nasturtium.measurement.tflite import make_converter
+from nasturtium.models.lite import Interpreter
 
 CALIBRATION_SAMPLES = 500
 

@@ -1,5 +1,6 @@
 """What the files for use elsewhere are worth: quality on the test split, bytes, latency, RAM."""
 
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,24 +8,24 @@ import tf_keras as keras
 
 from nasturtium.data.splits import Split
 from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
-from nasturtium.deployment.micro import measure_arena
+from nasturtium.deployment.micro import run_micro
 from nasturtium.measurement.quality import measure_quality
-from nasturtium.measurement.tflite import (
-    REFUSED,
-    Interpreter,
-    convert,
-    file_columns,
-    refused_columns,
-)
+from nasturtium.measurement.tflite import REFUSED, convert, file_columns, refused_columns
+from nasturtium.models.lite import Interpreter
+from nasturtium.statistics.intervals import accuracy_difference, mean_difference
+
+# Samples that TensorFlow Lite Micro is held against TFLite's reference kernels by.
+_COMPARED = 50
 
 
 def measure_deployed(
     model: keras.Model,
     training_samples: np.ndarray,
     test: Split,
+    outputs: np.ndarray,
     classes: int | None,
     measure: Mapping,
-) -> dict[str, object]:
+) -> tuple[dict[str, object], np.ndarray | None]:
     """The full-integer file's columns of ``metrics.parquet``, and both files' quality and RAM.
 
     Parameters
@@ -33,45 +34,77 @@ def measure_deployed(
         Raw samples to calibrate by, shape (samples, \\*input_shape).
     test
         The test split: its quality is that of the files, through TFLite's interpreter.
+    outputs
+        The model's own outputs for it, which those of the files are compared to.
     classes
         Number of classes, or None for a regression.
     measure
         Section ``measure`` of the settings.
+
+    Returns
+    -------
+    The columns, and the int8 file's outputs for the test split, shape (samples, outputs), in the
+    target's unit; None where there is no such file.
     """
     columns: dict[str, object] = {}
     try:
         content = convert(model)
-        outputs = Interpreter(content).predict_all(test.features)
-        columns.update(_quality("tflite", outputs, test.targets, classes))
-        columns.update(_arena("tflite", content))
+        float_outputs = Interpreter(content).predict_all(test.features)
+        columns.update(_quality("tflite", float_outputs, outputs, test.targets, classes))
+        columns.update(_micro("tflite", content, test.features[:_COMPARED]))
     except REFUSED as error:
         columns["tflite_arena_reason"] = f"{type(error).__name__}: no TFLite file"
     try:
         content, bare = convert_full_integer(model, training_samples)
         runs = (measure["warm_up_runs"], measure["latency_runs"])
-        outputs = predict_full_integer(content, bare, test.features)
+        int8_outputs = predict_full_integer(content, bare, test.features)
         columns.update(
             {
                 **file_columns("tflite_int8", content, *runs),
                 "tflite_int8_tensors": Interpreter(content).int8_tensors,
-                **_quality("tflite_int8", outputs, test.targets, classes),
-                **_arena("tflite_int8", content),
+                **_quality("tflite_int8", int8_outputs, outputs, test.targets, classes),
+                **_micro("tflite_int8", content, bare.standardise(test.features[:_COMPARED])),
             }
         )
     except REFUSED as error:
         columns.update(refused_columns("tflite_int8", error))
         columns["tflite_int8_arena_reason"] = "there is no full-integer file"
-    return columns
+        return columns, None
+    return columns, int8_outputs
 
 
 def _quality(
-    name: str, outputs: np.ndarray, targets: np.ndarray, classes: int | None
-) -> dict[str, float]:
-    figure = "mae" if classes is None else "accuracy"
-    figures = measure_quality(np.asarray(outputs, np.float64), targets, classes)
-    return {f"{name}_{figure}": figures[f"test_{figure}"]}
+    name: str,
+    outputs: np.ndarray,
+    of_model: np.ndarray,
+    targets: np.ndarray,
+    classes: int | None,
+) -> dict[str, float | None]:
+    """Accuracy or MAE of a file, and its change to the model's with the ends of its interval."""
+    outputs = np.asarray(outputs, np.float64)
+    if classes is None:
+        errors = [np.abs(found[:, 0] - targets) for found in (outputs, of_model)]
+        change = mean_difference(*errors)
+        low, high = (None if np.isinf(end) else end for end in (change.low, change.high))
+        figure, unit, factor = "mae", "", 1
+    else:
+        right = [found.argmax(axis=1) == targets for found in (outputs, of_model)]
+        change = accuracy_difference(*right)
+        low, high, figure, unit, factor = change.low, change.high, "accuracy", "_points", 100
+    figures = measure_quality(outputs, targets, classes)
+    ends = {"": change.estimate, "_low": low, "_high": high}
+    return {f"{name}_{figure}": figures[f"test_{figure}"]} | {
+        f"{name}_{figure}_change{end}{unit}": None if value is None else factor * value
+        for end, value in ends.items()
+    }
 
 
-def _arena(name: str, content: bytes) -> dict[str, object]:
-    arena_bytes, reason = measure_arena(content)
-    return {f"{name}_arena_bytes": arena_bytes, f"{name}_arena_reason": reason}
+def _micro(name: str, content: bytes, samples: np.ndarray) -> dict[str, object]:
+    """What TensorFlow Lite Micro makes of a file, and the file's checksum."""
+    ran = run_micro(content, np.asarray(samples, np.float32))
+    return {
+        f"{name}_sha256": hashlib.sha256(content).hexdigest(),
+        f"{name}_arena_bytes": ran.arena_bytes,
+        f"{name}_arena_reason": ran.reason,
+        f"{name}_micro_difference": ran.largest_difference,
+    }

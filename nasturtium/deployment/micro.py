@@ -1,24 +1,39 @@
-"""The RAM a TFLite file needs on a microcontroller: the arena of TensorFlow Lite Micro.
+"""A TFLite file on a microcontroller: what TensorFlow Lite Micro's own interpreter makes of it.
 
-Its interpreter runs in a process of its own: it brings another copy of TensorFlow's operations,
-writes to stderr from C++, and may abort the process on a file it can't run.
+It runs in a process of its own: it brings another copy of TensorFlow's operations, writes to stderr
+from C++, and may abort the process on a file it can't run.
 """
 
+import io
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 
-# Prints the recorded use of the arena to stderr, as its own recording allocator counts it.
+import numpy as np
+
+from nasturtium.models.lite import Interpreter
+
+# Takes inputs and the file, gives the outputs; prints the recorded use of the arena to stderr, as
+# its own recording allocator counts it.
 _RUN = """
+import io
 import sys
 import numpy as np
 from tflite_micro import runtime
 
-content = sys.stdin.buffer.read()
+given = io.BytesIO(sys.stdin.buffer.read())
+inputs = np.load(given)
+content = given.read()
 interpreter = runtime.Interpreter.from_bytes(content, arena_size=int(sys.argv[1]))
-details = interpreter.get_input_details(0)
-interpreter.set_input(np.zeros(details["shape"], details["dtype"]), 0)
-interpreter.invoke()
+outputs = []
+for sample in inputs:
+    interpreter.set_input(sample, 0)
+    interpreter.invoke()
+    outputs.append(interpreter.get_output(0))
+answer = io.BytesIO()
+np.save(answer, np.array(outputs))
+sys.stdout.buffer.write(answer.getvalue())
 interpreter.print_allocations()
 """
 _ARENA_BYTES = 256 * 2**20
@@ -27,31 +42,67 @@ _TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
 _MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 
 
-def measure_arena(content: bytes) -> tuple[int | None, str | None]:
-    """Bytes of the arena after one run, or None; and why there is no figure.
+@dataclass(frozen=True)
+class MicroRun:
+    """What TensorFlow Lite Micro made of a file; all but ``reason`` is None where it can't run it.
 
-    The figure holds for this machine: pointers of 64 bits make it somewhat larger than it is on a
-    microcontroller of 32 bits. Weights are not in it: they stay in flash.
+    Attributes
+    ----------
+    arena_bytes
+        Bytes of the arena after the runs. Pointers of 64 bits make it somewhat larger than it is on
+        a microcontroller of 32 bits. Weights are not in it: they stay in flash.
+    largest_difference
+        Of its outputs to those of TFLite's reference kernels: in int8 steps, or in the unit of a
+        float32 output.
     """
+
+    arena_bytes: int | None = None
+    largest_difference: float | None = None
+    reason: str | None = None
+
+
+def run_micro(content: bytes, samples: np.ndarray) -> MicroRun:
+    """Run the file in TensorFlow Lite Micro, and in TFLite's reference kernels.
+
+    Parameters
+    ----------
+    samples
+        Shape (samples, \\*input_shape), as the file takes them before they are rounded to int8.
+    """
+    try:
+        reference = Interpreter(content, reference=True)
+    except (ValueError, RuntimeError) as error:
+        return MicroRun(reason=f"TFLite itself can't run it: {str(error).strip()[:200]}")
+    inputs = reference.quantised(samples)[:, None]
+    with io.BytesIO() as sent:
+        np.save(sent, inputs)
+        given = sent.getvalue() + content
     try:
         done = subprocess.run(
             [sys.executable, "-c", _RUN, str(_ARENA_BYTES)],
-            input=content,
+            input=given,
             capture_output=True,
             timeout=_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return None, f"TensorFlow Lite Micro took longer than {_TIMEOUT_S} s"
+        return MicroRun(reason=f"TensorFlow Lite Micro took longer than {_TIMEOUT_S} s")
     said = done.stderr.decode(errors="replace")
     total = _TOTAL.search(said)
-    if done.returncode == 0 and total:
-        return int(total[1]), None
+    if done.returncode or not total:
+        return MicroRun(reason=_why(said))
+    outputs = np.load(io.BytesIO(done.stdout))
+    expected = np.array([reference.run(sample) for sample in inputs])
+    difference = np.abs(outputs.astype(np.float64) - expected.astype(np.float64)).max()
+    return MicroRun(int(total[1]), float(difference))
+
+
+def _why(said: str) -> str:
     if "No module named 'tflite_micro'" in said:
-        return None, "tflite-micro is not installed (Linux on x86-64 only)"
+        return "tflite-micro is not installed (Linux on x86-64 only)"
     missing = _MISSING.search(said)
     if missing:
-        return None, f"TensorFlow Lite Micro lacks the operation {missing[1]}"
+        return f"TensorFlow Lite Micro lacks the operation {missing[1]}"
     lines = [line for line in said.splitlines() if line.strip()]
     told = next((line for line in lines if not line.startswith((" ", "Traceback"))), "no message")
-    return None, f"TensorFlow Lite Micro can't run it: {told.strip()[:200]}"
+    return f"TensorFlow Lite Micro can't run it: {told.strip()[:200]}"

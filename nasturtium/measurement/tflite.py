@@ -1,13 +1,13 @@
 """The model as it would be deployed: TFLite files, and their latency on one CPU thread."""
 
 import gzip
-import time
-import warnings
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 from tensorflow.lite.python.convert import ConverterError
+
+from nasturtium.models.lite import Interpreter
 
 
 def measure_tflite(model: keras.Model, warm_up_runs: int, runs: int) -> dict[str, object]:
@@ -71,52 +71,3 @@ def convert(model: keras.Model, *, dynamic: bool = False) -> bytes:
     if dynamic:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return converter.convert()
-
-
-class Interpreter:
-    """A TFLite file, ready to run on one thread with the default delegate (XNNPACK)."""
-
-    def __init__(self, content: bytes):
-        with warnings.catch_warnings():
-            # It recommends a package of its own for what this TensorFlow still brings along.
-            warnings.simplefilter("ignore", UserWarning)
-            self._interpreter = tf.lite.Interpreter(model_content=content, num_threads=1)
-        self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
-        drawn = np.random.default_rng(0).random(self._input["shape"])
-        self._interpreter.set_tensor(self._input["index"], self._quantised(drawn))
-
-    @property
-    def int8_tensors(self) -> int:
-        """Number of its tensors that are int8."""
-        return sum(t["dtype"] == np.int8 for t in self._interpreter.get_tensor_details())
-
-    def predict(self, sample: np.ndarray) -> np.ndarray:
-        """The output, in float32, for one sample of shape (1, \\*input_shape)."""
-        self._interpreter.set_tensor(self._input["index"], self._quantised(sample))
-        self._interpreter.invoke()
-        output = self._interpreter.get_tensor(self._output["index"])
-        scale, zero = self._output["quantization"]
-        return (output.astype(np.float32) - zero) * np.float32(scale) if scale else output
-
-    def predict_all(self, samples: np.ndarray) -> np.ndarray:
-        """The same for many samples, one after the other; shape (samples, outputs)."""
-        return np.concatenate([self.predict(samples[i : i + 1]) for i in range(len(samples))])
-
-    def _quantised(self, sample: np.ndarray) -> np.ndarray:
-        scale, zero = self._input["quantization"]
-        if not scale:
-            return np.asarray(sample, np.float32)
-        return np.clip(np.rint(sample / scale) + zero, -128, 127).astype(np.int8)
-
-    def times_ms(self, warm_up_runs: int, runs: int) -> np.ndarray:
-        """Milliseconds of each of ``runs`` calls, without the copies in and out."""
-        for _ in range(warm_up_runs):
-            self._interpreter.invoke()
-        times_ns = np.empty(runs, np.int64)
-        for run in range(runs):
-            start_ns = time.perf_counter_ns()
-            self._interpreter.invoke()
-            times_ns[run] = time.perf_counter_ns() - start_ns
-        return times_ns / 1e6

@@ -38,12 +38,28 @@ def _tflite(name: str, weights: str) -> list[pa.Field]:
     ]
 
 
-def _as_deployed(name: str) -> list[pa.Field]:
+def _as_deployed(name: str, step: str) -> list[pa.Field]:
     return [
+        column(f"{name}_sha256", pa.string(), "SHA-256 of that file"),
         column(f"{name}_accuracy", pa.float64(), "test_accuracy of that file; null: regression"),
+        column(
+            f"{name}_accuracy_change_points", pa.float64(), "that less test_accuracy, times 100"
+        ),
+        column(
+            f"{name}_accuracy_change_low_points", pa.float64(), "lower end of its 95 % interval"
+        ),
+        column(f"{name}_accuracy_change_high_points", pa.float64(), "upper end, paired by sample"),
         column(f"{name}_mae", pa.float64(), "test_mae of that file, in target_unit"),
+        column(f"{name}_mae_change", pa.float64(), "that less test_mae"),
+        column(f"{name}_mae_change_low", pa.float64(), "lower end of its 95 % interval"),
+        column(f"{name}_mae_change_high", pa.float64(), "upper end, paired by sample"),
         column(f"{name}_arena_bytes", pa.int64(), "its RAM in TensorFlow Lite Micro, 64 bits"),
         column(f"{name}_arena_reason", pa.string(), "why that is null"),
+        column(
+            f"{name}_micro_difference",
+            pa.float64(),
+            f"largest difference of its outputs there to TFLite's reference kernels, {step}",
+        ),
     ]
 
 
@@ -111,11 +127,11 @@ METRICS = pa.schema(
             "weights_bitmask_bytes", pa.int64(), "counted: as bitmask and values", required=True
         ),
         *_tflite("tflite", "float32 weights"),
-        *_as_deployed("tflite"),
+        *_as_deployed("tflite", "in the unit of the output"),
         *_tflite("tflite_dynamic", "dynamic-range int8 weights, activations float32"),
         *_tflite("tflite_int8", "int8 inputs, weights, activations and outputs, unframed"),
         column("tflite_int8_tensors", pa.int64(), "int8 tensors in that file"),
-        *_as_deployed("tflite_int8"),
+        *_as_deployed("tflite_int8", "in int8 steps"),
         column("tflite_threads", pa.int64(), "threads of TFLite's latency", required=True),
         # memory
         column("peak_activation_bytes", pa.int64(), "calculated, batch 1, float32", required=True),

@@ -15,5 +15,6 @@ PREDICTIONS = pa.schema(
         column("prediction", pa.float64(), "most probable label, or value in the same unit"),
         column("prediction_probability", pa.float64(), "of that label; null for a regression"),
         column("target_probability", pa.float64(), "of the right label; null for a regression"),
+        column("int8_prediction", pa.float64(), "prediction of the int8 file; null where none is"),
     ]
 )

@@ -72,6 +72,9 @@ def run(job: Job) -> None:
     train, validation = seen.train, seen.validation
     outputs = predict(model, test.features)
     validation_outputs = predict(model, validation.features)
+    deployed, int8_outputs = measure_deployed(
+        model, train.features, test, outputs, classes, measure
+    )
     row = {
         "stage": run.stage,
         "method": run.method,
@@ -88,7 +91,7 @@ def run(job: Job) -> None:
         **size,
         **sparse_bytes(model),
         **tflite,
-        **measure_deployed(model, train.features, test, classes, measure),
+        **deployed,
         **_compaction_facts(job),
         "macs": macs,
         "macs_reason": macs_reason,
@@ -105,11 +108,15 @@ def run(job: Job) -> None:
         "job_duration_s": making.duration_s,
         **describe_machine(),
     }
+    of_int8 = {}
+    if int8_outputs is not None:
+        predicted = sample_columns(int8_outputs, test.targets, classes)["prediction"]
+        of_int8["int8_prediction"] = predicted
     answers = [
         *_answers(
             "validation", job.split, sample_columns(validation_outputs, validation.targets, classes)
         ),
-        *_answers("test", job.split, sample_columns(outputs, test.targets, classes)),
+        *_answers("test", job.split, {**sample_columns(outputs, test.targets, classes), **of_int8}),
     ]
     # Last, so that a table of figures never stands without its predictions.
     job.write_table("predictions.parquet", PREDICTIONS, answers)

@@ -8,10 +8,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.data.splits import Split
-from nasturtium.deployment.bare_net import Scaling, without_frame
+from nasturtium.deployment.bare_net import without_frame
 from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
 from nasturtium.deployment.measured import measure_deployed
-from nasturtium.deployment.micro import measure_arena
+from nasturtium.deployment.micro import run_micro
+from nasturtium.deployment.scaling import Scaling
 from nasturtium.measurement.tflite import convert
 from nasturtium.models.frame import Frame, build_framed
 from nasturtium.records.metrics import METRICS
@@ -85,8 +86,19 @@ def test_the_file_is_int8_at_both_ends_and_computes_the_same(kind, request):
 def test_every_figure_of_the_files_is_a_column_and_has_no_reason(table):
     model, samples = table
     targets = model(samples).numpy()[:, 0] + 10
-    done = measure_deployed(model, samples, Split(samples, targets), None, MEASURE)
+    keras_outputs = model(samples).numpy().astype(np.float64)
+    done, outputs = measure_deployed(
+        model, samples, Split(samples, targets), keras_outputs, None, MEASURE
+    )
     assert set(done) <= set(METRICS.names)
+    assert outputs.shape == (300, 1)
+    change = done["tflite_int8_mae_change"]
+    assert change == pytest.approx(
+        done["tflite_int8_mae"] - np.abs(keras_outputs[:, 0] - targets).mean()
+    )
+    assert done["tflite_int8_mae_change_low"] < change < done["tflite_int8_mae_change_high"]
+    assert done["tflite_int8_micro_difference"] <= 1
+    assert done["tflite_micro_difference"] < 1e-3
     assert done["tflite_mae"] == pytest.approx(10, abs=0.01)
     assert done["tflite_int8_mae"] == pytest.approx(10, abs=1)
     assert done["tflite_int8_tensors"] >= 5
@@ -98,9 +110,9 @@ def test_inputs_lie_in_the_arena_and_weights_do_not():
     def arena(width: int) -> int:
         net = keras.Sequential([keras.layers.Input((width,)), keras.layers.Dense(4)])
         samples = np.random.default_rng(0).normal(size=(20, width)).astype(np.float32)
-        arena_bytes, reason = measure_arena(convert_full_integer(net, samples)[0])
-        assert reason is None
-        return arena_bytes
+        ran = run_micro(convert_full_integer(net, samples)[0], samples)
+        assert ran.reason is None
+        return ran.arena_bytes
 
     pytest.importorskip("tflite_micro")
     # 4,080 more inputs of one byte, and 16,320 more weights of one byte.
@@ -111,22 +123,24 @@ def test_an_operation_that_is_lacking_is_named():
     pytest.importorskip("tflite_micro")
     inputs = keras.Input((4, 4))
     outputs = keras.layers.Lambda(lambda x: tf.math.cumsum(tf.atan2(x, x)))(inputs)
-    arena_bytes, reason = measure_arena(convert(keras.Model(inputs, outputs)))
-    assert arena_bytes is None
-    assert "ATAN2" in reason
+    ran = run_micro(convert(keras.Model(inputs, outputs)), np.ones((2, 4, 4)))
+    assert ran.arena_bytes is ran.largest_difference is None
+    assert "ATAN2" in ran.reason
 
 
 def test_what_is_no_tflite_file_is_null_with_a_reason():
-    arena_bytes, reason = measure_arena(b"no file at all, only some bytes of text")
-    assert arena_bytes is None
-    assert reason
+    ran = run_micro(b"no file at all, only some bytes of text", np.ones((2, 4)))
+    assert ran.arena_bytes is None
+    assert ran.reason
 
 
 def test_what_can_t_be_quantised_is_null_with_the_reason():
     inputs = keras.Input((4,))
     net = keras.Model(inputs, keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x))(inputs))
     samples = np.full((4, 4), 0.5, np.float32)
-    done = measure_deployed(net, samples, Split(samples, np.zeros(4)), None, MEASURE)
+    split = Split(samples, np.zeros(4))
+    done, outputs = measure_deployed(net, samples, split, np.zeros((4, 4)), None, MEASURE)
+    assert outputs is None
     assert done["tflite_int8_bytes"] is None
     assert done["tflite_int8_reason"]
     assert done["tflite_arena_reason"]

@@ -8,7 +8,7 @@ from nasturtium.digest import _imports, _with_parents, imported_modules
 PACKAGE = Path(nasturtium.__file__).parent
 # From the top; what is not named here (errors, digest, plain_text) is on the lowest floor.
 FLOORS = [
-    {"stages", "notebook"},
+    {"stages", "notebook", "predict"},
     {"search", "deployment"},
     {"measurement", "training"},
     {"pruning", "metering", "data", "report", "jobs", "settings"},

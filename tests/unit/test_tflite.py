@@ -11,7 +11,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.measurement.sparse_bytes import sparse_bytes
-from nasturtium.measurement.tflite import Interpreter, convert, measure_tflite
+from nasturtium.measurement.tflite import convert, measure_tflite
+from nasturtium.models.lite import Interpreter
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ esac""",
     "python": """
 if [ "$1" = -m ]; then
     {python} -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$2') is None)"
-else
+elif [ "$1" != -c ]; then
     # A file that is run by its path does not find the package, which is not installed.
     test -f "$1" && ! grep -qE "^(import|from) (nasturtium|tests|benchmarks)" "$1"
 fi""",
@@ -109,13 +109,14 @@ def test_python_of_the_readme_works(tmp_path, monkeypatch, capsys):
     write_summary(tmp_path / "results", rows)
     monkeypatch.chdir(tmp_path)
     asked = []
-    monkeypatch.setattr(nasturtium, "load_model", asked.append, raising=False)
+    for name in ("load_model", "load_predictor"):
+        monkeypatch.setattr(nasturtium, name, asked.append, raising=False)
     blocks = fenced(ROOT / "README.md", "python")
     assert len(blocks) == 2
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     assert "baseline" in capsys.readouterr().out
-    assert asked == ["digits/seed0/pruned/channels-0.50"]
+    assert asked == ["digits/seed0/pruned/channels-0.50"] * 2
 
 
 def test_files_that_the_readme_names_are_written(project):

@@ -235,6 +235,14 @@ def all_trials(wildcards):
     ]
 
 
+def all_deployed(wildcards):
+    """The int8 file of every run of the configured study; what is beside it comes with it."""
+    return [
+        path.replace("metrics.parquet", "deployed/model_int8.tflite")
+        for path in all_metrics(wildcards)
+    ]
+
+
 def tables_of_dataset(wildcards):
     """The tables that the figures of a data set are drawn from, beside the summary."""
     tables = []

@@ -167,6 +167,7 @@ def description(
         classes=classes,
         target_unit=own.get("target_unit") if classes is None else None,
         reference=own["reference"],
+        licence=own.get("licence"),
         impute=None if image or missing == "error" else missing,
         **more,
     )

@@ -8,7 +8,19 @@ from pathlib import Path
 from nasturtium.data.catalog import NAMES
 from nasturtium.errors import ConfigError
 
-_COMMON = {"format", "kind", "path", "test_path", "task", "target_unit", "reference", "split"}
+_COMMON = {
+    *(
+        "format",
+        "kind",
+        "path",
+        "test_path",
+        "task",
+        "target_unit",
+        "licence",
+        "reference",
+        "split",
+    ),
+}
 _TABLE = {"target", "features", "categorical", "missing", "classes", "input_shape", "input_scale"}
 # The keys that mean something for a format.
 _KEYS = {

@@ -1,0 +1,208 @@
+"""Raw samples as a user has them, made into what a net takes, exactly as for its training.
+
+What fits is converted; what does not is an error that names row and column. Nothing is guessed: a
+net answers anything, and its answer to a wrong input looks like any other.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nasturtium.data.catalog import Description
+from nasturtium.deployment.columns import REMEDY, Column, encoded, filled, from_frame
+from nasturtium.errors import DataError
+
+_TABLES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_ARRAYS = (".npy", ".npz")
+
+
+def describe_inputs(description: Description, fill: np.ndarray | None) -> dict[str, object]:
+    """What :func:`features_of` has to know, ready for JSON.
+
+    Parameters
+    ----------
+    fill
+        Value of each column or channel where it is missing, shape (columns,); None where nothing is
+        imputed.
+    """
+    shape = list(description.input_shape)
+    if description.is_image:
+        return {
+            "kind": "pictures",
+            "shape": shape,
+            "largest_value": description.input_scale,
+            "picture_files": description.picture_files,
+        }
+    fills = [None] * shape[-1] if fill is None else [float(value) for value in fill]
+    if description.kind != "table" or description.feature_names is None:
+        return {"kind": "numbers", "shape": shape, "fill": None if fill is None else fills}
+    categories = description.categories or {}
+    numeric = shape[0] - sum(map(len, categories.values()))
+    columns = [
+        {"name": name, "fill": fills[i]}
+        for i, name in enumerate(description.feature_names[:numeric])
+    ]
+    columns += [{"name": name, "categories": [*found]} for name, found in categories.items()]
+    return {"kind": "table", "shape": shape, "columns": columns}
+
+
+def features_of(inputs: Mapping, samples: object, separator: str = ",") -> np.ndarray:
+    """``samples`` as the net takes them: float32 of shape (samples, \\*input_shape).
+
+    Parameters
+    ----------
+    inputs
+        As from :func:`describe_inputs`.
+    samples
+        Of a table: a pandas frame or a mapping from column to values, in any order of columns, with
+        more of them or not; or the path of a CSV or Parquet file; where no column is categorical,
+        also an array of shape (samples, columns). Of sequences: an array of shape
+        (samples, steps, channels). Of pictures: an array of shape
+        (samples, height, width, channels), or paths of picture files where these were trained on.
+        An ``.npy`` file, or an ``.npz`` of one array, stands for its array.
+    separator
+        Between the values of a CSV file.
+
+    Raises
+    ------
+    DataError
+        A column is missing, a category unknown, a value missing that the data set imputes not, not
+        finite, text in a number's place or out of range; or the shape is another.
+    """
+    if isinstance(samples, str | os.PathLike):
+        path = Path(samples)
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file; name another.")
+        if path.suffix.lower() in _TABLES:
+            return _from_table_file(inputs, path, separator)
+        if path.suffix.lower() in _ARRAYS:
+            return _from_array(inputs, _load_array(path), str(path))
+        return _from_pictures(inputs, _visible(path) if path.is_dir() else [path])
+    if isinstance(samples, Mapping) or hasattr(samples, "columns"):
+        return from_frame(_columns(inputs, "The samples"), samples)
+    if isinstance(samples, Sequence) and samples and isinstance(samples[0], str | os.PathLike):
+        return _from_pictures(inputs, [Path(path) for path in samples])
+    return _from_array(inputs, samples, "The samples")
+
+
+def _from_table_file(inputs: Mapping, path: Path, separator: str) -> np.ndarray:
+    # Not imported for pictures: a small machine may do without pyarrow.
+    from nasturtium.data.own import table_files
+
+    wanted = _columns(inputs, str(path))
+    names = [column.name for column in wanted]
+    text = [column.name for column in wanted if column.categories]
+
+    def choose(found: Sequence[str]) -> list[str]:
+        table_files.check_names(str(path), found, names)
+        return names
+
+    if _TABLES[path.suffix.lower()] == "csv":
+        table = table_files.read_csv(str(path), choose, text, separator, REMEDY)
+        first_row = 2
+    else:
+        table, first_row = table_files.read_parquet(str(path), choose, text, REMEDY), 1
+
+    def values(column: Column) -> np.ndarray | list:
+        found = table[column.name]
+        return found.to_pylist() if column.categories else found.to_numpy()
+
+    return encoded(wanted, values, str(path), first_row)
+
+
+def _columns(inputs: Mapping, where: str) -> list[Column]:
+    if inputs["kind"] != "table":
+        raise DataError(
+            f"{where}: this net takes arrays of shape (samples, "
+            f"{', '.join(map(str, inputs['shape']))}), without names of columns; give it one."
+        )
+    return [
+        Column(c["name"], c.get("fill"), tuple(c["categories"]) if "categories" in c else None)
+        for c in inputs["columns"]
+    ]
+
+
+def _load_array(path: Path) -> np.ndarray:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            names = list(loaded.files)
+            chosen = names[0] if len(names) == 1 else "x"
+            if chosen not in names:
+                raise DataError(f"{path}: holds {', '.join(names)}; save one array, named x.")
+            return loaded[chosen]
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path}: is no array of NumPy's; save it with numpy.save.") from error
+
+
+def _from_array(inputs: Mapping, samples: object, where: str) -> np.ndarray:
+    shape = tuple(inputs["shape"])
+    array = np.asarray(samples)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: holds {array.dtype}, not numbers; give numbers.")
+    if inputs["kind"] == "table" and any("categories" in c for c in inputs["columns"]):
+        raise DataError(
+            f"{where}: an array has no categories; give a frame or a file with the columns "
+            f"{', '.join(c['name'] for c in inputs['columns'])}."
+        )
+    if array.shape == shape:
+        array = array[None]
+    if array.shape[1:] == shape[:-1] and shape[-1:] == (1,) and len(shape) == 3:
+        array = array[..., None]  # grey pictures, without their axis of channels
+    if array.shape[1:] != shape or not len(array):
+        raise DataError(
+            f"{where}: has shape {np.shape(samples)}, but the net takes (samples, "
+            f"{', '.join(map(str, shape))})."
+        )
+    if inputs["kind"] == "pictures":
+        return _in_range(array, inputs["largest_value"], where)
+    fill = inputs.get("fill")
+    if inputs["kind"] == "table":
+        fill = [c["fill"] for c in inputs["columns"]]
+    # A row of a table, or a step of a sequence.
+    rows = array.reshape(-1, shape[-1])
+    steps = len(rows) // len(array)
+    with_fills = filled(
+        rows,
+        [None] * shape[-1] if fill is None else fill,
+        lambda row, column: f"{where}: row {row // steps + 1}, column {column + 1}",
+    )
+    return with_fills.reshape(array.shape)
+
+
+def _in_range(pictures: np.ndarray, largest: float | None, where: str) -> np.ndarray:
+    if pictures.dtype.kind == "f" and not np.isfinite(pictures).all():
+        picture = int(np.argwhere(~np.isfinite(pictures))[0][0])
+        raise DataError(
+            f"{where}: picture {picture + 1} holds a value that is not finite; mend it."
+        )
+    low, high = float(pictures.min()), float(pictures.max())
+    least = -1.0 if largest == 1 else 0.0
+    if largest is not None and (low < least or high > largest):
+        raise DataError(
+            f"{where}: holds values from {low:g} to {high:g}, but the net was trained on values up "
+            f"to {largest:g}; give the pictures as they were."
+        )
+    return pictures.astype(np.float32)
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _from_pictures(inputs: Mapping, paths: Sequence[Path]) -> np.ndarray:
+    if not inputs.get("picture_files"):
+        raise DataError(
+            f"{paths[0] if paths else 'The folder'}: this net was not trained on picture files; "
+            f"give an array of shape (samples, {', '.join(map(str, inputs['shape']))})."
+        )
+    from nasturtium.data.own.image_folder import read_picture
+
+    if not paths:
+        raise DataError("The folder holds no picture; name another.")
+    shape = tuple(inputs["shape"])
+    return np.stack([read_picture(path, shape) for path in paths]).astype(np.float32)

@@ -1,0 +1,133 @@
+"""C for a microcontroller: the int8 file as an array, its scalings, and how TFLM runs it."""
+
+import math
+
+from nasturtium.deployment.scaling import Scaling
+from nasturtium.models.lite import Interpreter
+
+_BYTES_PER_LINE = 12
+_ARENA_STEP = 256
+# How TensorFlow Lite Micro's resolver names what is not only TFLite's name in camel case.
+_NAMES = {
+    "BATCH_MATMUL": "BatchMatMul",
+    "PADV2": "PadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
+}
+
+
+def header(content: bytes, standardise: Scaling, restore: Scaling, origin: str) -> str:
+    """``model_int8.h``: the file, and functions between raw numbers and its int8.
+
+    Parameters
+    ----------
+    standardise, restore
+        What stands before and behind the int8 net.
+    origin
+        What it is, for its first line.
+    """
+    net = Interpreter(content)
+    (in_scale, in_zero), (out_scale, out_zero) = net.input_quantisation, net.output_quantisation
+    rows = [content[i : i + _BYTES_PER_LINE] for i in range(0, len(content), _BYTES_PER_LINE)]
+    array = "\n".join("  " + " ".join(f"0x{byte:02x}," for byte in row) for row in rows)
+    return f"""\
+// {origin}
+#ifndef MODEL_INT8_H
+#define MODEL_INT8_H
+#include <math.h>
+#include <stdint.h>
+
+#define MODEL_INT8_INPUTS {math.prod(net.input_shape)}
+#define MODEL_INT8_OUTPUTS {math.prod(net.output_shape)}
+
+// The net takes raw * scale + offset; in order, again and again where there are fewer.
+static const float model_int8_scale[] = {{{_floats(standardise.scale)}}};
+static const float model_int8_offset[] = {{{_floats(standardise.offset)}}};
+#define MODEL_INT8_LENGTH(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+// Raw number i of a sample as the net takes it.
+static inline int8_t model_int8_quantise(float raw, int i) {{
+  float x = raw * model_int8_scale[i % MODEL_INT8_LENGTH(model_int8_scale)] +
+            model_int8_offset[i % MODEL_INT8_LENGTH(model_int8_offset)];
+  float q = rintf(x / {_float(in_scale)}) + {in_zero};
+  return (int8_t)(q < -128 ? -128 : q > 127 ? 127 : q);
+}}
+
+// An output as a probability, or in the target's unit.
+static inline float model_int8_restore(int8_t q) {{
+  return (q - ({out_zero})) * {_float(out_scale)} * {_float(_single(restore.scale))} +
+         {_float(_single(restore.offset))};
+}}
+
+#ifdef __cplusplus
+alignas(16)
+#else
+_Alignas(16)
+#endif
+static const unsigned char model_int8[] = {{
+{array}
+}};
+static const unsigned int model_int8_len = {len(content)};
+#endif
+"""
+
+
+def example(content: bytes, arena_bytes: int | None) -> str:
+    """``predict.cc``: TensorFlow Lite Micro with the operations and the arena that the file needs.
+
+    ``arena_bytes`` is as measured, on 64 bits; None where it could not be.
+    """
+    names = [_method(name) for name in Interpreter(content, reference=True).operations]
+    adds = " ".join(f"ops.Add{name}();" for name in names)
+    size, measured = 65_536, "not measured: try what AllocateTensors() takes"
+    if arena_bytes is not None:
+        size = math.ceil(arena_bytes / _ARENA_STEP) * _ARENA_STEP
+        measured = f"measured with pointers of 64 bits: {arena_bytes:,} bytes"
+    return f"""\
+#include "model_int8.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+
+alignas(16) static uint8_t arena[{size}];  // {measured}
+
+static tflite::MicroInterpreter* start() {{
+  static tflite::MicroMutableOpResolver<{len(names)}> ops;
+  {adds}
+  static tflite::MicroInterpreter net(tflite::GetModel(model_int8), ops, arena, sizeof(arena));
+  return net.AllocateTensors() == kTfLiteOk ? &net : nullptr;
+}}
+
+// Raw numbers in, probabilities or the target in its unit out; false where there is no answer.
+bool predict(const float* raw, float* outputs) {{
+  static tflite::MicroInterpreter* net = start();
+  for (int i = 0; i < MODEL_INT8_INPUTS; i++) {{
+    if (!net || !isfinite(raw[i])) return false;
+    net->input(0)->data.int8[i] = model_int8_quantise(raw[i], i);
+  }}
+  if (net->Invoke() != kTfLiteOk) return false;
+  for (int i = 0; i < MODEL_INT8_OUTPUTS; i++)
+    outputs[i] = model_int8_restore(net->output(0)->data.int8[i]);
+  return true;
+}}
+"""
+
+
+def _method(operation: str) -> str:
+    if operation in _NAMES:
+        return _NAMES[operation]
+    return "".join(part.capitalize() for part in operation.split("_")).replace("2d", "2D")
+
+
+def _floats(values: float | list[float]) -> str:
+    return ", ".join(map(_float, values if isinstance(values, list) else [values]))
+
+
+def _float(value: float) -> str:
+    text = f"{value:.9g}"
+    return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
+
+
+def _single(value: float | list[float]) -> float:
+    """The one value of an output's scaling: targets are single numbers."""
+    (only,) = value if isinstance(value, list) else [value]
+    return only

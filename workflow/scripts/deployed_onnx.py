@@ -1,0 +1,8 @@
+"""Rule deployed_onnx: a run's model as an ONNX file."""
+
+from nasturtium.jobs.script import started
+
+with started(snakemake) as job:
+    from nasturtium.stages import deployed_onnx
+
+    deployed_onnx.run(job)
