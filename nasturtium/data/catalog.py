@@ -73,6 +73,10 @@ class Description:
         """Whether samples have height, width and channels."""
         return self.kind == "image"
 
+    def class_name(self, label: int) -> str:
+        """What class ``label`` is called: its name, or its number where it has none."""
+        return self.class_names[label] if self.class_names else str(label)
+
 
 _CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),

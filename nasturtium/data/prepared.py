@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,8 +27,15 @@ class Prepared:
     test_from: int | None
 
 
-def write(folder: str | Path, description: Description, samples: Samples) -> None:
+def write(
+    folder: str | Path,
+    description: Description,
+    samples: Samples,
+    warnings: Sequence[str] = (),
+) -> None:
     """Write the prepared form; the card comes last, so it stands only beside whole arrays.
+
+    ``warnings`` may still grow while blocks of samples are read.
 
     Raises
     ------
@@ -51,6 +58,7 @@ def write(folder: str | Path, description: Description, samples: Samples) -> Non
         "test_from": samples.test_from,
         "sources_sha256": samples.sources,
         "label_counts": _label_counts(description, samples),
+        "warnings": list(warnings),
         "features_sha256": features_sha256,
         "targets_sha256": targets_sha256,
     }

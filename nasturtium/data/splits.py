@@ -1,5 +1,6 @@
 """Train, validation and test by seed. Training and selection never get the test split."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.prepared import Prepared
 from nasturtium.errors import DataError
 from nasturtium.records.whole import read_arrays, write_arrays
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,32 +52,84 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
     Raises
     ------
     DataError
-        A split would be empty, or a column has no value in the train split to impute from.
+        A split would be empty, a class has one sample only, or a column has no value in the train
+        split to impute from.
     """
-    from sklearn.model_selection import train_test_split
-
     everything = np.arange(len(prepared.targets))
     labels = prepared.targets if prepared.description.classes is not None else None
+    trained = slice(prepared.test_from)
+    if labels is not None:
+        _check_classes(labels[trained], prepared.description)
 
     def cut(indices: np.ndarray, share: float) -> list[np.ndarray]:
-        stratify = None if labels is None else labels[indices]
         try:
-            parts = train_test_split(indices, test_size=share, random_state=seed, stratify=stratify)
+            return _cut(indices, share, seed, None if labels is None else labels[indices])
         except ValueError as error:
             raise DataError(
                 f"Data set '{prepared.description.name}': can't be split by {dict(settings)} "
                 f"({error}); change the shares under 'split'."
             ) from error
-        # Sorted, so that reading from a memory map runs forward.
-        return [np.sort(part) for part in parts]
 
     if prepared.test_from is None:
         rest, test = cut(everything, settings["test"])
     else:
         rest, test = everything[: prepared.test_from], everything[prepared.test_from :]
     train, validation = cut(rest, settings["validation"])
+    if labels is not None:
+        _warn_of_lacking(labels, {"validation": validation, "test": test}, prepared.description)
     fill = {"fill": _fill(prepared, train)} if prepared.description.impute else {}
     write_arrays(path, train=train, validation=validation, test=test, **fill)
+
+
+def _cut(
+    indices: np.ndarray, share: float, seed: int, labels: np.ndarray | None
+) -> list[np.ndarray]:
+    """``indices`` cut in two, ascending: the second part has ``share`` of them.
+
+    Stratified by ``labels``; of a class with one sample left, it stays in the first part.
+    """
+    from sklearn.model_selection import train_test_split
+
+    alone = np.zeros(len(indices), bool)
+    if labels is not None:
+        alone = np.bincount(labels)[labels] == 1
+    stratify = None if labels is None else labels[~alone]
+    first, second = train_test_split(
+        indices[~alone], test_size=share, random_state=seed, stratify=stratify
+    )
+    # Sorted, so that reading from a memory map runs forward.
+    return [np.sort(np.concatenate([first, indices[alone]])), np.sort(second)]
+
+
+def _check_classes(labels: np.ndarray, description: Description) -> None:
+    counts = np.bincount(labels, minlength=description.classes)
+    if (counts == 1).any():
+        name = description.class_name(int(np.argmax(counts == 1)))
+        raise DataError(
+            f"Data set '{description.name}': class '{name}' has one sample only, and nothing would "
+            "be left of it to validate on; add samples, join it with another class, or remove it."
+        )
+
+
+def _warn_of_lacking(
+    labels: np.ndarray, splits: Mapping[str, np.ndarray], description: Description
+) -> None:
+    """Say which classes a split has no sample of: its figures say nothing of them."""
+    for split, indices in splits.items():
+        counts = np.bincount(labels[indices], minlength=description.classes)
+        lacking = [description.class_name(int(label)) for label in np.flatnonzero(counts == 0)]
+        if lacking:
+            more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+            names = ", ".join(f"'{name}'" for name in lacking[:3])
+            logger.warning(
+                "Data set '%s': the %s split has no sample of %s %s%s, so its figures say nothing "
+                "of it; add samples, or join classes.",
+                description.name,
+                split,
+                "class" if len(lacking) == 1 else "classes",
+                names,
+                more,
+            )
 
 
 def split_card(path: str | Path, prepared: Prepared) -> dict:

@@ -64,8 +64,9 @@ class _NotWhole(ValueError):
 
 # What readers of JSON, NumPy and zip raise; Arrow's errors are ValueErrors or OSErrors.
 _DAMAGED = (
-    *(ValueError, KeyError, IndexError, TypeError, EOFError, SyntaxError, RecursionError),
-    *(OverflowError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error),
+    *(ValueError, KeyError, IndexError, TypeError, EOFError, SyntaxError, OverflowError),
+    # zipfile raises RuntimeError where the flipped bit says that a member is encrypted.
+    *(MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error),
 )
 
 

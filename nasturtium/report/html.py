@@ -57,6 +57,11 @@ def paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
+def items(texts: Sequence[str]) -> str:
+    """A list of plain texts."""
+    return f"<ul>{''.join(f'<li>{html.escape(text)}</li>' for text in texts)}</ul>"
+
+
 def section(title: str, body: str) -> str:
     """A heading and what stands below it."""
     return f"<h2>{html.escape(title)}</h2>\n{body}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from nasturtium.data import prepared
+from nasturtium.data import notices, prepared
 from nasturtium.data.splits import split_card, write_split
 from nasturtium.records.whole import write_json
 
@@ -20,6 +20,7 @@ def run(
     ``settings`` is section ``split``.
     """
     data = prepared.read(data_folder)
-    write_split(output, data, settings, seed)
+    with notices.collected() as warnings:
+        write_split(output, data, settings, seed)
     sizes = split_card(output, data)
-    write_json(card, {"seed": seed, **sizes})
+    write_json(card, {"seed": seed, **sizes, "warnings": warnings})

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from nasturtium.records.metrics import METRICS
+from nasturtium.records.whole import write_json
 from nasturtium.report.cost import costs
 from nasturtium.report.html import figure, table
 from nasturtium.report.pages import about, cost, summary_table
@@ -88,6 +89,12 @@ def written(rows, tmp_path_factory):
             drawn.append(folder / dataset / "figures" / f"{name}.svg")
             drawn[-1].parent.mkdir(parents=True, exist_ok=True)
             drawn[-1].write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{name}</svg>")
+    card, split = folder / "digits" / "dataset.json", folder / "digits" / "seed0.split.json"
+    described = {"input_shape": [2], "classes": 1, "class_names": ["one"]}
+    warned = ["column 'id' is odd"]
+    write_json(card, {"samples": 9, "description": described, "warnings": warned})
+    counts = {name: {"samples": 3, "label_counts": [3]} for name in ("train", "validation", "test")}
+    write_json(split, {"seed": 0, **counts, "warnings": ["no sample of class 'b'"]})
     pages.run(
         write_summary(
             folder, [{k: v for k, v in row.items() if k in METRICS.names} for row in rows]
@@ -97,8 +104,17 @@ def written(rows, tmp_path_factory):
         front_path=folder / "front.html",
         folder=folder,
         config={"datasets": ["digits", "cars", "broken"]},
+        cards=[card],
+        splits=[split],
     )
     return folder
+
+
+def test_what_was_warned_of_stands_on_every_page_of_the_data(written):
+    for name in ("index", "data"):
+        text = (written / f"{name}.html").read_text()
+        assert "column &#x27;id&#x27; is odd" in text
+        assert "Seed 0: no sample of class" in text
 
 
 def test_one_page_answers_and_fetches_nothing(written):

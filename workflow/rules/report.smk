@@ -125,6 +125,12 @@ rule pages:
     input:
         summary=rules.summary.output.table,
         figures=expand(rules.figures.output, dataset=config["datasets"]),
+        cards=expand(rules.prepare_data.output.card, dataset=config["datasets"]),
+        splits=expand(
+            rules.split_data.output.card,
+            dataset=config["datasets"],
+            seed=config["seeds"],
+        ),
         # Not a module, so the digest of the code does not see it.
         template=str(ROOT / "nasturtium/report/page.html"),
     output:
@@ -135,6 +141,12 @@ rule pages:
             caption="../report/summary.rst",
             category="All data sets",
             labels={"table": "summary of every run"},
+        ),
+        data=report(
+            "results/report/data.html",
+            caption="../report/data.rst",
+            category="All data sets",
+            labels={"table": "data, splits and warnings"},
         ),
         cost=report(
             "results/report/cost.html",

@@ -14,4 +14,6 @@ with logged(snakemake.log[0]):
         front_path=snakemake.output.front,
         folder=Path(snakemake.output.summary).parent,
         config=snakemake.params.config,
+        cards=snakemake.input.cards,
+        splits=snakemake.input.splits,
     )

@@ -1,0 +1,25 @@
+"""Warnings about data, kept for the cards and for the report beside the log."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_READING = logging.getLogger("nasturtium.data")
+
+
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """The warnings that reading and splitting log in the block, each once, in their order."""
+    found: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (said := record.getMessage()) not in found:
+                found.append(said)
+
+    handler = Collector(logging.WARNING)
+    _READING.addHandler(handler)
+    try:
+        yield found
+    finally:
+        _READING.removeHandler(handler)
