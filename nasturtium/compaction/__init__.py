@@ -1,5 +1,6 @@
 """Compaction: a smaller dense model that computes the same function, and the proof that it does."""
 
+from nasturtium.compaction.folding import Folding, fold_batch_normalization
 from nasturtium.compaction.groups import (
     PRUNABLE_WEIGHTS,
     Group,
@@ -13,10 +14,12 @@ from nasturtium.compaction.verify import verify
 __all__ = [
     "PRUNABLE_WEIGHTS",
     "CompactionResult",
+    "Folding",
     "Group",
     "Member",
     "compact",
     "dependency_groups",
+    "fold_batch_normalization",
     "prunable_parameters",
     "verify",
 ]

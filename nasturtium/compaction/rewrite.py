@@ -117,11 +117,11 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
         if isinstance(layer, keras.Model) and getattr(layer, "_is_graph_network", False):
             return _clone_nested(layer, result)
         if step is None or isinstance(step.rule, Unknown) or not changing:
-            return _plain(layer, step)
+            return plain_copy(layer, step)
         config, weights[layer.name] = _shrink(graph, liveness, step)
         if step.rule.attributes:
             _count(graph, liveness, step, result)
-        return _runnable(_plain(layer, step, config), layer, weights)
+        return _runnable(plain_copy(layer, step, config), layer, weights)
 
     def values(t: int) -> np.ndarray:
         return np.nan_to_num(liveness.constants[t][liveness.keep[graph.channels[t]]])
@@ -142,7 +142,7 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
     built = {graph.steps[number].layer.name for number in liveness.plan.inputs}
     for layer in result.model.layers:
         if layer.name in built:
-            _set_weights(layer, originals[layer.name], weights.get(layer.name))
+            set_weights(layer, originals[layer.name], weights.get(layer.name))
     new = {layer.name for layer in result.model.layers}
     result.removed_layers += [name for name in originals if name not in new]
     result.params_after = result.model.count_params()
@@ -213,7 +213,7 @@ def _clone_nested(layer: keras.Model, result: CompactionResult) -> keras.Model:
     return inner.model
 
 
-def _plain(layer, step: Step | None, changes: dict | None = None):
+def plain_copy(layer, step: Step | None, changes: dict | None = None):
     """Return a new layer of the same configuration with ``changes``, from plain Keras."""
     kind = type(layer).__name__
     number = step is not None and step.in_types[0] != tf.string
@@ -234,7 +234,8 @@ def _plain(layer, step: Step | None, changes: dict | None = None):
     return layer.__class__.from_config(config)
 
 
-def _set_weights(layer, original, changed: dict[str, np.ndarray] | None) -> None:
+def set_weights(layer, original, changed: dict[str, np.ndarray] | None) -> None:
+    """Give a layer the ``changed`` weights by attribute, or else those of the original."""
     if isinstance(layer, keras.Model):
         return  # A nested model: compacted by itself, weights and all.
     if changed:

@@ -221,9 +221,8 @@ class Merge(Rule):
         return merged
 
     def reads(self, step, weights, ins, needed):
-        """Every input that changes something is needed where the output is."""
-        staying = self.remaining(ins, needed, None)
-        return [needed & (position in staying) for position in range(len(ins))]
+        """Every input is needed where the output is."""
+        return [needed for _ in ins]
 
     def remaining(self, ins, needed, kept):
         """Leave out inputs that are neutral on every channel that is needed."""

@@ -109,7 +109,7 @@ METRICS = pa.schema(
         column("linear_mae", pa.float64(), "of a linear regression; the baseline's row has it"),
         column("linear_reason", pa.string(), "why these are null"),
         # size
-        column("parameters", pa.int64(), "all weights' scalars", required=True),
+        column("parameters", pa.int64(), "all scalars, normalisation folded", required=True),
         column("trainable_parameters", pa.int64(), "trainable scalars", required=True),
         column("nonzero_parameters", pa.int64(), "scalars that are not zero", required=True),
         column("prunable_parameters", pa.int64(), "scalars of prunable kernels", required=True),
@@ -120,8 +120,8 @@ METRICS = pa.schema(
         column("macs_reason", pa.string(), "why macs is null"),
         column("weights_bytes", pa.int64(), "weights in memory, dense", required=True),
         column("weights_gzip_bytes", pa.int64(), "weights after gzip -9", required=True),
-        column("keras_bytes", pa.int64(), "model.keras", required=True),
-        column("keras_gzip_bytes", pa.int64(), "model.keras after gzip -9", required=True),
+        column("keras_bytes", pa.int64(), "model.keras, normalisation folded", required=True),
+        column("keras_gzip_bytes", pa.int64(), "the same after gzip -9", required=True),
         column("weights_csr_bytes", pa.int64(), "counted: prunable kernels as CSR", required=True),
         column(
             "weights_bitmask_bytes", pa.int64(), "counted: as bitmask and values", required=True

@@ -36,7 +36,7 @@ TRIALS = pa.schema(
         column("validation_loss", pa.float64(), "of the kept epoch"),
         column("validation_accuracy", pa.float64(), "of the kept epoch"),
         column("validation_mae", pa.float64(), "of the kept epoch, in the target's unit"),
-        column("parameters", pa.int64(), "all weights' scalars"),
+        column("parameters", pa.int64(), "all scalars, normalisation folded"),
         column("nonzero_parameters", pa.int64(), "scalars that are not zero"),
         column("prunable_parameters", pa.int64(), "scalars of prunable kernels"),
         column("sparsity", pa.float64(), "share of prunable parameters that are zero"),

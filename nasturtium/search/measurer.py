@@ -9,11 +9,13 @@ from nasturtium.data.splits import TrainingData
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory_apart
+from nasturtium.measurement.inference_form import inference_file
 from nasturtium.measurement.latency import measure_latency
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.size import weight_bytes
 from nasturtium.metering import Meter
 from nasturtium.metering.energy_file import stored_energy
+from nasturtium.models.files import load_model
 from nasturtium.models.weights import count_weights
 from nasturtium.training.fit import validation_loss
 
@@ -40,8 +42,13 @@ class Measurer:
     def saved(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
         """Size, memory, latency and inference energy of ``model``, whose file is ``path``.
 
-        In the columns of ``trials.parquet``.
+        In the columns of ``trials.parquet``; of the form in which it is used, without the
+        BatchNormalization that folds into the layer before it.
         """
+        with inference_file(path, model) as used:
+            return self._measured(model if used is path else load_model(used), used)
+
+    def _measured(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
         counts = count_weights(model)
         macs, macs_reason = count_macs(model)
         weights_bytes, activation_bytes = weight_bytes(model), peak_activation_bytes(model)

@@ -14,6 +14,7 @@ from nasturtium.jobs.job import Job
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import energy_columns, measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory
+from nasturtium.measurement.inference_form import inference_file
 from nasturtium.measurement.latency import measure_latency, measure_throughput
 from nasturtium.measurement.linear import linear_prediction
 from nasturtium.measurement.machine import describe_machine
@@ -48,9 +49,10 @@ def run(job: Job) -> None:
     settings hold the section ``measure``.
     """
     run, measure, model_path = job.run, job.settings["measure"], job.folder / "model.keras"
-    memory = measure_gpu_memory(model_path, batch_size=1)
-    model = load_model(model_path)
-    size = measure_size(model, model_path)
+    with inference_file(model_path) as path:
+        memory = measure_gpu_memory(path, batch_size=1)
+        model = load_model(path)
+        size = measure_size(model, path)
     macs, macs_reason = count_macs(model)
     activation_bytes = peak_activation_bytes(model)
     latency = measure_latency(model, measure["warm_up_runs"], measure["latency_runs"])
