@@ -130,6 +130,9 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
             "validation_rmse": 41 * error,
             "constant_mae": 90.0,
             "linear_mae": 50.0,
+            "tflite_int8_mae": 30.6 * error,
+            **_ends("tflite_int8_mae_change", "", 0.6 * error, 0.5),
+            "tflite_int8_accuracy": None,
         }
         if regression
         else {
@@ -141,6 +144,9 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
             "validation_accuracy": 1 - error / 101,
             "constant_accuracy": 0.51,
             "linear_accuracy": 0.91,
+            "tflite_int8_accuracy": 1 - 1.02 * error / 100,
+            **_ends("tflite_int8_accuracy_change", "_points", -0.02 * error, 0.1),
+            "tflite_int8_mae": None,
         }
     )
     return {
@@ -161,6 +167,8 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
         "keras_bytes": 4 * parameters,
         "tflite_bytes": 4 * parameters + 3000,
         "tflite_int8_bytes": parameters + 3000,
+        "tflite_int8_reason": None,
+        "tflite_int8_arena_reason": None,
         "tflite_int8_arena_bytes": 9000 + int(20_000 * share),
         "tflite_latency_p50_ms": 0.004 + 0.02 * share * draw.gauss(1, 0.02),
         "calculated_memory_bytes": 4 * parameters + 20_000,
@@ -182,6 +190,11 @@ def _metrics(run: Run, draw: random.Random, regression: bool, measured: bool) ->
 
 def _with_ends(name: str, value: float, half: float) -> dict[str, float]:
     return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
+
+
+def _ends(name: str, unit: str, value: float, half: float) -> dict[str, float]:
+    ends = {"": value, "_low": value - half, "_high": value + half}
+    return {f"{name}{end}{unit}": figure for end, figure in ends.items()}
 
 
 def _training(run: Run, draw: random.Random, epochs: int, regression: bool, trials) -> list[dict]:

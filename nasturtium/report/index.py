@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nasturtium.report import verdict as verdict_text
+from nasturtium.report.as_deployed import int8_change, int8_change_text
 from nasturtium.report.html import (
     Cell,
     figure,
@@ -107,6 +108,8 @@ def _every_net(rows: Sequence[Mapping], dataset: str) -> str:
         "weights, gzip (kB)",
         "TFLite file (kB)",
         "TFLite int8 file (kB)",
+        "its RAM (kB)",
+        "change by int8",
     )
     lines = [_line(c, baseline) for c in candidates]
     blank = [Cell(None)] * (len(header) - 3)
@@ -141,6 +144,8 @@ def _line(candidate: Candidate, baseline: Candidate) -> list[Cell | str]:
         figure(row["weights_gzip_bytes"] / 1000, ",.1f"),
         figure(_kilo(row["tflite_bytes"]), ",.1f", row["tflite_reason"]),
         figure(_kilo(row["tflite_int8_bytes"]), ",.1f", row["tflite_int8_reason"]),
+        figure(_kilo(row["tflite_int8_arena_bytes"]), ",.1f", row["tflite_int8_arena_reason"]),
+        Cell(int8_change(row), int8_change_text(row), row["tflite_int8_reason"]),
     ]
 
 

@@ -7,6 +7,7 @@ import yaml
 
 import nasturtium
 from nasturtium.records.runs import BASELINE
+from nasturtium.report import as_deployed
 from nasturtium.report.cost import costs
 from nasturtium.report.html import Cell, figure, listing, pairs, paragraph, section, table
 from nasturtium.report.summary import WITHOUT_NET
@@ -50,6 +51,7 @@ _SUMMARY_HEADER = (
     "memory, calculated (kB)",
     "GPU memory (kB)",
     "latency p50 (ms)",
+    *as_deployed.HEADER,
     "energy of a sample (J)",
     "training (s)",
     "training (J)",
@@ -110,6 +112,7 @@ def _summary_line(row: Mapping) -> list:
         figure(row["calculated_memory_bytes"] / 1000, ",.1f"),
         figure(_kilo(row["gpu_inference_peak_bytes"]), ",.1f", row["gpu_memory_reason"]),
         figure(row["latency_p50_ms"], ".3f"),
+        *as_deployed.cells(row),
         figure(row["inference_energy_j"], ".3g", row["inference_energy_reason"]),
         figure(row["job_duration_s"], ",.1f"),
         figure(row["job_energy_j"], _joules(row["job_energy_j"]), row["job_energy_reason"]),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from nasturtium.report.as_deployed import int8_change
 from nasturtium.report.summary import aligned, with_ratios
 
 HEADER = (
@@ -23,6 +24,8 @@ HEADER = (
     "TFLite kB",
     "dynamic kB",
     "int8 kB",
+    "int8 RAM kB",
+    "change by int8",
     "TFLite us",
 )
 
@@ -57,6 +60,8 @@ def _figures(group: Sequence[Mapping]) -> list[str]:
         _spread(group, lambda row: _thousandth(row.get("tflite_bytes")), ".1f"),
         _spread(group, lambda row: _thousandth(row.get("tflite_dynamic_bytes")), ".1f"),
         _spread(group, lambda row: _thousandth(row.get("tflite_int8_bytes")), ".1f"),
+        _spread(group, lambda row: _thousandth(row.get("tflite_int8_arena_bytes")), ".1f"),
+        _spread(group, int8_change, "+.2f" if group[0]["task"] == "classification" else "+.3g"),
         _spread(group, lambda row: _thousandfold(row.get("tflite_latency_p50_ms")), ".1f"),
     ]
 

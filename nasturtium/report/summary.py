@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from nasturtium.records.metrics import RATIOS
 from nasturtium.records.runs import BASELINE
+from nasturtium.report.as_deployed import int8_change_text
 
 
 def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
@@ -38,6 +39,9 @@ def readable(rows: Sequence[Mapping]) -> str:
         "memory (calculated)",
         "latency p50",
         "TFLite p50",
+        "change by int8 (95 %)",
+        "int8 flash",
+        "int8 RAM",
         "J/sample",
     )
     lines: list[list[str]] = []
@@ -138,6 +142,8 @@ def _figures(row: Mapping) -> list[str]:
         ),
         _with_ratio(f"{row['latency_p50_ms']:.3f} ms", row["latency_p50_ms_ratio"]),
         _tflite_latency(row),
+        int8_change_text(row),
+        *(_size(row.get(f"tflite_int8_{name}bytes")) for name in ("", "arena_")),
         "not measured" if joules is None else f"{joules:.3g}",
     ]
 
@@ -160,6 +166,10 @@ def _tflite_latency(row: Mapping) -> str:
     if latency_ms is None:
         return "-"
     return _with_ratio(f"{1000 * latency_ms:.1f} us", row["tflite_latency_p50_ms_ratio"])
+
+
+def _size(size_bytes: int | None) -> str:
+    return "-" if size_bytes is None else _kilobytes(size_bytes)
 
 
 def _kilobytes(size_bytes: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nasturtium.report import style
+from nasturtium.report.as_deployed import int8_error
 from nasturtium.report.points import (
     Point,
     Spread,
@@ -62,6 +63,7 @@ class _Cost:
     figure: Callable[[Mapping], float | None]
     reason: str = ""
     from_zero: bool = False
+    error: Callable[[Mapping], float | None] = test_error
 
 
 def _measured(rows: Sequence[Mapping]) -> tuple[list[_Cost], list[str]]:
@@ -83,11 +85,17 @@ def _costs(rows: Sequence[Mapping]) -> list[_Cost]:
         _Cost("parameters", _plain("parameters")),
         _Cost("thousand MACs of a sample", _thousandth("macs"), "macs_reason"),
         _Cost("weights after gzip (kB)", _thousandth("weights_gzip_bytes")),
-        _Cost("full-integer TFLite file (kB)", _thousandth("tflite_int8_bytes"), _INT8),
         _Cost(
-            "RAM of that file on a microcontroller (kB)",
+            "flash of the int8 file, its own error (kB)",
+            _thousandth("tflite_int8_bytes"),
+            _INT8,
+            error=int8_error,
+        ),
+        _Cost(
+            "its RAM on a microcontroller, its own error (kB)",
             _thousandth("tflite_int8_arena_bytes"),
             "tflite_int8_arena_reason",
+            error=int8_error,
         ),
         _Cost(
             f"TFLite latency, float32, batch 1 (µs)\n1 thread of {processors}",
@@ -124,7 +132,7 @@ def _times(value: float | None, factor: float) -> float | None:
 
 
 def _panel(panel, points: Sequence[Point], cost: _Cost, handles: dict) -> None:
-    shown = [(point, point.spread(cost.figure), point.spread(test_error)) for point in points]
+    shown = [(point, point.spread(cost.figure), point.spread(cost.error)) for point in points]
     drawn = [(point, x, y) for point, x, y in shown if x is not None and y is not None]
     if not drawn:
         # A figure that some seeds have, but no run has for all of its seeds.
@@ -142,22 +150,27 @@ def _panel(panel, points: Sequence[Point], cost: _Cost, handles: dict) -> None:
     series: dict[tuple, list[tuple[Point, Spread, Spread]]] = {}
     for entry in drawn:
         series.setdefault(entry[0].series, []).append(entry)
-    for (stage, method), entries in series.items():
-        handles[style.series_label(stage, method)] = _series(panel, stage, method, entries)
+    for (stage, method), unsorted in series.items():
+        entries = sorted(unsorted, key=lambda entry: entry[0].run.ratio or 0)
+        # Intervals by the test samples are known of the model's error, not of a file's.
+        of_model = (
+            error_bars([point for point, _, _ in entries]) if cost.error is test_error else None
+        )
+        bars = of_model or _bars([y for _, _, y in entries])
+        handles[style.series_label(stage, method)] = _series(panel, stage, method, entries, bars)
     _names(panel, drawn)
     missing = len(shown) - len(drawn)
     if missing:
         panel.set_title(f"{missing} of {len(shown)} runs not measured", fontsize=8)
 
 
-def _series(panel, stage: str, method: str | None, entries: Sequence) -> object:
-    entries = sorted(entries, key=lambda entry: entry[0].run.ratio or 0)
+def _series(panel, stage: str, method: str | None, entries: Sequence, bars: list | None) -> object:
     control = style.is_control(stage, method)
     drawn = panel.errorbar(
         [x.mean for _, x, _ in entries],
         [y.mean for _, _, y in entries],
         xerr=_bars([x for _, x, _ in entries]),
-        yerr=error_bars([point for point, _, _ in entries]),
+        yerr=bars,
         color=style.colour(stage),
         marker=style.marker(stage, method),
         markersize=11 if stage == "baseline" else 6,

@@ -4,10 +4,11 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from nasturtium.records.parquet import read_rows
-from nasturtium.report import style
+from nasturtium.report import style, tradeoff
 from nasturtium.report.points import (
     Point,
     pareto_front,
@@ -95,7 +96,8 @@ def test_ratios_of_points_in_one_place_are_written_once(results, tmp_path, words
 
     def names(factor: float, errors: float = 1.0) -> int:
         change = {name: pruned[0][name] * factor for name in COSTS}
-        change["test_accuracy"] = 1 - errors * (1 - pruned[0]["test_accuracy"])
+        for name in ("test_accuracy", "tflite_int8_accuracy"):
+            change[name] = 1 - errors * (1 - pruned[0][name])
         drawn = [*other, *pruned, *({**row, **twin, **change} for row in pruned)]
         draw_tradeoff(drawn, "digits", tmp_path / "twins.svg")
         return words(tmp_path / "twins.svg").split().count("0.9")
@@ -103,6 +105,22 @@ def test_ratios_of_points_in_one_place_are_written_once(results, tmp_path, words
     panels = len(COSTS)
     assert names(1.02) == panels
     assert names(30) == names(1, errors=1.4) == 2 * panels
+
+
+def test_the_int8_file_stands_at_its_own_error(results, tmp_path, monkeypatch):
+    rows = [r for r in read_rows(results / "summary.parquet") if r["dataset"] == "digits"]
+    drawn = {}
+
+    def keep(panel, points, cost, handles):
+        drawn[cost.label.splitlines()[0]] = [point.spread(cost.error).mean for point in points]
+
+    monkeypatch.setattr(tradeoff, "_panel", keep)
+    tradeoff.draw_tradeoff(rows, "digits", tmp_path / "t.svg")
+    whole = np.array(drawn["parameters"])
+    for label in drawn:
+        factor = 1.02 if "its own error" in label else 1
+        np.testing.assert_allclose(drawn[label], factor * whole, err_msg=label)
+    assert sum("its own error" in label for label in drawn) == 2
 
 
 def test_what_was_not_measured_is_a_sentence(results, tmp_path, words):

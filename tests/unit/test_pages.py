@@ -10,6 +10,7 @@ from nasturtium.records.whole import write_json
 from nasturtium.report.cost import costs
 from nasturtium.report.html import figure, table
 from nasturtium.report.pages import about, cost, summary_table
+from nasturtium.report.summary import readable
 from nasturtium.stages import pages
 from tests.generated_study import summarised, write_study, write_summary
 
@@ -39,6 +40,23 @@ def test_the_summary_has_a_line_a_run(rows):
     assert text.count("<tr>") == len(rows) + 2 * 3 + 1
     assert text.count("(a constant)") == 3
     assert 'title="no NVIDIA driver">not measured</td>' in text
+
+
+def test_the_summary_shows_the_int8_file(rows):
+    (row,) = (r for r in rows if r["dataset"] == "digits" and r["run"] == "baseline")
+    shown = (
+        f"{100 * row['tflite_int8_accuracy']:.2f}</td>",
+        f"{row['tflite_int8_accuracy_change_points']:+.2f} (",
+        f"{row['tflite_int8_bytes'] / 1000:,.1f}</td>",
+        f"{row['tflite_int8_arena_bytes'] / 1000:,.1f}</td>",
+        f"{1000 * row['tflite_latency_p50_ms']:.1f}</td>",
+    )
+    for page in (summary_table([row]), readable([row])):
+        for text in shown if page.startswith("<") else shown[1:2]:
+            assert text in page
+    missing = {name: None for name in row if name.startswith("tflite_int8")}
+    without = {**row, **missing, "tflite_int8_reason": "LSTM has no int8 form"}
+    assert summary_table([without]).count('title="LSTM has no int8 form"') == 5
 
 
 def test_a_page_fetches_nothing(rows):
