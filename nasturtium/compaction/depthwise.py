@@ -17,8 +17,13 @@ from nasturtium.compaction.kernels import (
 )
 
 
+def _channel_axis(step) -> int:
+    """The axis of the input channels, behind those of space: one or two."""
+    return len(step.layer.kernel_size)
+
+
 class Depthwise(Weighted):
-    """DepthwiseConv2D: each channel by itself, ``depth_multiplier`` outputs an input."""
+    """DepthwiseConv1D and 2D: each channel by itself, ``depth_multiplier`` outputs an input."""
 
     attributes = ("depthwise_kernel", "bias")
 
@@ -54,15 +59,16 @@ class Depthwise(Weighted):
         return changed
 
     def axes(self, step, ins, out):
-        """The kernel is (height, width, channels, multiplier)."""
-        return {"depthwise_kernel": {2: ("out", ins[0])}, "bias": {0: ("out", out)}}
+        """The kernel is (\\*space, channels, multiplier)."""
+        kernel = {_channel_axis(step): ("out", ins[0])}
+        return {"depthwise_kernel": kernel, "bias": {0: ("out", out)}}
 
     def _amount(self, kernel, fold, ins) -> np.ndarray:
         return (np.where(fold, ins[0], 0.0)[:, None] * sum_over_space(kernel)).ravel()
 
 
 class Separable(Weighted):
-    """SeparableConv2D: a depthwise kernel without bias, then a 1x1 kernel."""
+    """SeparableConv1D and SeparableConv2D: a depthwise kernel without bias, then a 1x1 kernel."""
 
     attributes = ("depthwise_kernel", "pointwise_kernel", "bias")
 
@@ -98,9 +104,10 @@ class Separable(Weighted):
     def axes(self, step, ins, out):
         """The pointwise rows are the intermediate channels."""
         between = np.repeat(ins[0], step.layer.depth_multiplier)
+        axis = _channel_axis(step)
         return {
-            "depthwise_kernel": {2: ("in", ins[0])},
-            "pointwise_kernel": {2: ("in", between), 3: ("out", out)},
+            "depthwise_kernel": {axis: ("in", ins[0])},
+            "pointwise_kernel": {axis: ("in", between), axis + 1: ("out", out)},
             "bias": {0: ("out", out)},
         }
 

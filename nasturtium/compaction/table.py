@@ -21,8 +21,8 @@ from nasturtium.compaction.rules import (
 _RULES: dict[str, Rule] = {
     "Dense Conv1D Conv2D": Kernel(),
     "Conv1DTranspose Conv2DTranspose": Transposed(),
-    "DepthwiseConv2D": Depthwise(),
-    "SeparableConv2D": Separable(),
+    "DepthwiseConv1D DepthwiseConv2D": Depthwise(),
+    "SeparableConv1D SeparableConv2D": Separable(),
     "BatchNormalization": BatchNorm(),
     "PReLU": Slopes(),
     "Activation ReLU LeakyReLU ELU ThresholdedReLU": Elementwise(),

@@ -10,6 +10,7 @@ _ALIASES = (
     keras.layers.Dropout,
     keras.layers.Flatten,
     keras.layers.Reshape,
+    keras.layers.SpatialDropout1D,
     keras.layers.SpatialDropout2D,
 )
 

@@ -34,6 +34,7 @@ _FREE = (
     keras.layers.Rescaling,
     keras.layers.Reshape,
     keras.layers.Softmax,
+    keras.layers.SpatialDropout1D,
     keras.layers.SpatialDropout2D,
     keras.layers.UpSampling2D,
     keras.layers.ZeroPadding1D,
@@ -57,7 +58,7 @@ def count_macs(model: keras.Model) -> tuple[int | None, str | None]:
                 continue
             if isinstance(layer, keras.layers.SeparableConv2D | keras.layers.SeparableConv1D):
                 kernels = [layer.depthwise_kernel, layer.pointwise_kernel]
-            elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            elif isinstance(layer, keras.layers.DepthwiseConv1D | keras.layers.DepthwiseConv2D):
                 kernels = [layer.depthwise_kernel]
             elif type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense):
                 kernels = [layer.kernel]

@@ -90,7 +90,7 @@ class SearchSpace(Graph):
 
 def make_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
     """The space of the frame's kind of data, by section ``search`` of the settings."""
-    build = image_space if len(frame.input_shape) == 3 else tabular_space
+    build = tabular_space if len(frame.input_shape) == 1 else conv_space
     return build(frame, settings, pruning_ratios)
 
 
@@ -101,8 +101,10 @@ def build_net(space: SearchSpace, values: Mapping) -> keras.Model:
     return space.build(hyperparameters)
 
 
-def image_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
-    """ConvBlock, spatial reduction, DenseBlock, head.
+def conv_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
+    """ConvBlock, spatial reduction, DenseBlock, head; for images, and for sequences over steps.
+
+    AutoKeras takes convolutions, plain or separable, pooling and reduction of the input's rank.
 
     Parameters
     ----------
@@ -123,7 +125,7 @@ def image_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]
 
 
 def tabular_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
-    """DenseBlock and head; ``settings`` as in :func:`image_space`, of which it needs less."""
+    """DenseBlock and head; of the settings of :func:`conv_space` it needs the last ones."""
     inputs = ak.Input()
     return _with_dense_and_head(inputs, inputs, frame, settings, pruning_ratios)
 

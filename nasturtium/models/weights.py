@@ -12,6 +12,7 @@ _KERNELS = {
     keras.layers.Conv1D: "kernel",
     keras.layers.Conv2D: "kernel",
     keras.layers.Conv2DTranspose: "kernel",
+    keras.layers.SeparableConv1D: "pointwise_kernel",
     keras.layers.SeparableConv2D: "pointwise_kernel",
 }
 

@@ -17,7 +17,7 @@ class ChannelSelection:
     """The groups of a net, and the choice among them by importance and ratio.
 
     The ratio is the share of the prunable parameters (the kernels of Dense, Conv1D, Conv2D and
-    Conv2DTranspose and the pointwise kernels of SeparableConv2D, the head's too; not depthwise
+    Conv2DTranspose and the pointwise kernels of separable ones, the head's too; not depthwise
     kernels, biases or BatchNormalization) that the net will have lost after compaction. Kernels of
     nested models and of layers that compaction doesn't know are neither pruned nor counted.
 

@@ -9,13 +9,14 @@ import tf_keras as keras
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_nets import Net
+from random_series import Series
 
 from nasturtium.compaction import compact, fold_batch_normalization, verify
 
 
-def check(seed: int, seen: Counter) -> None:
+def check(seed: int, seen: Counter, make: type[Net] = Net) -> None:
     """Compact the net of one seed and hold it to every invariant; count what it exercised."""
-    net = Net(seed)
+    net = make(seed)
     model = net.build()
     before = [value.copy() for value in model.get_weights()]
     result = compact(model)
@@ -49,6 +50,10 @@ def check(seed: int, seen: Counter) -> None:
 
 
 STRAIGHT = {
+    "MaxPooling1D": lambda layer: keras.layers.AveragePooling1D(
+        layer.pool_size, layer.strides, layer.padding
+    ),
+    "GlobalMaxPooling1D": lambda layer: keras.layers.GlobalAveragePooling1D(),
     "MaxPooling2D": lambda layer: keras.layers.AveragePooling2D(
         layer.pool_size, layer.strides, layer.padding
     ),
@@ -110,7 +115,7 @@ def idle_layers(model) -> list[str]:
     ]
 
 
-def sweep(examples: int) -> Counter:
+def sweep(examples: int, make: type[Net] = Net) -> Counter:
     seen: Counter = Counter()
 
     @settings(
@@ -122,7 +127,7 @@ def sweep(examples: int) -> Counter:
     )
     @given(st.integers(0, 2**32 - 1))
     def run(seed):
-        check(seed, seen)
+        check(seed, seen, make)
 
     run()
     return seen
@@ -134,4 +139,12 @@ def test_compaction_is_exact_and_complete_over_random_nets(examples):
     assert seen["nets"] >= 0.9 * examples
     assert len(seen) >= 6 + (11 if examples > 100 else 5), "(nearly) every kind of net was seen"
     assert seen["layers removed"] >= seen["nets"] / 20, dict(seen)
+    assert seen["removed and depends"] >= seen["nets"] / 2, dict(seen)
+
+
+@pytest.mark.parametrize("examples", [8, pytest.param(200, marks=pytest.mark.long)])
+def test_compaction_is_exact_and_complete_over_nets_of_sequences(examples):
+    seen = sweep(examples, Series)
+    assert seen["nets"] >= 0.9 * examples
+    assert len(seen) >= 4 + (3 if examples > 100 else 2), dict(seen)
     assert seen["removed and depends"] >= seen["nets"] / 2, dict(seen)

@@ -562,6 +562,29 @@ def test_conv1d_and_temporal_dense():
     assert verify(model, result.model) < 1e-5
 
 
+def test_depthwise_and_separable_convolutions_over_steps():
+    model = sequential(
+        layers.Conv1D(6, 3),
+        layers.DepthwiseConv1D(3, depth_multiplier=2),
+        layers.SeparableConv1D(5, 3, depth_multiplier=2, padding="causal", activation="relu"),
+        layers.MaxPooling1D(2),
+        layers.Flatten(),
+        layers.Dense(2),
+        shape=(12, 3),
+    )
+    assert prunable_parameters(model) == 3 * 3 * 6 + 24 * 5 + 4 * 5 * 2
+    kernel = model.layers[0].kernel.numpy()
+    kernel[..., 1] = 0
+    model.layers[0].kernel.assign(kernel)
+    pointwise = model.layers[2].pointwise_kernel.numpy()
+    pointwise[..., 3] = 0
+    model.layers[2].pointwise_kernel.assign(pointwise)
+    result = compact(model)
+    assert list(result.removed_channels.values()) == [1, 2, 1]
+    assert prunable_parameters(result.model) == 3 * 3 * 5 + 20 * 4 + 4 * 4 * 2
+    assert verify(model, result.model) < 1e-5
+
+
 def test_verify_refuses_another_function():
     model = sequential(layers.Dense(6), layers.Dense(2), shape=(4,))
     kill(model.layers[0], 1)

@@ -13,7 +13,7 @@ from nasturtium.errors import SearchError, StorageError
 from nasturtium.metering.clock import Clock
 from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.models.files import load_model
-from nasturtium.models.search_space import LEARNING_RATE, image_space, tabular_space
+from nasturtium.models.search_space import LEARNING_RATE, conv_space, tabular_space
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
@@ -67,7 +67,7 @@ def search(
     data, folder, settings=SETTINGS, pruning=None, spoil=None, sources=(), watch=None
 ) -> Trials:
     ratios = settings.get("pruning_ratios", [0.3]) if pruning else []
-    space = image_space(frame_of(data), settings, ratios)
+    space = conv_space(frame_of(data), settings, ratios)
     reference = {"validation_loss": 1.0, "parameters": 1000, "training_energy_j": 10.0}
     with metering.session(sources=list(sources), idle_s=0) as meter:
         trials = Trials(
@@ -382,7 +382,7 @@ def test_the_hypervolume_only_grows_and_is_counted_from_a_recorded_point(digits,
 
 
 def test_a_ratio_of_zero_is_a_trial_without_pruning(digits, tmp_path):
-    assert image_space(frame_of(digits), SETTINGS, [0, 0.5]).middle()["pruning_ratio"] == 0.5
+    assert conv_space(frame_of(digits), SETTINGS, [0, 0.5]).middle()["pruning_ratio"] == 0.5
     settings = {**SETTINGS, "trials": 1, "pruning_ratios": [0]}
     (row,) = search(digits, tmp_path, settings, PRUNING).rows
     assert row["status"] == "completed", row["reason"]

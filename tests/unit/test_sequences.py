@@ -6,11 +6,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tf_keras as keras
 
+from nasturtium.compaction import compact, prunable_parameters, verify
 from nasturtium.data import prepared, splits
+from nasturtium.data.catalog import Description
+from nasturtium.data.splits import Split, TrainingData
+from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
+from nasturtium.deployment.micro import measure_arena
 from nasturtium.errors import ConfigError, DataError
+from nasturtium.measurement.activations import peak_activation_bytes
+from nasturtium.measurement.macs import count_macs
+from nasturtium.measurement.tflite import Interpreter
+from nasturtium.models.files import load_model, save_model
+from nasturtium.models.frame import Frame, build_framed
+from nasturtium.models.reference_nets import build_reference
+from nasturtium.models.search_space import build_net, make_space
+from nasturtium.models.weights import count_weights
 from nasturtium.settings import configuration
 from nasturtium.training.frame_statistics import frame_of
+from nasturtium.training.pruned_fit import pruned_fit
 from tests.unit.test_own_data import SCHEMA, described, read, refused
 
 VOWELS = Path(__file__).parents[3] / "shared/datasets/japanese_vowels"
@@ -263,3 +278,95 @@ def test_a_net_for_sequences_is_not_for_tables(tmp_path):
     own = sequences(tmp_path / "a.npz", reference={"cnn1d": {"filters": [2] * 3, "dense": []}})
     with pytest.raises(DataError, match="3 layers, each of which halves"):
         read(own)
+
+
+# Nets
+
+
+FRAME = Frame((25, 12), 3, None, feature_mean=np.ones(12), feature_variance=np.full(12, 4.0))
+
+
+def test_the_reference_net_has_its_sizes_and_is_measured():
+    sizes = {"filters": [8, 16], "kernel_size": 3, "dense": [20]}
+    model = build_reference("mine", FRAME, {"cnn1d": sizes})
+    kernels = (3 * 12 * 8, 3 * 8 * 16, 6 * 16 * 20, 20 * 3)
+    assert model.count_params() == sum(kernels) + 8 + 16 + 20 + 3
+    assert prunable_parameters(model) == count_weights(model).prunable == sum(kernels)
+    assert count_macs(model) == (25 * kernels[0] + 12 * kernels[1] + kernels[2] + kernels[3], None)
+    # While the first convolution runs, its input and its output are alive.
+    assert peak_activation_bytes(model) == 4 * 25 * (12 + 12)
+
+
+def separable_net() -> keras.Model:
+    layers = keras.layers
+    body = [
+        layers.Conv1D(8, 3, activation="relu"),
+        layers.SpatialDropout1D(0.2),
+        layers.SeparableConv1D(6, 3, padding="same", activation="relu"),
+        layers.DepthwiseConv1D(3, padding="same"),
+        layers.GlobalMaxPooling1D(),
+        layers.Dense(3, activation="softmax"),
+    ]
+    return build_framed(FRAME, body, name="separable")
+
+
+def test_macs_of_depthwise_and_separable_convolutions_by_hand():
+    macs = 23 * (3 * 12 * 8 + 3 * 8 + 8 * 6 + 3 * 6) + 6 * 3
+    assert count_macs(separable_net()) == (macs, None)
+
+
+def test_a_saved_net_of_sequences_loads_and_gives_the_same(tmp_path):
+    model = separable_net()
+    save_model(model, tmp_path / "model.keras")
+    x = np.random.default_rng(0).normal(size=(5, 25, 12)).astype(np.float32)
+    np.testing.assert_array_equal(load_model(tmp_path / "model.keras")(x), model(x))
+
+
+def test_an_int8_file_of_sequences_answers_as_the_net_does():
+    keras.utils.set_random_seed(0)
+    model = build_reference("mine", FRAME, {"cnn1d": {"filters": [8, 8], "dense": [16]}})
+    # Channels of very different scale: one scale for all of them would leave nothing of most.
+    x = np.random.default_rng(0).normal(1.0, 2.0, (200, 25, 12)).astype(np.float32)
+    content, bare = convert_full_integer(model, x)
+    answers = predict_full_integer(content, bare, x)
+    assert Interpreter(content).int8_tensors > 0
+    assert np.abs(answers - model(x).numpy()).max() < 0.05
+    arena_bytes, reason = measure_arena(content)
+    if reason and "not installed" in reason:
+        pytest.skip(reason)
+    assert arena_bytes > 25 * 12, reason
+
+
+def test_the_search_space_holds_plain_and_separable_convolutions():
+    settings = {"kernel_sizes": [3, 5], "conv_blocks": [1, 2], "filters": [4, 8], "units": [8]}
+    settings |= {"dense_layers": [1], "learning_rates": [0.01]}
+    space = make_space(FRAME, settings, [])
+    kinds = set()
+    for separable in (False, True):
+        net = build_net(space, {**space.middle(), "conv_block_1/separable": separable})
+        assert net.input_shape == (None, 25, 12)
+        assert count_macs(net)[0] > 0
+        assert verify(net, compact(net).model) < 1e-5
+        kinds |= {type(layer).__name__ for layer in net.layers}
+    assert {"Conv1D", "SeparableConv1D", "MaxPooling1D"} <= kinds
+
+
+@pytest.mark.parametrize("method", ["magnitude", "channels"])
+def test_sequences_are_pruned(method):
+    x = np.random.default_rng(0).normal(1, 2, (60, 25, 12)).astype(np.float32)
+    split = Split(x, (x.mean(axis=(1, 2)) > 1).astype(np.int64))
+    description = Description("mine", "classification", (25, 12), classes=2)
+    data = TrainingData(description, split, split)
+    sizes = {"filters": [6, 6], "dense": [8]}
+    model = build_reference("mine", frame_of(data), {"cnn1d": sizes})
+    before = prunable_parameters(model)
+    recipe = {"epochs": 3, "batch_size": 8, "optimizer": "adam", "learning_rate": 0.01}
+    recipe |= {"schedule": "constant", "weight_decay": 0.0}
+    pruning = {"warm_up": 0.1, "recovery": 0.3, "importance": "l2", "round_to": 1}
+    _, pruned = pruned_fit(
+        model, data, recipe, method=method, ratio=0.5, pruning=pruning, seed=0, label="x"
+    )
+    if method == "channels":
+        assert prunable_parameters(pruned.model) <= 0.5 * before
+    else:
+        assert count_weights(pruned.model).sparsity == pytest.approx(0.5, abs=0.02)
