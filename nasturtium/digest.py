@@ -5,7 +5,18 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent
+# No module, but as good as code: what Keras computes with.
+_KERAS = "keras_home/keras.json"
+# Stages that more than the script of their name runs.
+_SCRIPTS = {"nas": ("nas", "search_worker")}
+
+
+def stage_digest(stage: str, scripts: str | Path) -> str:
+    """:func:`code_digest` of a stage with its scripts in the folder ``scripts``."""
+    names = _SCRIPTS.get(stage, (stage,))
+    paths = (str(Path(scripts, f"{name}.py")) for name in names)
+    return code_digest(f"nasturtium.stages.{stage}", *paths)
 
 
 @cache
@@ -33,6 +44,8 @@ def code_digest(module: str, *scripts: str) -> str:
         digest.update(_meaning(_file(name)))
     for script in scripts:
         digest.update(_meaning(Path(script)))
+    if (PACKAGE / _KERAS).exists():
+        digest.update((PACKAGE / _KERAS).read_bytes())
     return digest.hexdigest()
 
 
@@ -50,9 +63,14 @@ def imported_modules(module: str) -> set[str]:
 
 @cache
 def _file(module: str) -> Path:
-    path = _PACKAGE.joinpath(*module.split(".")[1:])
+    path = PACKAGE.joinpath(*module.split(".")[1:])
     package = path / "__init__.py"
     return package if package.is_file() else path.with_suffix(".py")
+
+
+def meaning(source: bytes) -> bytes:
+    """``source`` without comments, docstrings and layout."""
+    return _without_words(ast.parse(source))
 
 
 @cache
@@ -62,8 +80,10 @@ def _tree(file: Path) -> ast.Module:
 
 @cache
 def _meaning(file: Path) -> bytes:
-    """The file's source without comments, docstrings and layout."""
-    tree = _tree(file)
+    return _without_words(_tree(file))
+
+
+def _without_words(tree: ast.Module) -> bytes:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -91,6 +111,6 @@ def _imports(module: str) -> set[str]:
 def _with_parents(name: str) -> list[str]:
     """``a.b.c`` gives a, a.b and a.b.c, as importing it runs all three; foreign names give none."""
     parts = name.split(".")
-    if parts[0] != _PACKAGE.name:
+    if parts[0] != PACKAGE.name:
         return []
     return [".".join(parts[: i + 1]) for i in range(len(parts))]

@@ -1,15 +1,17 @@
-"""The frame of a script that trains, searches or measures.
+"""The frame of a script.
 
 No stage imports this module. How jobs log and how they share out GPUs changes no result, so it is
 kept out of the digest of a stage's code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasturtium.jobs import gpu_slots, logs
+from nasturtium.digest import stage_digest
+from nasturtium.jobs import gpu_slots, logs, provenance
 from nasturtium.records.runs import Run
 
 if TYPE_CHECKING:
@@ -17,17 +19,41 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def started(snakemake: Any) -> Iterator["Job"]:
-    """Run a script's body with its log, its GPU and TensorFlow set up; see ``logs.logged``.
+def planned(snakemake: Any, stage: str, sources: Callable[[], object] = lambda: None) -> Iterator:
+    """Run a script's body with its log, on the code and the inputs that were planned.
+
+    See ``logs.logged`` and ``jobs.provenance``.
 
     Parameters
     ----------
     snakemake
-        The object that Snakemake gives to a script. Its rule has a log, the resource ``gpu``, the
-        inputs ``data`` and ``split``, and the params ``run``, ``settings`` and ``code``; its first
-        output lies in the run's directory.
+        The object that Snakemake gives to a script. Its rule has a log and the param ``code``.
+    stage
+        Module below ``nasturtium.stages`` that the script runs.
+    sources
+        Gives what has to stay as it is besides the rule's inputs.
     """
-    with logs.logged(snakemake.log[0]):
+    scripts = snakemake.scriptdir
+    code = partial(stage_digest, stage, scripts)
+    with (
+        logs.logged(snakemake.log[0]),
+        provenance.only_as_planned(snakemake.params.code, code, scripts),
+        provenance.unchanged(snakemake.input, sources),
+    ):
+        yield
+
+
+@contextmanager
+def started(snakemake: Any, stage: str) -> Iterator["Job"]:
+    """The same for a script that trains, searches or measures: with its GPU, and TensorFlow set up.
+
+    Parameters
+    ----------
+    snakemake
+        Its rule has the resource ``gpu`` too, the inputs ``data`` and ``split``, and the params
+        ``run`` and ``settings``; its first output lies in the run's directory.
+    """
+    with planned(snakemake, stage):
         # Before TensorFlow is imported: it looks for GPUs once.
         gpu_slots.take(snakemake.resources.gpu)
         from nasturtium.jobs.job import Job

@@ -32,7 +32,7 @@ def package(tmp_path, monkeypatch):
     }
     for name, text in files.items():
         (folder / name).write_text(text)
-    monkeypatch.setattr(digest, "_PACKAGE", folder)
+    monkeypatch.setattr(digest, "PACKAGE", folder)
     return folder
 
 

@@ -262,7 +262,7 @@ def test_every_script_of_a_rule_with_a_gpu_starts_its_job_before_it_imports_a_st
     assert len(with_gpu) >= 7
     for script in with_gpu:
         text = (SCRIPTS / script).read_text()
-        start = text.find("with started(snakemake) as job:")
+        start = text.find("with started(snakemake, ")
         assert 0 < start < text.find("nasturtium.stages"), script
 
 
@@ -270,8 +270,15 @@ def test_a_job_takes_its_slot_before_it_loads_tensorflow(tmp_path):
     code = """
 import sys
 from types import SimpleNamespace
+from nasturtium.digest import stage_digest
 from nasturtium.jobs import gpu_slots
 from nasturtium.jobs.script import started
+
+SCRIPTS = {scripts!r}
+
+class Input(SimpleNamespace):
+    def __iter__(self):
+        return iter([])
 
 def take(gpus):
     print("took", gpus, "tensorflow" in sys.modules)
@@ -282,16 +289,18 @@ snakemake = SimpleNamespace(
     threads=1,
     resources=SimpleNamespace(gpu=1),
     wildcards=SimpleNamespace(dataset="digits", seed="3"),
-    input=SimpleNamespace(data=["data/digits/features.npy"], split="split.npz"),
+    input=Input(data=["data/digits/features.npy"], split="split.npz"),
     output=["results/model.keras"],
-    params=SimpleNamespace(run="baseline", settings={}, code="c"),
+    params=SimpleNamespace(run="baseline", settings={}, code=stage_digest("baseline", SCRIPTS)),
+    scriptdir=SCRIPTS,
 )
-with started(snakemake) as job:
+with started(snakemake, "baseline") as job:
     import tensorflow as tf
 
     print(job.run.label, job.folder, job.data_folder, "tensorflow" in sys.modules)
     print("threads", tf.config.threading.get_intra_op_parallelism_threads())
 """
+    code = code.replace("{scripts!r}", repr(str(SCRIPTS)))
     command, environment = [sys.executable, "-c", code], {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -1,5 +1,6 @@
 # Functions that the rules share. Nothing may be printed here: it would end up in --dag's output.
 import gc
+import json
 import os
 import sys
 from functools import cache
@@ -8,11 +9,11 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from nasturtium.jobs import endings, snakemake_locks
+from nasturtium.jobs import endings, provenance, snakemake_locks
 from nasturtium.settings import configuration
 from nasturtium.data.catalog import NAMES
 from nasturtium.data.own import described
-from nasturtium.digest import code_digest
+from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
 from nasturtium.records.runs import Run, run_names
 from nasturtium.search.state import made, made_by
@@ -23,6 +24,9 @@ ROOT = Path(workflow.basedir)
 # in vain: left at its defaults, it takes a sixth of the time that a large study is planned in.
 gc.freeze()
 gc.set_threshold(100_000, 50, 100)
+
+# Jobs compare what they find with what was planned.
+provenance.announce_package(ROOT / "workflow/scripts")
 
 # Jobs end with the Snakemake that runs them, and what a killed one had locked is free again.
 endings.announce()
@@ -162,16 +166,29 @@ def worker_threads(wildcards):
 
 def search_code():
     """For `params`: a digest of the code of a search, however many workers it has."""
-    scripts = [
-        ROOT / "workflow/scripts" / name for name in ("nas.py", "search_worker.py")
-    ]
-    return code_digest("nasturtium.stages.nas", *map(str, scripts))
+    return stage_code("nas")
 
 
 def stage_code(stage):
     """For `params`: a digest of the content of exactly the code that a stage runs."""
-    script = ROOT / "workflow/scripts" / f"{stage}.py"
-    return code_digest(f"nasturtium.stages.{stage}", str(script))
+    return stage_digest(stage, ROOT / "workflow/scripts")
+
+
+def announce_plan():
+    """Hold a job that plans anew, on a node of a cluster, to what was planned here."""
+    scripts = (ROOT / "workflow/scripts").glob("*.py")
+    stages = sorted({path.stem for path in scripts} - {"search_worker"})
+    plan = [config, {stage: stage_code(stage) for stage in stages}]
+    try:
+        provenance.announce_plan(
+            json.dumps(plan, sort_keys=True, default=str),
+            is_main=workflow.is_main_process,
+        )
+    except NasturtiumError as error:
+        raise WorkflowError(str(error)) from None
+
+
+announce_plan()
 
 
 def own_description(wildcards):

@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "baseline") as job:
     from nasturtium.stages import baseline
 
     baseline.run(job)

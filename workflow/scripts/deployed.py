@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "deployed") as job:
     from nasturtium.stages import deployed
 
     deployed.run(job)

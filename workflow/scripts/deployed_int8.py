@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "deployed_int8") as job:
     from nasturtium.stages import deployed_int8
 
     deployed_int8.run(job)

@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "deployed_onnx") as job:
     from nasturtium.stages import deployed_onnx
 
     deployed_onnx.run(job)

@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "measure") as job:
     from nasturtium.stages import measure
 
     measure.run(job)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from nasturtium.jobs.logs import logged
+from nasturtium.jobs.script import planned
 
-with logged(snakemake.log[0]):
+with planned(snakemake, "pages"):
     from nasturtium.stages import pages
 
     pages.run(

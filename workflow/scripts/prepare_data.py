@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from nasturtium.jobs.logs import logged
+from nasturtium.data.own.described import folder_content
+from nasturtium.jobs.script import planned
 
-with logged(snakemake.log[0]):
+own = snakemake.params.own
+with planned(snakemake, "prepare_data", lambda: folder_content(own)):
     from nasturtium.stages import prepare_data
 
-    prepare_data.run(
-        snakemake.wildcards.dataset, Path(snakemake.output.card).parent, snakemake.params.own
-    )
+    prepare_data.run(snakemake.wildcards.dataset, Path(snakemake.output.card).parent, own)

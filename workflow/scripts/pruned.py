@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "pruned") as job:
     from nasturtium.stages import pruned
 
     pruned.run(job, source=snakemake.input.model)

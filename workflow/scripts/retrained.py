@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "retrained") as job:
     from nasturtium.stages import retrained
 
     retrained.run(job, trials=snakemake.input.trials, trial=snakemake.wildcards.trial)

@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "scratch") as job:
     from nasturtium.stages import scratch
 
     scratch.run(job, source=snakemake.input.model)

@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake) as job:
+with started(snakemake, "nas") as job:
     from nasturtium.stages import nas
 
     given, params = snakemake.input, snakemake.params

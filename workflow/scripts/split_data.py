@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from nasturtium.jobs.logs import logged
+from nasturtium.jobs.script import planned
 
-with logged(snakemake.log[0]):
+with planned(snakemake, "split_data"):
     from nasturtium.stages import split_data
 
     split_data.run(

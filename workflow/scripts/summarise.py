@@ -1,8 +1,8 @@
 """Rule summary: all runs in one table, and which nets to take."""
 
-from nasturtium.jobs.logs import logged
+from nasturtium.jobs.script import planned
 
-with logged(snakemake.log[0]):
+with planned(snakemake, "summarise"):
     from nasturtium.stages import summarise
 
     summarise.run(
