@@ -2,10 +2,13 @@
 
 import ast
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+# A module, or what is in it, named in a text.
+_DOTTED = re.compile(rf"{PACKAGE.name}(\.\w+)+")
 # No module, but as good as code: what Keras computes with.
 _KERAS = "keras_home/keras.json"
 # Stages that more than the script of their name runs.
@@ -23,7 +26,8 @@ def stage_digest(stage: str, scripts: str | Path) -> str:
 def code_digest(module: str, *scripts: str) -> str:
     """Hexadecimal SHA-256 over ``scripts``, ``module`` and all ``nasturtium`` modules it imports.
 
-    Imports are found in the source, inside functions too, so nothing has to be imported here.
+    Imports are found in the source, inside functions too, so nothing has to be imported here; so
+    are modules, and what is in them, that a text of its own names: ``"nasturtium.pruning.start"``.
     Comments, docstrings and layout don't count: what can't change a result reruns nothing.
 
     Parameters
@@ -105,6 +109,13 @@ def _imports(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        # A module may be named in a text, to be imported where it is used.
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and _DOTTED.fullmatch(node.value)
+        ):
+            names.add(node.value)
     return {parent for name in names for parent in _with_parents(name) if _file(parent).is_file()}
 
 

@@ -8,36 +8,24 @@ section 3), over groups as in DepGraph (Fang et al., 2023, arXiv 2301.12900).
 """
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from nasturtium.compaction import CompactionResult, compact, prunable_parameters, verify
+from nasturtium.compaction import compact, prunable_parameters, verify
 from nasturtium.errors import PruningError
 from nasturtium.pruning import importance as scores_of
+from nasturtium.pruning.pruner import Pruned, Pruner
 from nasturtium.pruning.schedule import CubicSchedule
 from nasturtium.pruning.selection import ChannelSelection
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class PrunedChannels:
-    """A pruned and compacted model: ``compaction.model``.
-
-    ``ratio``: the share of the prunable parameters that is gone; ``max_rel_error``: the largest
-    relative error of compaction (``nasturtium.compaction.verify``).
-    """
-
-    compaction: CompactionResult
-    ratio: float
-    max_rel_error: float
-
-
-class ChannelPruning(keras.callbacks.Callback):
+class ChannelPruning(Pruner, keras.callbacks.Callback):
     """A callback that prunes the channels of ``model`` while ``model.fit`` trains it.
 
     ::
@@ -91,6 +79,8 @@ class ChannelPruning(keras.callbacks.Callback):
             raise PruningError(f"Importance {importance!r} is not known: choose one of {known}.")
         if importance == "taylor" and batches is None:
             raise PruningError("Taylor importance needs batches of training data: pass batches=.")
+        self.model = model
+        self.callbacks = [self]
         self.schedule = schedule
         self.step = 0
         self.selection = ChannelSelection(model, round_to)
@@ -109,6 +99,19 @@ class ChannelPruning(keras.callbacks.Callback):
                 f"{model.name!r} with too few channels: the largest that can be reached is "
                 f"{np.floor(reachable * 1000) / 1000:.3f}."
             )
+
+    @classmethod
+    def start(
+        cls,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        batches: Iterable,
+    ) -> Self:
+        """By ``importance`` and ``round_to`` of ``settings``; ``batches`` are for ``taylor``."""
+        return cls(model, schedule, settings["importance"], seed, settings["round_to"], batches)
 
     @property
     def ratio(self) -> float:
@@ -141,7 +144,7 @@ class ChannelPruning(keras.callbacks.Callback):
         """Refuse a training that stopped before the schedule's end."""
         self._check_finished()
 
-    def finish(self, inputs=None, tolerance: float = 1e-5) -> PrunedChannels:
+    def finish(self, inputs=None, tolerance: float = 1e-5) -> Pruned:
         """Compact the trained model, verify it and hold the ratio against the target.
 
         Parameters
@@ -180,7 +183,7 @@ class ChannelPruning(keras.callbacks.Callback):
                 ratio,
                 self.ratio,
             )
-        return PrunedChannels(result, ratio, error)
+        return Pruned(result, ratio, error)
 
     def _check_finished(self) -> None:
         if self._applied < self.schedule.end_step:
@@ -241,3 +244,20 @@ class ChannelPruning(keras.callbacks.Callback):
     def _multiply(self) -> None:
         for variable, mask in zip(self._variables, self._masks, strict=True):
             variable.assign(variable * mask)
+
+
+class RandomChannels(ChannelPruning):
+    """Channels pruned at random: the control that shows what the importance is worth."""
+
+    @classmethod
+    def start(
+        cls,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        batches: Iterable,
+    ) -> Self:
+        """By ``round_to`` of ``settings``; the order of the channels is drawn from ``seed``."""
+        return cls(model, schedule, "random", seed, settings["round_to"])

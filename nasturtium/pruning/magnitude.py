@@ -5,14 +5,17 @@ from 0 to the ratio while the model is retrained. Zeros change no tensor's shape
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import tf_keras as keras
 
+from nasturtium.compaction import compact, verify
 from nasturtium.errors import PruningError
-from nasturtium.models.weights import is_prunable, prunable_kernels
+from nasturtium.models.weights import count_weights, is_prunable, prunable_kernels
+from nasturtium.pruning.pruner import Pruned, Pruner
 from nasturtium.pruning.schedule import CubicSchedule
 
 # Tied magnitudes and rounding keep tfmot from hitting a ratio exactly in a small layer.
@@ -39,7 +42,7 @@ class MagnitudeOptions:
     layer_ratios: Mapping[str, float] = field(default_factory=dict)
 
 
-class MagnitudePruning:
+class MagnitudePruning(Pruner):
     """Masks the smallest weights of every prunable layer of a copy of ``model``.
 
     ``model`` itself is left alone: tfmot would share its variables and change them.
@@ -51,7 +54,7 @@ class MagnitudePruning:
 
     Attributes
     ----------
-    wrapped
+    model
         The copy, to be trained with ``callbacks``.
 
     Raises
@@ -91,14 +94,34 @@ class MagnitudePruning:
 
         self.schedule = schedule
         # Layer by layer: tfmot refuses a whole model for any layer that it doesn't know.
-        self.wrapped = keras.models.clone_model(own, clone_function=wrap)
+        self.model = keras.models.clone_model(own, clone_function=wrap)
         self.callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
+
+    @classmethod
+    def start(
+        cls,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        batches: Iterable,
+    ) -> Self:
+        """By the options in ``settings["magnitude"]``; nothing is drawn, no batch is looked at."""
+        return cls(model, schedule, MagnitudeOptions(**settings.get("magnitude", {})))
 
     @property
     def ratio(self) -> float:
         """Share of the prunable weights that the masks hold at zero by now."""
         masks = [mask.numpy() for _, mask in self._masked()]
         return 1 - float(sum(mask.sum() for mask in masks) / sum(mask.size for mask in masks))
+
+    def finish(self, inputs: np.ndarray) -> Pruned:
+        """The stripped model, without the few units that single zeros left dead."""
+        stripped = self.strip()
+        compaction = compact(stripped)
+        error = verify(stripped, compaction.model, inputs)
+        return Pruned(compaction, count_weights(stripped).sparsity, error)
 
     def strip(self) -> keras.Model:
         """The plain model of the trained copy, its masked weights exactly zero.
@@ -113,7 +136,7 @@ class MagnitudePruning:
         # A mask acts in the forward pass only; the last step may have moved a masked weight.
         for weight, mask in self._masked():
             weight.assign(weight * mask)
-        stripped = tfmot.sparsity.keras.strip_pruning(self.wrapped)
+        stripped = tfmot.sparsity.keras.strip_pruning(self.model)
         for name, kernel in prunable_kernels(stripped).items():
             if name not in self._ratios:
                 continue
@@ -129,7 +152,7 @@ class MagnitudePruning:
     def _masked(self) -> list[tuple]:
         return [
             (weight, mask)
-            for layer in self.wrapped.layers
+            for layer in self.model.layers
             for weight, mask, _ in getattr(layer, "pruning_vars", [])
         ]
 

@@ -13,7 +13,7 @@ NAS_WITH_PRUNING = "nas_with_pruning"
 RETRAINED = "retrained"
 RETRAINED_PRUNED = "retrained_pruned"
 
-_PRUNED = re.compile(r"/([a-z]+)-(0\.\d\d)$")
+_PRUNED = re.compile(r"/([a-z][a-z0-9_]*)-(0\.\d\d)$")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 import os
 import textwrap
+from itertools import cycle
 
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from nasturtium.pruning import methods
+from nasturtium.pruning.methods import METHODS
 from nasturtium.records.atomic import atomic_path
 
 # Colours that people with any of the three dichromacies can tell apart (Okabe and Ito 2008, "Color
@@ -24,8 +27,12 @@ STAGES = {
     "scratch": GREY,
 }
 CONTROLS = ("baseline_longer", "scratch")
-METHODS = {"magnitude": "s", "channels": "^", "random": "x"}
 MARKERS = {"baseline": "*", "baseline_longer": "o", "nas": "D", "nas_with_pruning": "P"}
+_RESULTS = [name for name, method in METHODS.items() if not method.is_control]
+_METHODS = {
+    **dict(zip(_RESULTS, cycle("s^<>hp"))),
+    **dict(zip((name for name in METHODS if name not in _RESULTS), cycle("x+"))),
+}
 SEQUENCE = "viridis"
 """Colour map of what has an order: trials, ratios."""
 
@@ -88,12 +95,12 @@ def colour(stage: str) -> str:
 
 def marker(stage: str, method: str | None) -> str:
     """Marker of a pruning method, or of a stage without one."""
-    return METHODS.get(method, "v") if method else MARKERS.get(stage, "o")
+    return _METHODS.get(method, "v") if method else MARKERS.get(stage, "o")
 
 
 def is_control(stage: str, method: str | None) -> bool:
     """Whether runs of this stage and method are there to be compared with."""
-    return stage in CONTROLS or method == "random"
+    return stage in CONTROLS or methods.is_control(method)
 
 
 def series_label(stage: str, method: str | None) -> str:

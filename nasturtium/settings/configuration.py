@@ -12,6 +12,8 @@ import yaml
 from nasturtium.data.own import described
 from nasturtium.errors import ConfigError
 from nasturtium.plain_text import fault
+from nasturtium.pruning.methods import METHODS, control_runs
+from nasturtium.records.runs import BASELINE_LONGER
 from nasturtium.settings import storage_url
 from nasturtium.settings.messages import sentence
 
@@ -81,7 +83,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
 
     _check_plain(config)
     config = _typed(copy.deepcopy(dict(config)), schema, schema.get("$defs", {}))
-    errors = jsonschema.Draft202012Validator(_with_own(schema, config)).iter_errors(config)
+    errors = jsonschema.Draft202012Validator(_with_names(schema, config)).iter_errors(config)
     error = jsonschema.exceptions.best_match(errors)
     if error is not None:
         raise ConfigError(sentence(error))
@@ -224,10 +226,14 @@ def _check_finite(value: Any, key: str = "") -> None:
         )
 
 
-def _with_own(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of this configuration: its own data sets are data sets like the built-in ones."""
+def _with_names(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with the names that stand elsewhere: pruning methods and the user's data sets."""
     schema, own = copy.deepcopy(dict(schema)), config.get("own_datasets")
-    properties = schema.get("properties", {})
+    properties, definitions = schema.get("properties", {}), schema.get("$defs", {})
+    names = {"pruning_method": list(METHODS), "control": [BASELINE_LONGER, *control_runs()]}
+    for definition, known in names.items():
+        if definition in definitions:
+            definitions[definition]["enum"] = known
     if isinstance(own, Mapping) and "datasets" in properties:
         properties["datasets"]["items"]["enum"] += [name for name in own if isinstance(name, str)]
         for name in own:

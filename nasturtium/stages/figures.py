@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nasturtium.pruning.methods import is_control
 from nasturtium.records.parquet import read_columns, read_rows
 from nasturtium.report.answers import draw_answers, runs_to_show
 from nasturtium.report.choice import draw_choice
@@ -86,6 +87,6 @@ def _some(rows: Sequence[Mapping]) -> list[Mapping]:
     first = [row for row in rows if row["seed"] == rows[0]["seed"]]
     chosen: dict[str, Mapping] = {}
     for row in sorted(first, key=lambda row: row["ratio"] or 0):
-        if row["stage"] in _STAGES and row["method"] != "random":
+        if row["stage"] in _STAGES and not is_control(row["method"]):
             chosen[row["stage"]] = row
     return list(chosen.values())

@@ -7,8 +7,8 @@ import tf_keras as keras
 
 from nasturtium.data.batches import training_batches
 from nasturtium.data.splits import TrainingData
-from nasturtium.pruning import methods as retraining
-from nasturtium.pruning.methods import Pruned
+from nasturtium.pruning.pruner import Pruned
+from nasturtium.pruning.start import start_pruning
 from nasturtium.training.fit import MOST_STEPS_PER_EXECUTION, Trained, fit, steps_per_epoch
 
 # Real samples to verify compaction with; random ones come on top.
@@ -36,16 +36,16 @@ def pruned_fit(
     recipe, seed, label, trial
         As of :func:`nasturtium.training.fit.fit`.
     method
-        ``magnitude``, ``channels`` or ``random``.
+        A name in ``nasturtium.pruning.methods.METHODS``.
     pruning
         Section ``pruning`` of the settings.
 
     Raises
     ------
     PruningError, CompactionError, TrainingError
-        See :mod:`nasturtium.pruning.methods` and :func:`nasturtium.training.fit.fit`.
+        See :mod:`nasturtium.pruning.start` and :func:`nasturtium.training.fit.fit`.
     """
-    pruner = retraining.start(
+    pruner = start_pruning(
         method,
         model,
         ratio,
@@ -65,7 +65,7 @@ def pruned_fit(
         first_admissible_epoch=pruner.first_admissible_epoch,
         steps_per_execution=min(pruner.steps_per_execution, MOST_STEPS_PER_EXECUTION),
         callbacks=pruner.callbacks,
-        sparsity=pruner.ratio,
+        sparsity=lambda: pruner.ratio,
     )
     samples = np.asarray(data.train.features[:_VERIFIED_SAMPLES], np.float32)
     return trained, pruner.finish(samples)

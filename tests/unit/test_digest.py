@@ -14,7 +14,7 @@ def work():
     """Does it."""
     from nasturtium.late import later
 
-    return help_out() + later()
+    return help_out() + later(), "nasturtium.named.thing"
 '''
 
 
@@ -26,6 +26,7 @@ def package(tmp_path, monkeypatch):
         "__init__.py": "VERSION = 1\n",
         "work.py": MODULE,
         "helper.py": "def help_out():\n    return 1\n",
+        "named.py": "def thing():\n    return 3\n",
         "late.py": "def later():\n    return 2\n",
         "other.py": "X = 1\n",
         "script.py": "print(1)\n",
@@ -53,7 +54,9 @@ def _forget():
     digest._imports.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "work.py", "helper.py", "late.py", "script.py"])
+@pytest.mark.parametrize(
+    "name", ["__init__.py", "work.py", "helper.py", "late.py", "named.py", "script.py"]
+)
 def test_an_edit_of_anything_that_runs_changes_it(package, name):
     before = digest_now(package)
     (package / name).write_text((package / name).read_text() + "NEW = 3\n")

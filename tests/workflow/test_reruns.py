@@ -132,7 +132,7 @@ def test_a_comment_or_docstring_reruns_nothing(finished, changed):
         ("report/summary.py", {"all": 1, "summary": 1}),
         ("measurement/quality.py", {"all": 1, "measure": 9, "summary": 1}),
         (
-            "pruning/methods.py",
+            "pruning/start.py",
             {
                 "all": 1,
                 "measure": 7,

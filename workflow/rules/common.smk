@@ -15,6 +15,7 @@ from nasturtium.data.catalog import NAMES
 from nasturtium.data.own import described
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
+from nasturtium.pruning.methods import METHODS
 from nasturtium.records.runs import Run, run_names
 from nasturtium.search.state import made, made_by
 
@@ -276,12 +277,14 @@ def tables_of_dataset(wildcards):
 wildcard_constraints:
     dataset="|".join([*NAMES, *config["own_datasets"]]),
     seed=r"\d+",
-    method="magnitude|channels|random",
+    method="|".join(METHODS),
     ratio=r"0\.\d\d",
     objective=r"(-[a-z][a-z0-9_]*)?",
     search=r"nas(_with_pruning)?(-[a-z][a-z0-9_]*)?",
     trial=r"\d\d\d\d",
     worker=r"\d+",
-    run=r"baseline|baseline_longer|((nas_)?pruned|scratch)/[a-z]+-0\.\d\d"
+    run=r"baseline|baseline_longer|((nas_)?pruned|scratch)/({methods})-0\.\d\d"
     r"|nas(_with_pruning)?(-[a-z][a-z0-9_]*)?"
-    r"|retrained/[a-z0-9_-]+|retrained_pruned/[a-z0-9_-]+/[a-z]+-0\.\d\d",
+    r"|retrained/[a-z0-9_-]+|retrained_pruned/[a-z0-9_-]+/({methods})-0\.\d\d".replace(
+        "{methods}", "|".join(METHODS)
+    ),

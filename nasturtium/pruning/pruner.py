@@ -1,0 +1,113 @@
+"""What every pruning method is to the training: a model, callbacks, and the compact model after."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import tf_keras as keras
+
+from nasturtium.compaction import CompactionResult
+from nasturtium.pruning.schedule import CubicSchedule
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A pruned, compacted and verified model.
+
+    Attributes
+    ----------
+    compaction
+        Its ``model``, and what was removed.
+    ratio
+        Share of the prunable parameters that was pruned.
+    max_rel_error
+        Largest relative error of the compaction (``nasturtium.compaction.verify``).
+    """
+
+    compaction: CompactionResult
+    ratio: float
+    max_rel_error: float
+
+    @property
+    def model(self) -> keras.Model:
+        """The compact model."""
+        return self.compaction.model
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Columns of ``compaction.parquet`` and ``trials.parquet`` that say what happened to it."""
+        return {
+            "reached_ratio": self.ratio,
+            "parameters_before_compaction": self.compaction.params_before,
+            "removed_channels": sum(self.compaction.removed_channels.values()),
+            "compaction_max_rel_error": self.max_rel_error,
+            "frozen_channels": self.compaction.frozen_channels,
+        }
+
+
+class Pruner(ABC):
+    """A pruning in progress: train ``model`` with ``callbacks``, then ``finish``.
+
+    Attributes
+    ----------
+    model
+        The model to train.
+    callbacks
+        They stand before any callback that keeps weights.
+    first_admissible_epoch
+        The first epoch after the schedule's end; weights of earlier ones are not pruned enough.
+    steps_per_execution
+        So many steps may run between two calls of the callbacks.
+    """
+
+    model: keras.Model
+    callbacks: Sequence[keras.callbacks.Callback]
+    first_admissible_epoch: int = 0
+    steps_per_execution: int = 1
+
+    @classmethod
+    @abstractmethod
+    def start(
+        cls,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        batches: Iterable,
+    ) -> Self:
+        """Begin to prune ``model`` along ``schedule``.
+
+        Parameters
+        ----------
+        settings
+            Section ``pruning``; a method's own options stand there under its name.
+        seed
+            Of what it draws at random.
+        batches
+            Training batches (inputs, targets), for a method that looks at gradients.
+
+        Raises
+        ------
+        PruningError
+            There is nothing to prune, or the schedule's target can't be reached.
+        """
+
+    @property
+    @abstractmethod
+    def ratio(self) -> float:
+        """Share of the prunable parameters that is pruned by now."""
+
+    @abstractmethod
+    def finish(self, inputs: np.ndarray) -> Pruned:
+        """The compact model; verified on random values and on ``inputs``, real samples.
+
+        Raises
+        ------
+        PruningError
+            The ratio was not reached.
+        CompactionError
+            The compact model computes something else.
+        """

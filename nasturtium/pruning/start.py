@@ -1,0 +1,95 @@
+"""Begins a pruning by the name of its method."""
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any, Self
+
+import numpy as np
+import tf_keras as keras
+
+from nasturtium.compaction import compact, verify
+from nasturtium.errors import PruningError
+from nasturtium.models.weights import count_weights
+from nasturtium.pruning.methods import METHODS
+from nasturtium.pruning.pruner import Pruned, Pruner
+from nasturtium.pruning.schedule import CubicSchedule
+
+
+def start_pruning(
+    method: str,
+    model: keras.Model,
+    ratio: float,
+    settings: Mapping[str, Any],
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    seed: int,
+    batches: Iterable,
+) -> Pruner:
+    """Begin to prune ``model`` by ``method``, a name in ``METHODS``.
+
+    Parameters
+    ----------
+    ratio
+        Share of the prunable parameters that shall be gone at the end; 0 prunes nothing.
+    settings
+        Section ``pruning``. ``warm_up`` and ``recovery`` (rounded to whole epochs, at least one)
+        make the schedule; the method reads the rest.
+    epochs, steps_per_epoch
+        Of the training to come; the schedule is derived from them.
+    seed, batches
+        See :meth:`Pruner.start`.
+
+    Raises
+    ------
+    PruningError
+        The training is too short, there is nothing to prune, or the ratio can't be reached.
+    """
+    if method not in METHODS:
+        raise PruningError(
+            f"Pruning method '{method}' is not known; choose one of {', '.join(METHODS)}."
+        )
+    if ratio == 0:
+        return Unpruned(model)
+    # Whole epochs, and at least one: only these can be kept.
+    recovery = max(1, round(settings["recovery"] * epochs)) / epochs
+    if recovery == 1:
+        raise PruningError(
+            f"A training of {epochs} epochs leaves none to prune in beside the recovery; raise "
+            "pruning.epochs (search.epochs in a search) or lower pruning.recovery."
+        )
+    schedule = CubicSchedule.from_training(
+        epochs * steps_per_epoch, ratio, settings["warm_up"], recovery
+    )
+    schedule.check_fits(epochs, steps_per_epoch)
+    module, _, name = METHODS[method].pruner.rpartition(".")
+    kind: type[Pruner] = getattr(import_module(module), name)
+    pruner = kind.start(model, schedule, settings, seed=seed, batches=batches)
+    pruner.first_admissible_epoch = schedule.first_admissible_epoch(steps_per_epoch)
+    return pruner
+
+
+class Unpruned(Pruner):
+    """Ratio 0: a search may find that pruning does not pay."""
+
+    callbacks = ()
+    steps_per_execution = 1000  # as many as the training likes
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+
+    @classmethod
+    def start(cls, model, schedule, settings, *, seed, batches) -> Self:
+        """Nothing has a schedule here."""
+        return cls(model)
+
+    @property
+    def ratio(self) -> float:
+        """Nothing is pruned."""
+        return 0.0
+
+    def finish(self, inputs: np.ndarray) -> Pruned:
+        """The model without what was dead in it anyway."""
+        compaction = compact(self.model)
+        error = verify(self.model, compaction.model, inputs)
+        return Pruned(compaction, count_weights(self.model).sparsity, error)
