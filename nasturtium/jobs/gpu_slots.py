@@ -15,12 +15,14 @@ from pathlib import Path
 
 from nasturtium.errors import GpuError
 from nasturtium.jobs import locks
-from nasturtium.metering.devices import nvml
-from nasturtium.metering.sources import Source, Unreadable
+from nasturtium.metering.devices import VENDORS
+from nasturtium.metering.sources import SHARED, Source
 
 logger = logging.getLogger(__name__)
 
-MASK = "CUDA_VISIBLE_DEVICES"
+# The vendor to whose devices a process can be confined, and the variable that does it.
+_VENDOR = next(vendor for vendor in VENDORS if vendor.mask)
+MASK = _VENDOR.mask
 # Names the folder of the slots; every Snakemake of a user on a host has to use the same.
 FOLDER = "NASTURTIUM_GPU_SLOTS"
 # How many jobs may hold one GPU at once. A variable, since as a parameter of a rule it would
@@ -59,13 +61,13 @@ def take(gpus: int) -> str | None:
     mask = os.environ.get(MASK)
     slurm_job = os.environ.get("SLURM_JOB_ID")
     if slurm_job is not None and (mask is None or "," not in mask):
-        logger.info("GPU %s (CUDA_VISIBLE_DEVICES of Slurm's job %s).", mask or "none", slurm_job)
+        logger.info("GPU %s (%s of Slurm's job %s).", mask or "none", MASK, slurm_job)
         return None
     if gpus == 0:
         os.environ[MASK] = "-1"
         logger.info("No GPU: Snakemake gave this job none (gpu=0).")
         return None
-    with _devices(mask) as devices:
+    with _devices() as devices:
         if not devices:
             return None
         jobs_per_device = int(os.environ.get(JOBS_PER_DEVICE, "1"))
@@ -73,26 +75,22 @@ def take(gpus: int) -> str | None:
     os.environ[MASK] = device.id
     sharing = ""
     if jobs_per_device > 1:
-        os.environ[nvml.SHARED] = f"gpu_jobs_per_device lets {jobs_per_device} jobs have the GPU"
+        os.environ[SHARED] = f"gpu_jobs_per_device lets {jobs_per_device} jobs have the GPU"
         sharing = f", which up to {jobs_per_device} jobs share"
-    logger.info("GPU %s (%s)%s.", device.id, device.name or "MIG slice", sharing)
+    logger.info("GPU %s (%s)%s.", device.id, device.name or "a slice", sharing)
     return device.id
 
 
 @contextmanager
-def _devices(mask: str | None) -> Iterator[list[Source]]:
-    """The GPUs and MIG slices that can be named to CUDA, each open to count its processes."""
-    sources, _ = nvml.open_gpus(mask, os.environ.get("CUDA_DEVICE_ORDER"))
+def _devices() -> Iterator[list[Source]]:
+    """The GPUs and slices that a process can be confined to, each open to count its processes."""
+    sources, _ = _VENDOR.open_sources()
     with ExitStack() as stack:
         for source in sources:
             stack.callback(source.close)
         # A board that can't be read may not be used either, or is cut into slices, which the
         # preset has to name.
-        yield [
-            source
-            for source in sources
-            if not isinstance(source, Unreadable) or source.device.id.startswith("MIG-")
-        ]
+        yield [source for source in sources if source.can_be_chosen]
 
 
 def _folder() -> Path:
@@ -144,7 +142,7 @@ def _try_slots(
             return None, []
         free, holders = [], []
         for place, source in enumerate(devices):
-            # A MIG slice of an older driver has slashes in its name.
+            # A slice of an older driver has slashes in its name.
             name = source.device.id.replace("/", "_")
             slots = {folder / f"{name}.{n}" for n in range(jobs_per_device)}
             # Another study may let more jobs have the device.

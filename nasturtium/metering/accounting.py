@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from nasturtium.metering import methods
+from nasturtium.metering.devices import counted_kind
 from nasturtium.metering.methods import Figure
 from nasturtium.metering.sampler import FORKED
-from nasturtium.metering.sources import CPU_PACKAGE, GPU, Source
+from nasturtium.metering.sources import Source
 from nasturtium.metering.trace import Trace
 from nasturtium.metering.windows import Window
 
@@ -21,9 +22,9 @@ WORST_FIRST = ("none", "error", "shared", "gap", "short", "disagree", "ok")
 class WindowEnergy:
     """The energy of a window, over all devices that count.
 
-    The sum over the GPUs if the job has any, else over the CPU packages, never of both: the one
-    is the board, the other the processor, and most machines show just one of them. If one of the
-    devices was not measured, the sum is None, since a part is not the whole.
+    The sum over the devices of one kind, the first in ``VENDORS`` that the job has: over its GPUs,
+    or else over the CPU packages, never of both, since most machines show just one of them. If one
+    of the devices was not measured, the sum is None, since a part is not the whole.
     """
 
     energy_j: float | None
@@ -88,7 +89,7 @@ def window_rows(
         reason = "; ".join([none_reason, *window.notes])
         none = {"device_kind": "none", "method": "none", "quality": "none", "is_best": False}
         return [{**common, **none, "reason": reason}]
-    counted = _counted_kind(source.device.kind for source in sources)
+    counted = counted_kind({source.device.kind for source in sources})
     rows = []
     for number, source in enumerate(sources):
         figures = _figures(window, number, source, traces[number], period_s)
@@ -112,7 +113,7 @@ def window_rows(
 
 def total(rows: Sequence[dict[str, Any]]) -> WindowEnergy:
     """The energy of one window, from its rows."""
-    counted = _counted_kind(row["device_kind"] for row in rows)
+    counted = counted_kind({row["device_kind"] for row in rows})
     chosen = []
     for device in dict.fromkeys(row["device_id"] for row in rows if row["device_kind"] == counted):
         own = [row for row in rows if row["device_id"] == device]
@@ -133,10 +134,6 @@ def total(rows: Sequence[dict[str, Any]]) -> WindowEnergy:
         device_kind=chosen[0]["device_kind"],
         rows=tuple(rows),
     )
-
-
-def _counted_kind(kinds) -> str:
-    return GPU if GPU in kinds else CPU_PACKAGE
 
 
 def _figures(

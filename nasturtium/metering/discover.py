@@ -1,9 +1,9 @@
 """Which sources exist on this machine, and why the others don't."""
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasturtium.metering.devices import rapl
+from nasturtium.metering.devices import VENDORS, Vendor
 from nasturtium.metering.sources import Source
 
 
@@ -15,17 +15,10 @@ class Discovery:
     reason: str | None
 
 
-def discover(powercap: str | os.PathLike = rapl.ROOT) -> Discovery:
-    """Open every GPU that CUDA would show to this process, and every CPU package.
-
-    Parameters
-    ----------
-    powercap
-        Root of the kernel's RAPL files.
-    """
-    from nasturtium.metering.devices import nvml  # loads pynvml, which only a session needs
-
-    gpus, no_gpu = nvml.open_gpus(*nvml.environment_mask())
-    packages, no_package = rapl.open_packages(powercap)
-    reasons = [reason for reason in (no_gpu, no_package) if reason]
-    return Discovery([*gpus, *packages], "; ".join(reasons) or None)
+def discover(vendors: Sequence[Vendor] = VENDORS) -> Discovery:
+    """Open every device that this process may use."""
+    found = [vendor.open_sources() for vendor in vendors]
+    return Discovery(
+        sources=[source for sources, _ in found for source in sources],
+        reason="; ".join(reason for _, reason in found if reason) or None,
+    )

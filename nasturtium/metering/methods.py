@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasturtium.metering import integrate
-from nasturtium.metering.sources import CPU_PACKAGE, Reading, Source
+from nasturtium.metering.sources import Reading, Source
 from nasturtium.metering.trace import Samples, Trace
 from nasturtium.metering.windows import Window
 
@@ -17,8 +17,6 @@ NAIVE = ("epoch_callback", "thread_2s")
 """Written beside the others to be compared with them, never a window's energy."""
 LARGEST_DISAGREEMENT = 0.10
 """Between counter and integrated power, of the counter; more means that one of them is wrong."""
-LONGEST_WITHOUT_WRAP_S = 60.0
-"""A RAPL counter unread for longer may have wrapped more than once."""
 NO_INSTANT = "from the driver's default power: no instant power on this device"
 
 
@@ -66,7 +64,7 @@ def counter(
     figure.energy_j = end.energy_j - begin.energy_j
     if figure.energy_j == 0 and window.duration_s < SHORTEST_PERIODS * source.update_period_s:
         return figure.fail("short", "the counter was not renewed inside the window")
-    if source.device.kind == CPU_PACKAGE and figure.max_gap_s > LONGEST_WITHOUT_WRAP_S:
+    if figure.max_gap_s > source.longest_unread_s:
         figure.problems["gap"] = (
             f"unread for {figure.max_gap_s:.0f} s: wraps of the counter may have been missed"
         )

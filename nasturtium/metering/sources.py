@@ -1,11 +1,12 @@
 """What a source of energy readings is."""
 
+import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
 
-GPU = "gpu"
-CPU_PACKAGE = "cpu_package"
+# Says why other jobs may compute on the device of this process; see jobs/gpu_slots.py.
+SHARED = "NASTURTIUM_GPU_SHARED"
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,9 @@ class Device:
     """The identity of a metered device, written with every one of its rows."""
 
     kind: str
-    """``gpu`` or ``cpu_package``."""
+    """As its vendor says: ``gpu``, ``cpu_package``."""
     id: str
-    """UUID of a GPU, name of a RAPL zone."""
+    """What tells it from others of its kind: a UUID, the name of a zone."""
     name: str | None = None
     driver: str | None = None
     pci_id: str | None = None
@@ -38,49 +39,61 @@ class Reading:
     reason: str | None = None
 
 
-class Source(Protocol):
+class Source(ABC):
     """One device that can be read.
 
     ``read`` and ``processes`` never raise for what a driver or the kernel answers: a failure is a
     None with its reason, counted in ``errors``, since a meter must not end the training it
     watches. Both are called from the sampler's thread and from the training's, also at once.
+
+    Attributes
+    ----------
+    device
+        Its identity.
+    errors
+        Failed readings by reason.
     """
 
-    device: Device
-    counter_method: str | None
+    counter_method: str | None = None
     """Method of the rows from the energy counter; None where the device has none."""
-    power_method: str | None
+    power_method: str | None = None
     """Method of the rows from integrated power; None where the device tells no power."""
-    update_period_s: float
+    counts_per_joule: float = 1.0
+    """Unit of the energy counter."""
+    update_period_s: float = 0.0
     """How often the device renews its figures: a counter is late by up to this at each border."""
-    errors: Counter[str]
-    """Failed readings by reason."""
+    longest_unread_s: float = math.inf
+    """A counter that was not read for longer may have wrapped more than once."""
+    can_be_chosen: bool = False
+    """Whether a process can be confined to it, by its identity in the vendor's mask."""
 
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.errors: Counter[str] = Counter()
+
+    @abstractmethod
     def read(self) -> Reading:
         """The device's figures now."""
 
     def processes(self) -> tuple[int | None, str | None]:
         """Number of processes that compute on the device, or None and why it is unknown."""
+        return None, None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (most sources hold nothing)
         """Release what the source holds."""
 
 
-class Unreadable:
+class Unreadable(Source):
     """A device that computes but can't be metered: its windows are null, with the reason.
 
-    It stands for a MIG slice or a board without permission, so that the energy of a CPU is not
-    taken for that of work which ran on such a device.
+    It stands for a slice of a board or a board without permission, so that the energy of a CPU is
+    not taken for that of work which ran on such a device.
     """
 
-    counter_method = None
-    power_method = None
-    update_period_s = 0.0
-
-    def __init__(self, device: Device, reason: str) -> None:
-        self.device = device
+    def __init__(self, device: Device, reason: str, *, can_be_chosen: bool = False) -> None:
+        super().__init__(device)
         self.reason = reason
-        self.errors: Counter[str] = Counter()
+        self.can_be_chosen = can_be_chosen
 
     def read(self) -> Reading:
         """A reading of nothing, with the reason."""
@@ -89,9 +102,6 @@ class Unreadable:
     def processes(self) -> tuple[int | None, str | None]:
         """Unknown, with the reason."""
         return None, self.reason
-
-    def close(self) -> None:
-        """Nothing to release."""
 
 
 def is_readable(source: Source) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nasturtium.metering.accounting import WORST_FIRST
-from nasturtium.metering.sources import CPU_PACKAGE
+from nasturtium.metering.devices import local_kinds
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import read_rows, write_table
 from nasturtium.records.whole import read_json, write_json
@@ -45,7 +45,7 @@ def join(folders: Mapping[int, Path]) -> tuple[list[dict], list[dict]]:
         anchor_ns = epoch_ns if anchor_ns is None else anchor_ns
         shift_ns = 0 if host == min(folders) else epoch_ns - anchor_ns
         begin = 1 + max((row["window_id"] for row in windows), default=-1)
-        packages = {row["device_id"] for row in own if row["device_kind"] == CPU_PACKAGE}
+        local = {row["device_id"] for row in own if row["device_kind"] in local_kinds()}
         suffix = "" if host == min(folders) else f" (machine of worker {host})"
         for row in own:
             row["window_id"] += begin
@@ -57,7 +57,7 @@ def join(folders: Mapping[int, Path]) -> tuple[list[dict], list[dict]]:
             row["t_ns"] += shift_ns
         for row in [*own, *trace]:
             row["worker"] = worker
-            if row["device_id"] in packages:
+            if row["device_id"] in local:
                 row["device_id"] += suffix
         windows += own
         samples += trace

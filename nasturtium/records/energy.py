@@ -5,14 +5,6 @@ import pyarrow as pa
 from nasturtium.records.parquet import column
 
 KINDS = ("job", "fit", "epoch", "trial", "inference", "idle")
-METHODS = (
-    "nvml_counter",
-    "nvml_power_trapz",
-    "rapl_package",
-    "epoch_callback",
-    "thread_2s",
-    "none",
-)
 QUALITIES = ("ok", "short", "gap", "shared", "disagree", "error", "none")
 
 _TEXT, _INT, _FLOAT, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -34,12 +26,22 @@ ENERGY = pa.schema(
         column("t1_ns", _INT, "end on the process's monotonic clock", required=True),
         column("t0_wall", _WALL, "begin as wall-clock time, from one anchor a job", required=True),
         column("duration_s", _FLOAT, "t1_ns - t0_ns", required=True),
-        column("device_kind", _TEXT, "gpu, cpu_package or none", required=True),
+        column(
+            "device_kind",
+            _TEXT,
+            "gpu, cpu_package; none without one",
+            required=True,
+        ),
         column("device_id", _TEXT, "UUID of the GPU, or name of the RAPL zone"),
         column("device_name", _TEXT, "model of the device, as its driver names it"),
         column("driver", _TEXT, "driver and its version"),
         column("pci_id", _TEXT, "PCI bus address; null for CPU packages"),
-        column("method", _TEXT, "one of " + ", ".join(METHODS), required=True),
+        column(
+            "method",
+            _TEXT,
+            "how it was measured; none where it was not",
+            required=True,
+        ),
         column(
             "is_best",
             _FLAG,

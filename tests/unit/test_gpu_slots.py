@@ -17,8 +17,9 @@ from nasturtium import metering
 from nasturtium.digest import imported_modules
 from nasturtium.errors import GpuError
 from nasturtium.jobs import gpu_slots
-from nasturtium.metering.devices import nvml
+from nasturtium.metering.devices import VENDORS
 from nasturtium.metering.discover import discover
+from nasturtium.metering.sources import SHARED
 from tests.nvml_fake import Board, FakeNvml, VirtualClock, installed
 
 ROOT = Path(nasturtium.__file__).parents[1]
@@ -75,7 +76,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setenv(gpu_slots.FOLDER, str(tmp_path / "slots"))
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     # Set, so that what the job sets is taken back after the test.
-    for name in (gpu_slots.MASK, nvml.SHARED, gpu_slots.JOBS_PER_DEVICE):
+    for name in (gpu_slots.MASK, SHARED, gpu_slots.JOBS_PER_DEVICE):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -202,7 +203,7 @@ def test_exactly_the_chosen_gpu_is_metered(host):
     assert host(4, CUDA_VISIBLE_DEVICES="2,3") == "GPU-2"
     library = FakeNvml(VirtualClock(), [Board(uuid=f"GPU-{n}") for n in range(4)])
     with installed(library):
-        sources = discover(powercap="nowhere").sources
+        sources = discover(VENDORS[:1]).sources
         assert [source.device.id for source in sources] == ["GPU-2"]
         assert sources[0].device.note is None
 
@@ -212,7 +213,7 @@ def test_the_energy_of_a_gpu_that_others_may_use_is_marked(host, jobs, quality):
     host(2, NASTURTIUM_GPU_JOBS_PER_DEVICE=jobs)
     clock = VirtualClock()
     with installed(FakeNvml(clock, [Board(uuid="GPU-0"), Board(uuid="GPU-1")])):
-        sources = discover(powercap="nowhere").sources
+        sources = discover(VENDORS[:1]).sources
         with (
             metering.session(sources=sources, clock=clock, thread=False, idle_s=0) as meter,
             meter.window("fit", key="k") as window,

@@ -11,11 +11,10 @@ import pyarrow.parquet as pq
 import pynvml
 import pytest
 
-import nasturtium.metering.process as process_module
 from nasturtium import metering
 from nasturtium.errors import RecordError
+from nasturtium.metering.devices import rapl
 from nasturtium.metering.devices.nvml import open_gpus
-from nasturtium.metering.discover import discover
 from nasturtium.metering.sampler import FORKED
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import read_rows
@@ -288,7 +287,7 @@ def test_a_machine_without_gpu_and_rapl_names_both(tmp_path, monkeypatch):
         raise OSError(f"{name}: cannot open shared object file")
 
     monkeypatch.setattr(pynvml, "CDLL", missing)
-    monkeypatch.setattr(process_module, "discover", lambda: discover(tmp_path / "powercap"))
+    monkeypatch.setattr(rapl, "ROOT", tmp_path / "powercap")
     with installed(None), metering.session() as meter, meter.window("fit", key="k") as window:
         pass
     assert meter.energy(window).reason == (

@@ -188,6 +188,7 @@ def test_gpu_and_package_are_never_added(tmp_path, clock):
 def test_discovery_names_both(tmp_path, monkeypatch, clock):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with installed(FakeNvml(clock, [Board()])):
-        found = discovery.discover(tmp_path / "powercap")
+        monkeypatch.setattr(rapl, "ROOT", tmp_path / "powercap")
+        found = discovery.discover()
     assert found.sources == []
     assert found.reason == f"CUDA_VISIBLE_DEVICES is empty; no {tmp_path / 'powercap'}"

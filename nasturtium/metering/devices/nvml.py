@@ -6,12 +6,11 @@ The bindings are those of ``nvidia-ml-py``, whose import name is ``pynvml``.
 import logging
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable
 
 import pynvml
 
-from nasturtium.metering.sources import GPU, Device, Reading, Source, Unreadable
+from nasturtium.metering.sources import SHARED, Device, Reading, Source, Unreadable
 from nasturtium.metering.visible import resolve
 
 logger = logging.getLogger(__name__)
@@ -34,14 +33,12 @@ _LOST = (
 )
 _MIG = "MIG is on: power and energy of a slice can't be measured"
 
-# Says why other jobs may compute on this process's GPU; see gpu_slots.
-SHARED = "NASTURTIUM_GPU_SHARED"
-
+GPU = "gpu"
 COUNTER, INSTANT, AVERAGE = "energy counter", "instant power", "average power"
 TEMPERATURE, CLOCK, PROCESSES = "temperature", "SM clock", "process count"
 
 
-class NvmlGpu:
+class NvmlGpu(Source):
     """One GPU.
 
     Parameters
@@ -64,12 +61,13 @@ class NvmlGpu:
     second on Ampere (but GA100) and newer, and instantaneous before.
     """
 
+    counts_per_joule = 1000
     update_period_s = 0.1
+    can_be_chosen = True
 
     def __init__(self, handle: object, device: Device) -> None:
         pynvml.nvmlInit()
-        self.device = device
-        self.errors: Counter[str] = Counter()
+        super().__init__(device)
         self._handle = handle
         self._lock = threading.Lock()
         self._given_up: dict[str, str] = {}
@@ -104,7 +102,7 @@ class NvmlGpu:
         return Reading(
             power_instant_w=_thousandth(instant_mw),
             power_average_w=_thousandth(average_mw),
-            energy_j=_thousandth(energy_mj),
+            energy_j=None if energy_mj is None else energy_mj / self.counts_per_joule,
             temperature_c=None if temperature is None else float(temperature),
             sm_clock_mhz=None if clock is None else float(clock),
             reason="; ".join(failed.values()) or None,
@@ -154,6 +152,11 @@ class NvmlGpu:
             return None
 
 
+def open_sources() -> tuple[list[Source], str | None]:
+    """The GPUs that a CUDA program of this process would see; see :func:`open_gpus`."""
+    return open_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER"))
+
+
 def open_gpus(mask: str | None = None, order: str | None = None) -> tuple[list[Source], str | None]:
     """The GPUs that a CUDA program of this process would see.
 
@@ -200,7 +203,10 @@ def _open_gpus(mask: str | None, order: str | None) -> tuple[list[Source], str |
     sources: list[Source] = [
         _source(index, handles[index], uuids[index], driver, note) for index in visible.indices
     ]
-    sources += [Unreadable(Device(GPU, entry, driver=driver), _MIG) for entry in visible.mig]
+    sources += [
+        Unreadable(Device(GPU, entry, driver=driver), _MIG, can_be_chosen=True)
+        for entry in visible.mig
+    ]
     return sources, visible.reason
 
 
@@ -253,10 +259,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _thousandth(value: int | None) -> float | None:
-    """NVML counts in mW and mJ."""
+    """NVML tells power in mW."""
     return None if value is None else value / 1000
-
-
-def environment_mask() -> tuple[str | None, str | None]:
-    """``CUDA_VISIBLE_DEVICES`` and ``CUDA_DEVICE_ORDER`` of this process."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")

@@ -3,19 +3,19 @@
 import os
 import re
 import threading
-from collections import Counter
 from pathlib import Path
 
-from nasturtium.metering.sources import CPU_PACKAGE, Device, Reading, Source, Unreadable
+from nasturtium.metering.sources import Device, Reading, Source, Unreadable
 
 ROOT = Path("/sys/class/powercap")
 # Zones of the second level (core, uncore, dram) lie inside the package's figure, and
 # intel-rapl-mmio shows the same packages once more: to add them would count joules twice.
 _ZONE = re.compile(r"intel-rapl:\d+")
+CPU_PACKAGE = "cpu_package"
 _ONLY_ENERGY = "RAPL has an energy counter only"
 
 
-class RaplPackage:
+class RaplPackage(Source):
     """One CPU package.
 
     Parameters
@@ -39,18 +39,18 @@ class RaplPackage:
     """
 
     counter_method = "rapl_package"
-    power_method = None
+    counts_per_joule = 1e6
     update_period_s = 0.001
+    longest_unread_s = 60.0
 
     def __init__(self, zone: str | os.PathLike) -> None:
         self._zone = Path(zone)
-        self.errors: Counter[str] = Counter()
         self._range_uj = read_number(self._zone / "max_energy_range_uj")
         self._last_uj = read_number(self._zone / "energy_uj")
         self._total_uj = self._last_uj
         self._lock = threading.Lock()
         name = (self._zone / "name").read_text().strip()
-        self.device = Device(CPU_PACKAGE, self._zone.name, name=name, driver="Linux powercap")
+        super().__init__(Device(CPU_PACKAGE, self._zone.name, name=name, driver="Linux powercap"))
 
     def read(self) -> Reading:
         """The counter now, wraps undone; see :class:`Source`.
@@ -74,14 +74,12 @@ class RaplPackage:
                     self._total_uj, step = now_uj, 0
             self._last_uj = now_uj
             self._total_uj += step
-            return Reading(energy_j=self._total_uj / 1e6, reason=_ONLY_ENERGY)
+            return Reading(energy_j=self._total_uj / self.counts_per_joule, reason=_ONLY_ENERGY)
 
-    def processes(self) -> tuple[int | None, str | None]:
-        """Unknown: every process of the machine runs on its packages."""
-        return None, None
 
-    def close(self) -> None:
-        """Nothing is held open."""
+def open_sources() -> tuple[list[Source], str | None]:
+    """The CPU packages of this machine; see :func:`open_packages`."""
+    return open_packages(ROOT)
 
 
 def open_packages(root: str | os.PathLike = ROOT) -> tuple[list[Source], str | None]:
