@@ -48,3 +48,9 @@ def inference_file(
         save_model(folding.model, file)
         del model, folding
         yield file
+
+
+def load_inference_form(path: str | os.PathLike) -> keras.Model:
+    """The model at ``path`` as it is measured; as :func:`inference_file`."""
+    with inference_file(path) as file:
+        return load_model(file)

@@ -13,8 +13,8 @@ from nasturtium.deployment.predictor import CARD, FLOAT32, INT8, describe_model
 from nasturtium.deployment.scaling import Scaling
 from nasturtium.errors import MeasurementError
 from nasturtium.jobs.job import Job
+from nasturtium.measurement.inference_form import load_inference_form
 from nasturtium.measurement.tflite import convert
-from nasturtium.models.files import load_model
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.parquet import read_rows
 from nasturtium.records.whole import write_json
@@ -37,7 +37,7 @@ def run(job: Job) -> None:
         raise MeasurementError(
             f"{model_path}: has no TFLite file ({row['tflite_reason']}); use the model itself."
         )
-    model = load_model(model_path)
+    model = load_inference_form(model_path)
     content = convert(model)
     check_measured(content, row["tflite_sha256"], metrics)
     source = prepared.read_card(job.data_folder)

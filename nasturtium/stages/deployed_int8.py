@@ -5,7 +5,7 @@ from nasturtium.deployment.convert import convert_full_integer
 from nasturtium.deployment.predictor import INT8
 from nasturtium.errors import MeasurementError
 from nasturtium.jobs.job import Job
-from nasturtium.models.files import load_model
+from nasturtium.measurement.inference_form import load_inference_form
 from nasturtium.records.parquet import read_rows
 from nasturtium.stages.deployed import check_measured, write
 
@@ -27,7 +27,7 @@ def run(job: Job) -> None:
             f"{model_path}: has no full-integer file ({row['tflite_int8_reason']}); use "
             "model_float32.tflite."
         )
-    content, bare = convert_full_integer(load_model(model_path), job.data().train.features)
+    content, bare = convert_full_integer(load_inference_form(model_path), job.data().train.features)
     check_measured(content, row["tflite_int8_sha256"], metrics)
     origin = f"{job.run.label}, sha256 {row['tflite_int8_sha256']}; its card.md says what it is."
     header = micro_source.header(content, bare.standardise, bare.restore, origin)

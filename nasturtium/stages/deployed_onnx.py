@@ -2,7 +2,7 @@
 
 from nasturtium.deployment.onnx_file import convert_onnx
 from nasturtium.jobs.job import Job
-from nasturtium.models.files import load_model
+from nasturtium.measurement.inference_form import load_inference_form
 from nasturtium.records.atomic import atomic_path
 
 _COMPARED = 500
@@ -10,7 +10,7 @@ _COMPARED = 500
 
 def run(job: Job) -> None:
     """Write ``model.onnx`` to the job's folder, after holding it against the run's model."""
-    model = load_model(job.folder.parent / "model.keras")
+    model = load_inference_form(job.folder.parent / "model.keras")
     content = convert_onnx(model, job.data().train.features[:_COMPARED])
     with atomic_path(job.folder / "model.onnx") as temporary:
         temporary.write_bytes(content)
