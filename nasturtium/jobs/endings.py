@@ -57,6 +57,21 @@ def watch(end: Callable[[str, int], object]) -> None:
         threading.Thread(target=_await_end, args=(runner, end), name="runner", daemon=True).start()
 
 
+def limit(runtime_min: float, end: Callable[[str, int], object]) -> None:
+    """Call ``end`` as :func:`watch` does when this job has run for so many minutes."""
+
+    def act() -> None:
+        end(
+            f"Ended, as it ran for longer than its resource runtime, {runtime_min:g} minutes; give "
+            "it more (--set-resources), and run the same command again.",
+            1,
+        )
+
+    timer = threading.Timer(60 * runtime_min, act)
+    timer.daemon = True
+    timer.start()
+
+
 def pass_interrupts_on() -> None:
     """From here on, SIGINT to this Snakemake ends its jobs too; Ctrl-C on a terminal does anyway.
 

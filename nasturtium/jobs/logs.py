@@ -32,7 +32,9 @@ _NO_MEMORY = re.compile("failed to map segment|[Cc]annot allocate memory|bad_all
 
 
 @contextmanager
-def logged(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
+def logged(
+    log: str | os.PathLike, *, wait_s: float = 60.0, runtime_min: float | None = None
+) -> Iterator[None]:
     """Run a script's body with its output in ``log`` and its progress on the terminal.
 
     Python's logging and warnings, standard output and error, TensorFlow's own lines, tracebacks
@@ -43,7 +45,8 @@ def logged(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
 
     A signal ends the job at once, and so does the end of the Snakemake that runs it: a rerun never
     finds it still writing. Should it be slow to die, the rerun waits for it by a lock beside the
-    log, at most ``wait_s`` seconds.
+    log, at most ``wait_s`` seconds. After ``runtime_min`` minutes it is ended too, if they are
+    given.
 
     The process ends with the block: to take itself down, TensorFlow needs most of a second that a
     study of many short jobs can't spare, and by then every file is written and synced.
@@ -58,6 +61,8 @@ def logged(log: str | os.PathLike, *, wait_s: float = 60.0) -> Iterator[None]:
     faulthandler.enable(file)
     _configure(file, terminal, _Line() if live_view else _Safe("  %(message)s"))
     endings.watch(partial(_end, file.fileno()))
+    if runtime_min is not None:
+        endings.limit(runtime_min, partial(_end, file.fileno()))
     try:
         _wait_for_others(Path(log), wait_s)
         yield

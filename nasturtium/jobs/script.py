@@ -27,7 +27,9 @@ def planned(snakemake: Any, stage: str, sources: Callable[[], object] = lambda: 
     Parameters
     ----------
     snakemake
-        The object that Snakemake gives to a script. Its rule has a log and the param ``code``.
+        The object that Snakemake gives to a script. Its rule has a log and the param ``code``. A
+        resource ``runtime``, minutes, is kept to here, since Snakemake itself hands it to clusters
+        and does nothing with it on one machine.
     stage
         Module below ``nasturtium.stages`` that the script runs.
     sources
@@ -36,7 +38,7 @@ def planned(snakemake: Any, stage: str, sources: Callable[[], object] = lambda: 
     scripts = snakemake.scriptdir
     code = partial(stage_digest, stage, scripts)
     with (
-        logs.logged(snakemake.log[0]),
+        logs.logged(snakemake.log[0], runtime_min=snakemake.resources.get("runtime")),
         provenance.only_as_planned(snakemake.params.code, code, scripts),
         provenance.unchanged(snakemake.input, sources),
     ):

@@ -277,6 +277,10 @@ from nasturtium.jobs.script import started
 
 SCRIPTS = {scripts!r}
 
+class Resources(SimpleNamespace):
+    def get(self, name):
+        return None
+
 class Input(SimpleNamespace):
     def __iter__(self):
         return iter([])
@@ -288,7 +292,7 @@ gpu_slots.take = take
 snakemake = SimpleNamespace(
     log=["job.log"],
     threads=1,
-    resources=SimpleNamespace(gpu=1),
+    resources=Resources(gpu=1),
     wildcards=SimpleNamespace(dataset="digits", seed="3"),
     input=Input(data=["data/digits/features.npy"], split="split.npz"),
     output=["results/model.keras"],

@@ -27,6 +27,7 @@ snakemake = SimpleNamespace(
     log=["job.log"],
     input=["input.txt"],
     params=SimpleNamespace(code={code!r}),
+    resources={{"runtime": {runtime_min}}},
     scriptdir="workflow/scripts",
 )
 with planned(snakemake, "split_data"):
@@ -57,9 +58,10 @@ def job(package):
     kept = {path: path.read_bytes() for path in folder.rglob("*.py")}
     kept[folder / "input.txt"] = b"data"
 
-    def go(before="pass", body="pass"):
+    def go(before="pass", body="pass", runtime_min=None):
         (folder / "output.txt").unlink(missing_ok=True)
-        return run(folder, SCRIPT.format(before=before, body=body, code=planned))
+        parts = {"before": before, "body": body, "runtime_min": runtime_min}
+        return run(folder, SCRIPT.format(**parts, code=planned))
 
     yield go
     for path, content in kept.items():
@@ -153,6 +155,16 @@ def test_an_input_that_is_changed_meanwhile_fails_the_job(job, change):
     done = job(body=change)
     assert done.returncode == 1
     assert "input.txt: was changed while this job read it" in done.stderr
+
+
+def test_a_job_keeps_to_its_runtime_on_one_machine_too(job, package):
+    done = job(body="__import__('time').sleep(60)", runtime_min=0.02)
+    assert done.returncode == 1
+    assert (
+        "Ended, as it ran for longer than its resource runtime, 0.02 minutes; give it more "
+        "(--set-resources), and run the same command again."
+    ) in (package[0] / "job.log").read_text()
+    assert not (package[0] / "output.txt").exists()
 
 
 def test_a_job_that_plans_anew_is_held_to_the_plan(monkeypatch):
