@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 # What holds multiply-accumulate weights. Of a separable convolution it is the pointwise kernel;
@@ -42,13 +43,14 @@ def is_prunable(layer: keras.layers.Layer) -> bool:
     return type(layer) in _KERNELS
 
 
+def kernel_of(layer: keras.layers.Layer) -> tf.Variable:
+    """The variable that magnitude pruning prunes in a prunable layer."""
+    return getattr(layer, _KERNELS[type(layer)])
+
+
 def prunable_kernels(model: keras.Model) -> dict[str, np.ndarray]:
     """Kernels that magnitude pruning may prune, by layer name."""
-    return {
-        layer.name: getattr(layer, _KERNELS[type(layer)]).numpy()
-        for layer in model.layers
-        if is_prunable(layer)
-    }
+    return {layer.name: kernel_of(layer).numpy() for layer in model.layers if is_prunable(layer)}
 
 
 def count_weights(model: keras.Model) -> WeightCounts:

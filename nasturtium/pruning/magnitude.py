@@ -5,41 +5,26 @@ from 0 to the ratio while the model is retrained. Zeros change no tensor's shape
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
 
-from nasturtium.compaction import compact, verify
 from nasturtium.errors import PruningError
-from nasturtium.models.weights import count_weights, is_prunable, prunable_kernels
+from nasturtium.models.weights import prunable_kernels
+from nasturtium.pruning.global_magnitude import GlobalMagnitudePruning
+from nasturtium.pruning.magnitude_options import (
+    MagnitudeOptions,
+    compacted,
+    copy_of,
+    layer_ratios,
+)
 from nasturtium.pruning.pruner import Pruned, Pruner
 from nasturtium.pruning.schedule import CubicSchedule
 
 # Tied magnitudes and rounding keep tfmot from hitting a ratio exactly in a small layer.
 _TOLERANCE = 0.01
-
-
-@dataclass(frozen=True)
-class MagnitudeOptions:
-    """Section ``pruning.magnitude`` of the settings.
-
-    Attributes
-    ----------
-    keep_head_dense
-        Leave the last layer before each output as it is; the ratio holds for the others.
-    block_size
-        Rows and columns of the blocks that go together in a dense layer whose kernel they divide;
-        other layers lose single weights (tfmot knows blocks of matrices only).
-    layer_ratios
-        Ratio by layer name, where it shall differ from the run's.
-    """
-
-    keep_head_dense: bool = False
-    block_size: Sequence[int] = (1, 1)
-    layer_ratios: Mapping[str, float] = field(default_factory=dict)
 
 
 class MagnitudePruning(Pruner):
@@ -72,9 +57,9 @@ class MagnitudePruning(Pruner):
         import tensorflow_model_optimization as tfmot
 
         options = options or MagnitudeOptions()
-        self._ratios = _layer_ratios(model, schedule.target, options)
-        own = keras.models.clone_model(model)
-        own.set_weights(model.get_weights())
+        self._ratios = layer_ratios(model, schedule.target, options)
+        self._blocks = {name: _block_size(model.get_layer(name), options) for name in self._ratios}
+        own = copy_of(model)
 
         def wrap(layer: keras.layers.Layer) -> keras.layers.Layer:
             if layer.name not in self._ratios:
@@ -89,7 +74,7 @@ class MagnitudePruning(Pruner):
                     # tfmot's default of 100 prunes nothing in a short training, and says nothing.
                     frequency=schedule.frequency,
                 ),
-                block_size=_block_size(layer, options),
+                block_size=self._blocks[layer.name],
             )
 
         self.schedule = schedule
@@ -106,9 +91,12 @@ class MagnitudePruning(Pruner):
         *,
         seed: int,
         batches: Iterable,
-    ) -> Self:
+    ) -> Pruner:
         """By the options in ``settings["magnitude"]``; nothing is drawn, no batch is looked at."""
-        return cls(model, schedule, MagnitudeOptions(**settings.get("magnitude", {})))
+        options = MagnitudeOptions(**settings.get("magnitude", {}))
+        if options.threshold == "global":
+            return GlobalMagnitudePruning(model, schedule, options)
+        return cls(model, schedule, options)
 
     @property
     def ratio(self) -> float:
@@ -118,10 +106,7 @@ class MagnitudePruning(Pruner):
 
     def finish(self, inputs: np.ndarray) -> Pruned:
         """The stripped model, without the few units that single zeros left dead."""
-        stripped = self.strip()
-        compaction = compact(stripped)
-        error = verify(stripped, compaction.model, inputs)
-        return Pruned(compaction, count_weights(stripped).sparsity, error)
+        return compacted(self.strip(), inputs)
 
     def strip(self) -> keras.Model:
         """The plain model of the trained copy, its masked weights exactly zero.
@@ -129,7 +114,7 @@ class MagnitudePruning(Pruner):
         Raises
         ------
         PruningError
-            A layer has not reached the schedule's target within 0.01 or one weight.
+            A layer has not reached the schedule's target within 0.01 and one weight or block.
         """
         import tensorflow_model_optimization as tfmot
 
@@ -142,7 +127,8 @@ class MagnitudePruning(Pruner):
                 continue
             target = self._ratios[name]
             reached = 1 - np.count_nonzero(kernel) / kernel.size
-            if not math.isclose(reached, target, abs_tol=_TOLERANCE + 1 / kernel.size):
+            step = math.prod(self._blocks[name]) / kernel.size
+            if not math.isclose(reached, target, abs_tol=_TOLERANCE + step):
                 raise PruningError(
                     f"Layer '{name}' reached a sparsity of {reached:.3f}, not {target:.2f}; raise "
                     "pruning.epochs, so that the schedule has more steps."
@@ -157,40 +143,11 @@ class MagnitudePruning(Pruner):
         ]
 
 
-def _layer_ratios(model: keras.Model, target: float, options: MagnitudeOptions) -> dict[str, float]:
-    """The ratio of each layer that is pruned, by its name."""
-    prunable = [layer.name for layer in model.layers if is_prunable(layer)]
-    unknown = [name for name in options.layer_ratios if name not in prunable]
-    if unknown:
-        raise PruningError(
-            f"Configuration key 'pruning.magnitude.layer_ratios.{unknown[0]}': model "
-            f"'{model.name}' has no such layer to prune; choose from {', '.join(prunable)}."
-        )
-    kept = _heads(model) if options.keep_head_dense else set()
-    ratios = {name: options.layer_ratios.get(name, target) for name in prunable if name not in kept}
-    if not ratios:
-        raise PruningError(f"Model '{model.name}' has no layer to prune; leave it unpruned.")
-    return ratios
-
-
-def _heads(model: keras.Model) -> set[str]:
-    """Names of the last layer with a prunable kernel before each output."""
-    heads = set()
-    waiting = [tensor._keras_history.layer for tensor in model.outputs]
-    while waiting:
-        layer = waiting.pop()
-        if is_prunable(layer):
-            heads.add(layer.name)
-        else:
-            for node in layer.inbound_nodes:
-                inbound = node.inbound_layers
-                waiting += inbound if isinstance(inbound, list) else [inbound]
-    return heads
-
-
 def _block_size(layer: keras.layers.Layer, options: MagnitudeOptions) -> tuple[int, int]:
     rows, columns = options.block_size
     if not isinstance(layer, keras.layers.Dense):
         return (1, 1)
     inputs, outputs = layer.kernel.shape
-    return (rows, columns) if inputs % rows == 0 and outputs % columns == 0 else (1, 1)
+    divides = inputs % rows == 0 and outputs % columns == 0
+    # tfmot squeezes a grid that is one block wide to a vector, and fails.
+    return (rows, columns) if divides and min(inputs // rows, outputs // columns) > 1 else (1, 1)

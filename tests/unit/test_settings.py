@@ -69,6 +69,19 @@ def test_a_mistake_gets_one_sentence_with_key_and_remedy(path, value, named, rem
     assert len(message) < 250
 
 
+@pytest.mark.parametrize(
+    "beside", [{"block_size": [1, 4]}, {"layer_ratios": {"dense_0": 0.5}}], ids=str
+)
+def test_one_threshold_over_all_layers_goes_with_no_option_of_single_layers(beside):
+    options = {"threshold": "global", **beside}
+    (name,) = beside
+    with pytest.raises(ConfigError, match=rf"'pruning\.magnitude\.{name}' has no effect where"):
+        configuration.validated(with_key("pruning.magnitude", options), SCHEMA)
+    own = with_key("per_dataset.mnist.pruning.magnitude", options)
+    with pytest.raises(ConfigError, match=rf"'per_dataset\.mnist\.pruning\.magnitude\.{name}'"):
+        configuration.validated(own, SCHEMA)
+
+
 @pytest.mark.parametrize("hundredths", range(1, 100))
 def test_every_ratio_in_steps_of_a_hundredth_is_accepted(hundredths):
     configuration.validated(with_key("pruning.ratios", [hundredths / 100]), SCHEMA)

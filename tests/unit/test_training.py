@@ -216,6 +216,42 @@ def test_a_ratio_for_a_layer_that_is_not_there_is_refused(net, digits):
         prune_by_magnitude(net, digits, layer_ratios={"dens_0": 0.5})
 
 
+def test_one_threshold_over_all_layers_takes_the_smallest_weights_of_the_net(net, digits):
+    before = [value.copy() for value in net.get_weights()]
+    model = prune_by_magnitude(net, digits, threshold="global")
+    counts = count_weights(model)
+    # Compaction takes units that died with all their weights.
+    gone = count_weights(net).prunable - counts.nonzero_prunable
+    assert gone == pytest.approx(0.8 * count_weights(net).prunable, abs=1)
+    kernels = {name: np.abs(k[k != 0]) for name, k in prunable_kernels(model).items()}
+    reached = sparsities(model)
+    assert max(reached.values()) - min(reached.values()) > 0.2, "layers lose different shares"
+    assert reached["dense_0"] > reached["conv_0"]
+    assert len(kernels) == 4
+    assert all((a == b).all() for a, b in zip(before, net.get_weights(), strict=True))
+
+
+def test_one_threshold_spares_the_head_and_empties_no_layer(net, digits):
+    model = prune_by_magnitude(net, digits, threshold="global", keep_head_dense=True)
+    assert sparsities(model)["output"] == 0
+    weights = [w * 1e-6 if w.shape == (3, 3, 16, 16) else w for w in net.get_weights()]
+    tiny = keras.models.clone_model(net)
+    tiny.set_weights(weights)
+    with pytest.raises(PruningError, match=r"'conv_1' would lose all its weights.*threshold"):
+        prune_by_magnitude(tiny, digits, threshold="global")
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(4, 1), (1, 10), (4, 10), (16, 16)])
+def test_blocks_that_make_a_grid_of_one_column_or_row_are_left(digits, rows, columns):
+    """A head of one unit, or one as wide as a block; tfmot would raise of its shapes."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(16, activation="relu", name="hidden")(keras.layers.Flatten()(inputs))
+    x = keras.layers.Dense(1, name="one")(x)
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax", name="head")(x))
+    pruned = prune_by_magnitude(model, digits, ratio=0.3, block_size=[rows, columns])
+    assert sparsities(pruned)["hidden"] == pytest.approx(0.3, abs=0.05)
+
+
 @pytest.mark.parametrize("again", ["channels", "magnitude"])
 def test_a_pruned_model_can_be_pruned_again(net, digits, again):
     model = net

@@ -1,0 +1,138 @@
+"""Magnitude pruning with one threshold over all layers: the smallest weights of the whole net go.
+
+This is "Global Magnitude Pruning" of Blalock et al. (MLSys 2020, arXiv 2003.03033, section 7.1), by
+the cubic schedule of Zhu and Gupta (2017, arXiv 1710.01878, equation 1). tfmot has a threshold for
+each layer only.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from nasturtium.errors import PruningError
+from nasturtium.models.weights import kernel_of
+from nasturtium.pruning.magnitude_options import (
+    MagnitudeOptions,
+    compacted,
+    copy_of,
+    layer_ratios,
+)
+from nasturtium.pruning.pruner import Pruned, Pruner
+from nasturtium.pruning.schedule import CubicSchedule
+
+
+class GlobalMagnitudePruning(Pruner, keras.callbacks.Callback):
+    """Holds the smallest weights of a copy of ``model`` at zero while it is trained.
+
+    Parameters
+    ----------
+    schedule
+        Target, a share of all weights of the pruned layers, and steps.
+
+    Attributes
+    ----------
+    model
+        The copy, to be trained with ``callbacks``.
+
+    Raises
+    ------
+    PruningError
+        The model has nothing to prune.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        options: MagnitudeOptions | None = None,
+    ):
+        keras.callbacks.Callback.__init__(self)
+        self.model, self.callbacks, self.schedule = copy_of(model), [self], schedule
+        names = layer_ratios(model, schedule.target, options or MagnitudeOptions())
+        self._kernels = {name: kernel_of(self.model.get_layer(name)) for name in names}
+        self._masks = {
+            name: tf.Variable(tf.ones_like(kernel), trainable=False)
+            for name, kernel in self._kernels.items()
+        }
+        self._applied = self._step = self._epoch_start = 0
+        self._hold = tf.function(self._multiply)
+
+    @classmethod
+    def start(
+        cls,
+        model: keras.Model,
+        schedule: CubicSchedule,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        batches: Iterable,
+    ) -> Self:
+        """By the options in ``settings["magnitude"]``; nothing is drawn, no batch is looked at."""
+        return cls(model, schedule, MagnitudeOptions(**settings.get("magnitude", {})))
+
+    @property
+    def ratio(self) -> float:
+        """Share of the prunable weights that the masks hold at zero by now."""
+        masks = [mask.numpy() for mask in self._masks.values()]
+        return 1 - float(sum(mask.sum() for mask in masks) / sum(mask.size for mask in masks))
+
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        """Batches are counted anew each epoch; steps go on."""
+        self._epoch_start = self._step
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        """Prune further when an update is due, and hold what is pruned at zero."""
+        self._step = self._epoch_start + batch + 1
+        due = self.schedule.last_update(self._step)
+        if due is not None and due > self._applied:
+            self._applied = due
+            self._prune_to(self.schedule.ratio_at(due))
+        if self._applied:
+            self._hold()
+
+    def finish(self, inputs: np.ndarray) -> Pruned:
+        """The trained model, its masked weights exactly zero, without the units that died.
+
+        Raises
+        ------
+        PruningError
+            The training ended before the schedule.
+        """
+        if self._applied < self.schedule.end_step:
+            raise PruningError(
+                f"The training stopped after {self._step} steps, before the end of the pruning "
+                f"schedule at step {self.schedule.end_step}; raise pruning.epochs."
+            )
+        self._multiply()
+        return compacted(self.model, inputs)
+
+    def _prune_to(self, ratio: float) -> None:
+        """Mask the smallest weights, as many as ``ratio`` says. Masked ones are zero, so they stay.
+
+        Raises
+        ------
+        PruningError
+            A layer would lose all its weights, and the net its inputs.
+        """
+        kernels = {name: np.abs(kernel.numpy()) for name, kernel in self._kernels.items()}
+        # A weight that was masked earlier comes before one that happens to be zero.
+        order = [np.where(self._masks[name].numpy() == 0, -1, kernels[name]) for name in kernels]
+        values = np.concatenate([value.ravel() for value in order])
+        mask = np.ones(len(values), np.float32)
+        mask[np.argsort(values, kind="stable")[: round(ratio * len(values))]] = 0
+        ends = np.cumsum([kernel.size for kernel in kernels.values()])[:-1]
+        for (name, kernel), part in zip(kernels.items(), np.split(mask, ends), strict=True):
+            if not part.any():
+                raise PruningError(
+                    f"At a ratio of {ratio:.3f}, layer '{name}' would lose all its weights, since "
+                    "they are smaller than those of other layers; lower the ratio, or set "
+                    "pruning.magnitude.threshold to layer."
+                )
+            self._masks[name].assign(part.reshape(kernel.shape))
+
+    def _multiply(self) -> None:
+        for name, kernel in self._kernels.items():
+            kernel.assign(kernel * self._masks[name])

@@ -1,0 +1,27 @@
+"""Options of magnitude pruning that exclude each other."""
+
+from collections.abc import Mapping
+
+from nasturtium.errors import ConfigError
+
+
+def check(options: Mapping, dataset: str) -> None:
+    """Refuse blocks and ratios of single layers where one threshold rules them all.
+
+    ``options`` are those of ``dataset``, or of all where it is empty.
+
+    Raises
+    ------
+    ConfigError
+        ``threshold`` is ``global`` beside one of them.
+    """
+    if options["threshold"] != "global":
+        return
+    key = f"{f'per_dataset.{dataset}.' if dataset else ''}pruning.magnitude"
+    for name, without in (("block_size", [1, 1]), ("layer_ratios", {})):
+        if options[name] != without:
+            raise ConfigError(
+                f"Configuration key '{key}.{name}' has no effect where {key}.threshold is global, "
+                "which prunes the smallest weights wherever they are; remove one of the two. See "
+                "config/README.md."
+            )
