@@ -16,63 +16,16 @@ from nasturtium.pruning.methods import METHODS, control_runs
 from nasturtium.records.runs import BASELINE_LONGER
 from nasturtium.settings import magnitude, storage_url
 from nasturtium.settings.messages import sentence
+from nasturtium.settings.schema import fill_defaults, load_defaults, resolved, stages_of_keys
 
 # A number or a truth value as YAML writes them.
 _SCALAR = re.compile(r"[-+.\deE]+|true|false|True|False")
 
 _MOST_VALUES = 100_000
 
-# What each stage depends on, by section, less the keys that it has no use for: a change of any
-# other key reruns nothing of it. Which runs there are is not how one of them is made.
-_WHICH_RUNS = ("methods", "ratios", "controls", "search_method")
-_ALL_BUT_RECIPE = (
-    *_WHICH_RUNS,
-    "warm_up",
-    "recovery",
-    "importance",
-    "round_to",
-    "magnitude",
-)
-_ALL_BUT_SPACE = (
-    "tuner",
-    "tuner_with_pruning",
-    "pareto",
-    "constraints",
-    "trials",
-    "epochs",
-    "keep",
-    "max_consecutive_failures",
-    "objective",
-    "objectives",
-    "pruning_ratios",
-    "latency_runs",
-    "energy_window_s",
-    "energy_repeats",
-    "workers",
-    "storage",
-)
-_SECTIONS = {
-    "split_data": {"split": ()},
-    "baseline": {"training": ()},
-    "baseline_longer": {"training": (), "pruning": _ALL_BUT_RECIPE},
-    "pruned": {"training": (), "pruning": _WHICH_RUNS},
-    "scratch": {"training": (), "pruning": _ALL_BUT_RECIPE},
-    "nas": {
-        "training": (),
-        "search": ("pruning_ratios", "tuner_with_pruning", "objectives", "workers", "storage"),
-    },
-    "nas_with_pruning": {
-        "training": (),
-        "search": ("tuner", "objectives", "workers", "storage"),
-        "pruning": ("methods", "ratios", "controls", "epochs", "learning_rate"),
-    },
-    "retrained": {"training": (), "search": _ALL_BUT_SPACE},
-    "measure": {"measure": ()},
-}
-
 
 def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` with the schema's defaults filled in.
+    """``config`` with the defaults of ``config/config.yaml`` filled in.
 
     Raises
     ------
@@ -88,7 +41,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     if error is not None:
         raise ConfigError(sentence(error))
     _check_finite(config)
-    _fill_defaults(config, schema, schema.get("$defs", {}))
+    fill_defaults(config, schema, schema.get("$defs", {}), load_defaults())
     for name, own in config["own_datasets"].items():
         described.check(name, own)
     for dataset in ("", *config["per_dataset"]):
@@ -97,6 +50,19 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
         _check_workers(config, dataset)
         magnitude.check(for_dataset(config, dataset)["pruning"]["magnitude"], dataset)
     return config
+
+
+def check_own_files(config: Mapping[str, Any]) -> None:
+    """Look whether the files are there of those data sets of the user's that the study names.
+
+    Raises
+    ------
+    ConfigError
+        One is not.
+    """
+    for name in config["datasets"]:
+        if name in config["own_datasets"]:
+            described.check_files(name, config["own_datasets"][name])
 
 
 def for_dataset(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
@@ -118,11 +84,12 @@ def own_description(config: Mapping[str, Any], dataset: str) -> dict[str, Any] |
 
 def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, Any]:
     """Exactly the settings that ``stage`` depends on, resolved for ``dataset``."""
-    resolved = for_dataset(config, dataset)
-    return {
-        section: {key: value for key, value in resolved[section].items() if key not in unused}
-        for section, unused in _SECTIONS[stage].items()
+    given = for_dataset(config, dataset)
+    found = {
+        section: {key: given[section][key] for key, stages in keys.items() if stage in stages}
+        for section, keys in stages_of_keys().items()
     }
+    return {section: keys for section, keys in found.items() if keys}
 
 
 def for_search(
@@ -248,7 +215,7 @@ def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
     What stands in a list or section on the command line (``--config 'seeds=[0,1]'``) arrives from
     Snakemake as text.
     """
-    schema = _resolved(schema, definitions)
+    schema = resolved(schema, definitions)
     if isinstance(value, dict):
         parts, others = schema.get("properties", {}), schema.get("additionalProperties")
         others = others if isinstance(others, Mapping) else {}
@@ -276,28 +243,9 @@ def _read_scalar(text: str) -> Any:
     return read
 
 
-def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = schema.get("$ref", "")
-    return {**definitions.get(reference.rpartition("/")[2], {}), **schema}
-
-
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(dict(base))
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _merged(merged[key], value) if both else copy.deepcopy(value)
     return merged
-
-
-def _fill_defaults(
-    value: dict[str, Any], schema: Mapping[str, Any], definitions: Mapping[str, Any]
-) -> None:
-    for key, part in schema.get("properties", {}).items():
-        if key == "per_dataset":
-            value.setdefault(key, {})
-            continue  # what is not given there comes from the common sections, not from defaults
-        resolved = _resolved(part, definitions)
-        if "default" in resolved:
-            value.setdefault(key, copy.deepcopy(resolved["default"]))
-        if isinstance(value.get(key), dict):
-            _fill_defaults(value[key], resolved, definitions)

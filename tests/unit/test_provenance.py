@@ -182,10 +182,10 @@ def test_every_script_is_held_to_the_code_that_its_rule_plans():
     planned = {}
     for rule in re.split(r"^(?=rule |use rule )", rules, flags=re.MULTILINE):
         script = re.search(r"scripts/(\w+)\.py", rule)
-        code = re.search(r"code=(?:stage_code\(\"(\w+)\"\)|(search)_code\(\))", rule)
+        code = re.search(r"code=stage_code\(\"(\w+)\"\)", rule)
         assert bool(script) <= bool(code), rule
         if script:
-            planned[script[1]] = "nas" if code[2] else code[1]
+            planned[script[1]] = code[1]
     assert set(planned) == {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
     for script, stage in planned.items():
         text = (ROOT / f"workflow/scripts/{script}.py").read_text()

@@ -1,12 +1,15 @@
 """Configuration: one sentence for each mistake, defaults in one place, exact subsets by stage."""
 
+import copy
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from nasturtium.errors import ConfigError
-from nasturtium.settings import configuration
+from nasturtium.settings import configuration, schema
+from nasturtium.settings.schema import stages_of_keys
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -34,10 +37,33 @@ def test_the_shipped_files_are_valid():
     configuration.validated(study, SCHEMA)
 
 
-def test_config_yaml_and_the_schema_give_the_same_defaults():
+def test_every_key_has_its_default_in_config_yaml_and_nowhere_else():
     written = config()
     written["per_dataset"] = {}
     assert configuration.validated({}, SCHEMA) == written
+    for section in ("split", "training", "pruning", "search", "measure"):
+        assert keys_of(SCHEMA["$defs"][section]) <= keys_in(written[section])
+        assert "'default':" not in str(SCHEMA["$defs"][section]), section
+
+
+def test_the_schema_notes_for_each_key_of_a_section_which_stages_it_changes():
+    notes = stages_of_keys()
+    assert set(notes) == {"split", "training", "pruning", "search", "measure"}
+    for section, keys in notes.items():
+        assert set(keys) == set(config()[section])
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    asked = set(re.findall(r"plan\.(?:search_)?settings\(\"(\w+)\"\)", rules))
+    noted = {stage for keys in notes.values() for stages in keys.values() for stage in stages}
+    assert noted == asked
+    assert notes["search"]["workers"] == notes["pruning"]["ratios"] == frozenset()
+
+
+def test_a_key_that_does_not_say_which_stages_it_changes_is_refused(monkeypatch):
+    forgotten = copy.deepcopy(SCHEMA)
+    forgotten["$defs"]["pruning"]["properties"]["colour"] = {"type": "string"}
+    monkeypatch.setattr(schema, "load_schema", lambda: forgotten)
+    with pytest.raises(ConfigError, match=r"'pruning\.colour' does not say which stages"):
+        stages_of_keys.__wrapped__()
 
 
 @pytest.mark.parametrize(
@@ -106,6 +132,12 @@ def test_a_stage_gets_exactly_what_it_depends_on():
     assert "ratios" not in pruning
     assert "methods" not in pruning
     assert "epochs" in pruning
+
+
+def keys_in(value: object) -> set[str]:
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*map(keys_in, value.values()))
 
 
 def keys_of(schema: dict) -> set[str]:

@@ -15,7 +15,7 @@ rule baseline:
         gpu=1,
     params:
         run="baseline",
-        settings=stage_settings("baseline"),
+        settings=plan.settings("baseline"),
         code=stage_code("baseline"),
     script:
         "../scripts/baseline.py"

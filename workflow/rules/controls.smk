@@ -17,7 +17,7 @@ rule baseline_longer:
         gpu=1,
     params:
         run="baseline_longer",
-        settings=stage_settings("baseline_longer"),
+        settings=plan.settings("baseline_longer"),
         code=stage_code("baseline_longer"),
     script:
         "../scripts/baseline_longer.py"
@@ -41,7 +41,7 @@ rule scratch:
         gpu=1,
     params:
         run="scratch/{method}-{ratio}",
-        settings=stage_settings("scratch"),
+        settings=plan.settings("scratch"),
         code=stage_code("scratch"),
     script:
         "../scripts/scratch.py"

@@ -1,6 +1,6 @@
 rule prepare_data:
     input:
-        own_files,
+        plan.own_files,
     output:
         features="results/data/{dataset}/features.npy",
         targets="results/data/{dataset}/targets.npy",
@@ -12,8 +12,8 @@ rule prepare_data:
     conda:
         "../../envs/nasturtium.yaml"
     params:
-        own=own_description,
-        own_folder=own_folder,
+        own=plan.own_description,
+        own_folder=plan.own_folder,
         code=stage_code("prepare_data"),
     script:
         "../scripts/prepare_data.py"
@@ -32,7 +32,7 @@ rule split_data:
     conda:
         "../../envs/nasturtium.yaml"
     params:
-        settings=stage_settings("split_data"),
+        settings=plan.settings("split_data"),
         code=stage_code("split_data"),
     script:
         "../scripts/split_data.py"

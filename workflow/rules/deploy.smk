@@ -1,7 +1,7 @@
 # What is taken elsewhere, of any measured run; made when it is asked for.
 rule deploy:
     input:
-        all_deployed,
+        plan.deployed,
 
 
 rule deployed:

@@ -20,7 +20,7 @@ rule measure:
         gpu=1,
     params:
         run="{run}",
-        settings=stage_settings("measure"),
+        settings=plan.settings("measure"),
         code=stage_code("measure"),
     script:
         "../scripts/measure.py"

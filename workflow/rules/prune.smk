@@ -16,7 +16,7 @@ rule pruned:
         gpu=1,
     params:
         run="pruned/{method}-{ratio}",
-        settings=stage_settings("pruned"),
+        settings=plan.settings("pruned"),
         code=stage_code("pruned"),
     script:
         "../scripts/pruned.py"
@@ -35,7 +35,7 @@ use rule pruned as nas_pruned with:
         "logs/benchmarks/{dataset}/seed{seed}/nas_pruned/{method}-{ratio}.tsv"
     params:
         run="nas_pruned/{method}-{ratio}",
-        settings=stage_settings("pruned"),
+        settings=plan.settings("pruned"),
         code=stage_code("pruned"),
 
 
@@ -54,5 +54,5 @@ use rule pruned as retrained_pruned with:
         "logs/benchmarks/{dataset}/seed{seed}/retrained_pruned/{search}-{trial}/{method}-{ratio}.tsv"
     params:
         run="retrained_pruned/{search}-{trial}/{method}-{ratio}",
-        settings=stage_settings("pruned"),
+        settings=plan.settings("pruned"),
         code=stage_code("pruned"),

@@ -7,9 +7,9 @@ localrules:
 
 rule summary:
     input:
-        metrics=all_metrics,
-        predictions=all_predictions,
-        trials=all_trials,
+        metrics=plan.metrics,
+        predictions=plan.predictions,
+        trials=plan.trials,
     output:
         table="results/summary.parquet",
         text="results/summary.md",
@@ -29,7 +29,7 @@ rule summary:
 
 rule figures:
     input:
-        tables=tables_of_dataset,
+        tables=plan.tables,
         summary=rules.summary.output.table,
     output:
         choice=report(

@@ -22,8 +22,8 @@ rule nas:
         run="nas{objective}",
         # Not an output: Snakemake would delete it before an interrupted search can go on.
         state="state/{dataset}/seed{seed}/nas{objective}",
-        settings=search_settings("nas"),
-        code=search_code(),
+        settings=plan.search_settings("nas"),
+        code=stage_code("nas"),
     script:
         "../scripts/nas.py"
 
@@ -44,8 +44,8 @@ use rule nas as nas_with_pruning with:
     params:
         run="nas_with_pruning{objective}",
         state="state/{dataset}/seed{seed}/nas_with_pruning{objective}",
-        settings=search_settings("nas_with_pruning"),
-        code=search_code(),
+        settings=plan.search_settings("nas_with_pruning"),
+        code=stage_code("nas"),
 
 
 # One of the processes that share a search, {search}: nas, nas_with_pruning or one with an objective.
@@ -69,9 +69,9 @@ rule search_worker:
     params:
         run="{search}",
         state="state/{dataset}/seed{seed}/{search}",
-        settings=worker_settings,
-        storage=worker_storage,
-        code=search_code(),
+        settings=plan.worker_settings,
+        storage=plan.worker_storage,
+        code=stage_code("nas"),
     script:
         "../scripts/search_worker.py"
 
@@ -95,7 +95,7 @@ rule retrained:
         gpu=1,
     params:
         run="retrained/{search}-{trial}",
-        settings=stage_settings("retrained"),
+        settings=plan.settings("retrained"),
         code=stage_code("retrained"),
     script:
         "../scripts/retrained.py"

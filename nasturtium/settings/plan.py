@@ -1,0 +1,195 @@
+"""Which runs and files a configured study has, and what each of them depends on.
+
+The rules ask it with Snakemake's wildcards; it needs neither Snakemake nor TensorFlow.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Protocol
+
+from nasturtium.data.catalog import NAMES
+from nasturtium.data.own import described
+from nasturtium.pruning.methods import METHODS
+from nasturtium.records.runs import NAS, NAS_WITH_PRUNING, Run, run_names
+from nasturtium.settings import configuration
+
+_OBJECTIVE = "(-[a-z][a-z0-9_]*)?"
+_SEARCH = f"nas(_with_pruning)?{_OBJECTIVE}"
+
+
+class Wildcards(Protocol):
+    """Those of a rule, each a text; a rule has some of them."""
+
+    dataset: str
+    seed: str
+    run: str
+    search: str
+    objective: str
+
+
+def wildcard_patterns(config: Mapping[str, Any]) -> dict[str, str]:
+    """Regular expressions of the wildcards of all rules."""
+    method = "|".join(METHODS)
+    pruned = rf"({method})-0\.\d\d"
+    runs = (
+        "baseline",
+        "baseline_longer",
+        f"((nas_)?pruned|scratch)/{pruned}",
+        _SEARCH,
+        "retrained/[a-z0-9_-]+",
+        f"retrained_pruned/[a-z0-9_-]+/{pruned}",
+    )
+    return {
+        "dataset": "|".join([*NAMES, *config["own_datasets"]]),
+        "seed": r"\d+",
+        "method": method,
+        "ratio": r"0\.\d\d",
+        "objective": _OBJECTIVE,
+        "search": _SEARCH,
+        "trial": r"\d\d\d\d",
+        "worker": r"\d+",
+        "run": "|".join(runs),
+    }
+
+
+def run_outputs(run: str, *more: str) -> dict[str, str]:
+    """The files that a run is made of, by name; ``more`` are tables beside those of every run."""
+    folder = f"results/{{dataset}}/seed{{seed}}/{run}"
+    tables = ("training", *more, "energy", "power")
+    return {
+        "model": f"{folder}/model.keras",
+        **{name: f"{folder}/{name}.parquet" for name in tables},
+    }
+
+
+def compaction_of_run(wildcards: Wildcards) -> dict[str, str]:
+    """The run's ``compaction.parquet``, where its stage prunes."""
+    run = Run(wildcards.dataset, int(wildcards.seed), wildcards.run)
+    return {"compaction": f"{_folder(run)}/compaction.parquet"} if run.is_compacted else {}
+
+
+class Plan:
+    """The runs and files of a validated configuration."""
+
+    def __init__(self, config: Mapping[str, Any]):
+        self._config = config
+        # Computed once a data set: in a large study it took a tenth of all planning.
+        self.of_dataset = cache(lambda dataset: configuration.for_dataset(config, dataset))
+
+    def settings(self, stage: str) -> Callable[[Wildcards], dict[str, Any]]:
+        """For ``params``: exactly the settings that a stage depends on, for the rule's data set."""
+        of_stage = cache(lambda dataset: configuration.for_stage(self._config, stage, dataset))
+        return lambda wildcards: of_stage(wildcards.dataset)
+
+    def search_settings(self, stage: str) -> Callable[[Wildcards], dict[str, Any]]:
+        """The same for a search, with the objective that its run is named after."""
+        of_search = cache(
+            lambda dataset, name: configuration.for_search(self._config, stage, dataset, name)
+        )
+        return lambda wildcards: of_search(wildcards.dataset, wildcards.objective.lstrip("-"))
+
+    def worker_settings(self, wildcards: Wildcards) -> dict[str, Any]:
+        """The settings of the search that a worker takes part in."""
+        stage, _, objective = wildcards.search.partition("-")
+        return configuration.for_search(self._config, stage, wildcards.dataset, objective)
+
+    def search(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Section ``search`` of the rule's data set."""
+        return self.of_dataset(wildcards.dataset)["search"]
+
+    def worker_ends(
+        self, wildcards: Wildcards, search: str, finished: Mapping[str, Any] | None
+    ) -> list[str]:
+        """A file of each worker of a search, which it writes last; none for one process alone.
+
+        How many there are is not what a search depends on.
+
+        Parameters
+        ----------
+        search
+            ``{dataset}/seed{seed}/{run}``.
+        finished
+            How the results that are there were made, if they would be made so again: then there
+            are as many ``workers`` as there were.
+        """
+        workers = (finished or self.search(wildcards))["workers"]
+        if workers == 1:
+            return []
+        return [f"results/{search}/worker-{worker}.done" for worker in range(workers)]
+
+    def worker_storage(self, wildcards: Wildcards) -> str | None:
+        """Where the workers of a search share their study."""
+        return self.search(wildcards)["storage"]
+
+    def worker_threads(self, wildcards: Wildcards, cores: int | None) -> int:
+        """Threads of a worker: its part of this machine's cores, so that all run side by side.
+
+        Parameters
+        ----------
+        cores
+            None where they are not known, as on a cluster.
+        """
+        threads = self._config["threads"]
+        if cores is None:
+            return threads
+        return max(1, min(threads, cores // self.search(wildcards)["workers"]))
+
+    def own_description(self, wildcards: Wildcards) -> dict[str, Any] | None:
+        """The description of a data set of the user's; None for a built-in one."""
+        return configuration.own_description(self._config, wildcards.dataset)
+
+    def own_files(self, wildcards: Wildcards) -> list[str]:
+        """The files that it names."""
+        return described.source_files(self.own_description(wildcards))
+
+    def own_folder(self, wildcards: Wildcards) -> str | None:
+        """A digest of its folder of images, whose files are too many to be inputs."""
+        return described.folder_content(self.own_description(wildcards))
+
+    def runs(self, dataset: str) -> list[Run]:
+        """The runs of a data set, of all seeds."""
+        chosen = self.of_dataset(dataset)
+        pruning, objectives = chosen["pruning"], chosen["search"]["objectives"]
+        names = run_names(
+            pruning["methods"], pruning["ratios"], pruning["controls"], list(objectives)
+        )
+        return [Run(dataset, seed, name) for seed in self._config["seeds"] for name in names]
+
+    def metrics(self, wildcards: Wildcards) -> list[str]:
+        """One ``metrics.parquet`` for each run of the study."""
+        return self._beside_all("metrics.parquet")
+
+    def predictions(self, wildcards: Wildcards) -> list[str]:
+        """The table of predictions beside each of them."""
+        return self._beside_all("predictions.parquet")
+
+    def trials(self, wildcards: Wildcards) -> list[str]:
+        """The table of trials of each search."""
+        return [f"{_folder(run)}/trials.parquet" for run in self._all() if _is_search(run)]
+
+    def deployed(self, wildcards: Wildcards) -> list[str]:
+        """The int8 file of every run; what is beside it comes with it."""
+        return self._beside_all("deployed/model_int8.tflite")
+
+    def tables(self, wildcards: Wildcards) -> list[str]:
+        """The tables that the figures of a data set are drawn from, beside the summary."""
+        names = ("training", "energy", "power", "predictions")
+        return [
+            f"{_folder(run)}/{name}.parquet"
+            for run in self.runs(wildcards.dataset)
+            for name in (*names, *(("trials",) if _is_search(run) else ()))
+        ]
+
+    def _all(self) -> list[Run]:
+        return [run for dataset in self._config["datasets"] for run in self.runs(dataset)]
+
+    def _beside_all(self, file: str) -> list[str]:
+        return [f"{_folder(run)}/{file}" for run in self._all()]
+
+
+def _folder(run: Run) -> str:
+    return f"results/{run.dataset}/seed{run.seed}/{run.name}"
+
+
+def _is_search(run: Run) -> bool:
+    return run.stage in (NAS, NAS_WITH_PRUNING)
