@@ -43,7 +43,8 @@ def verify(
         The largest error allowed, as a share of how far the same output goes from its mean over
         the batch (dimensionless).
     seed
-        Of the random inputs: normal, and uniform on 0..255 where a Rescaling expects images.
+        Of the random inputs: normal, and uniform on 0..255 where a Rescaling expects images; whole
+        numbers that it knows where an Embedding looks them up.
     is_complete
         Whether compacting again must remove nothing; not so where only layers were folded.
 
@@ -136,11 +137,32 @@ def _random_inputs(model: keras.Model, random: np.random.Generator) -> list:
     draws = [lambda shape: random.standard_normal(shape)]
     if _scales_down(model):
         draws.append(lambda shape: random.uniform(0, 255, shape))
+    known = _known_indices(model)
     batches = []
     for draw in draws:
-        arrays = [_array(tensor, draw, random) for tensor in tf.nest.flatten(model.inputs)]
+        arrays = [
+            _array(tensor, draw, random, known.get(id(tensor)))
+            for tensor in tf.nest.flatten(model.inputs)
+        ]
         batches.append(arrays[0] if len(arrays) == 1 else arrays)
     return batches
+
+
+def _known_indices(model: keras.Model) -> dict[int, int]:
+    """How many indices may be drawn for an input that an Embedding reads, by the input's id."""
+    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
+    makers = {id(tensor): node for node in nodes for tensor in tf.nest.flatten(node.outputs)}
+    known: dict[int, int] = {}
+    for node in nodes:
+        waiting = list(node.keras_inputs) if isinstance(node.layer, keras.layers.Embedding) else []
+        while waiting:
+            tensor = waiting.pop()
+            maker = makers[id(tensor)]
+            waiting += maker.keras_inputs
+            if maker.is_input:
+                smallest = min(known.get(id(tensor), node.layer.input_dim), node.layer.input_dim)
+                known[id(tensor)] = smallest
+    return known
 
 
 def _scales_down(model: keras.Model) -> bool:
@@ -155,9 +177,11 @@ def _scales_down(model: keras.Model) -> bool:
     )
 
 
-def _array(tensor, draw, random: np.random.Generator) -> np.ndarray:
+def _array(tensor, draw, random: np.random.Generator, indices: int | None) -> np.ndarray:
     shape = (_EXAMPLES, *(size or _UNKNOWN_SIZE for size in tensor.shape[1:]))
     dtype = tensor.dtype
+    if indices is not None:
+        return random.integers(0, indices, shape).astype(dtype.as_numpy_dtype)
     if dtype == tf.string:
         return np.full(shape, "0")
     if dtype == tf.bool:

@@ -13,6 +13,7 @@ _ALIASES = (
     keras.layers.SpatialDropout1D,
     keras.layers.SpatialDropout2D,
 )
+_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 
 
 def peak_activation_bytes(model: keras.Model) -> int:
@@ -20,35 +21,50 @@ def peak_activation_bytes(model: keras.Model) -> int:
 
     While a layer runs, its inputs, its output and every tensor that a later layer still reads are
     alive: the working memory of Fedorov et al. 2019 (arXiv 1905.12107, section 3.2), without
-    in-place operations. Layers run in the order in which Keras calls them.
+    in-place operations. Layers run in the order in which Keras calls them; a separable convolution
+    is two operations with a tensor between them, as it is in TFLite.
     """
-    nodes = [
-        node
-        for depth in sorted(model._nodes_by_depth, reverse=True)
-        for node in model._nodes_by_depth[depth]
-    ]
     buffer_of: dict[int, int] = {}  # tensor -> the tensor whose memory it lies in
     size_bytes: dict[int, int] = {}
     born: dict[int, int] = {}
     last_read: dict[int, int] = {}
-    for step, node in enumerate(nodes):
-        inputs = [] if node.is_input else tf.nest.flatten(node.keras_inputs)
-        for tensor in inputs:
-            last_read[buffer_of[id(tensor)]] = step
-        for tensor in tf.nest.flatten(node.outputs):
-            if isinstance(node.layer, _ALIASES):
-                buffer_of[id(tensor)] = buffer_of[id(inputs[0])]
-            else:
-                buffer_of[id(tensor)] = id(tensor)
-                size_bytes[id(tensor)] = math.prod(tensor.shape[1:]) * tensor.dtype.size
-                born[id(tensor)] = step
+    step = 0
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        for node in model._nodes_by_depth[depth]:
+            inputs = [] if node.is_input else tf.nest.flatten(node.keras_inputs)
+            for tensor in inputs:
+                last_read[buffer_of[id(tensor)]] = step
+            if inner_bytes := _inner_bytes(node):
+                # Two operations: the first reads the input, the second what the first wrote.
+                size_bytes[id(node)], born[id(node)] = inner_bytes, step
+                step += 1
+                last_read[id(node)] = step
+            for tensor in tf.nest.flatten(node.outputs):
+                if isinstance(node.layer, _ALIASES):
+                    buffer_of[id(tensor)] = buffer_of[id(inputs[0])]
+                else:
+                    buffer_of[id(tensor)] = id(tensor)
+                    size_bytes[id(tensor)] = math.prod(tensor.shape[1:]) * tensor.dtype.size
+                    born[id(tensor)] = step
+            step += 1
     for tensor in model.outputs:
-        last_read[buffer_of[id(tensor)]] = len(nodes)
+        last_read[buffer_of[id(tensor)]] = step
     return max(
         sum(
             size
             for buffer, size in size_bytes.items()
-            if born[buffer] <= step <= last_read.get(buffer, born[buffer])
+            if born[buffer] <= moment <= last_read.get(buffer, born[buffer])
         )
-        for step in range(len(nodes))
+        for moment in range(step)
     )
+
+
+def _inner_bytes(node) -> int:
+    """Bytes between the two kernels of a separable convolution: its output's size, deep as the
+    depthwise kernel; 0 for any other layer.
+    """
+    if not isinstance(node.layer, _SEPARABLE):
+        return 0
+    channels, multiplier = node.layer.depthwise_kernel.shape[-2:]
+    output = node.outputs
+    return math.prod(output.shape[1:-1]) * channels * multiplier * output.dtype.size

@@ -19,6 +19,7 @@ _FREE = (
     keras.layers.Concatenate,
     keras.layers.Dropout,
     keras.layers.ELU,
+    keras.layers.Embedding,
     keras.layers.Flatten,
     keras.layers.GlobalAveragePooling1D,
     keras.layers.GlobalAveragePooling2D,

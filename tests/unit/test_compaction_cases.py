@@ -235,6 +235,24 @@ def test_what_tensorflow_cannot_run_as_a_graph_is_not_made():
     assert verify(model, compact(model).model) < 1e-5
 
 
+def test_an_embedding_gets_indices_that_it_knows():
+    """Also as floats, in which the study's inputs come."""
+    for dtype in ("float32", "int32"):
+        inputs, other = keras.Input((7,), dtype=dtype), keras.Input((7, 4))
+        x = layers.Embedding(3, 4, name="table")(layers.Reshape((7,))(inputs))
+        x = layers.Dense(5, name="hidden")(layers.Add()([x, other]))
+        model = keras.Model([inputs, other], layers.Dense(2)(layers.Flatten()(x)))
+        kill(model.get_layer("hidden"), 1)
+        result = compact(model)
+        assert result.removed_channels == {"hidden": 1}
+        assert verify(model, result.model) < 1e-5
+        # Every index is drawn: a change of one row shows.
+        table = result.model.get_layer("table").embeddings
+        table.assign(table + np.array([[0], [0], [0.1]]))
+        with pytest.raises(CompactionError, match="differ"):
+            verify(model, result.model)
+
+
 def test_a_model_that_runs_only_eagerly_is_refused(monkeypatch):
     def as_graph(function, **options):
         def run(batch):

@@ -117,6 +117,32 @@ def test_peak_activations_are_counted_by_hand():
     assert peak_activation_bytes(conv_net()) == 4 * (256 + 256 + 256)
 
 
+@pytest.mark.parametrize(
+    ("multiplier", "filters", "floats"),
+    [
+        (4, 2, 3 + 12),  # the depthwise part: its input beside what it writes
+        (4, 9, 12 + 9),  # the pointwise part: what lies between beside the output
+        (1, 9, 3 + 9),
+    ],
+)
+def test_a_separable_convolution_has_a_tensor_inside(multiplier, filters, floats):
+    inputs = keras.Input((6, 6, 3))
+    layer = keras.layers.SeparableConv2D(filters, 3, padding="same", depth_multiplier=multiplier)
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(layer(inputs)))
+    assert peak_activation_bytes(model) == 4 * 36 * floats
+    steps = keras.Input((6, 3))
+    layer = keras.layers.SeparableConv1D(filters, 3, padding="same", depth_multiplier=multiplier)
+    model = keras.Model(steps, keras.layers.GlobalAveragePooling1D()(layer(steps)))
+    assert peak_activation_bytes(model) == 4 * 6 * floats
+
+
+def test_the_input_of_a_separable_convolution_lives_on_where_it_is_read_again():
+    inputs = keras.Input((6, 6, 3))
+    x = keras.layers.SeparableConv2D(3, 3, padding="same", depth_multiplier=4)(inputs)
+    model = keras.Model(inputs, keras.layers.Add()([inputs, x]))
+    assert peak_activation_bytes(model) == 4 * 36 * (3 + 12 + 3)
+
+
 def test_a_branch_is_alive_until_it_is_read():
     inputs = keras.Input((10,))
     a = keras.layers.Dense(20)(inputs)
