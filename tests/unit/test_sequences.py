@@ -13,13 +13,14 @@ from nasturtium.data import prepared, splits
 from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
-from nasturtium.deployment.micro import measure_arena
+from nasturtium.deployment.inputs import describe_inputs, features_of
+from nasturtium.deployment.micro import run_micro
 from nasturtium.errors import ConfigError, DataError
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.macs import count_macs
-from nasturtium.measurement.tflite import Interpreter
 from nasturtium.models.files import load_model, save_model
 from nasturtium.models.frame import Frame, build_framed
+from nasturtium.models.lite import Interpreter
 from nasturtium.models.reference_nets import build_reference
 from nasturtium.models.search_space import build_net, make_space
 from nasturtium.models.weights import count_weights
@@ -322,6 +323,16 @@ def test_a_saved_net_of_sequences_loads_and_gives_the_same(tmp_path):
     np.testing.assert_array_equal(load_model(tmp_path / "model.keras")(x), model(x))
 
 
+def test_sequences_are_predicted_as_they_were_trained_on(tmp_path):
+    description = Description("mine", "classification", (4, 2), classes=2, impute="mean")
+    inputs = describe_inputs(description, np.array([5.0, 6.0]))
+    np.testing.assert_array_equal(features_of(inputs, X), X)
+    gap = np.where(X[1, 2, 0] == X, np.nan, X)
+    assert features_of(inputs, gap)[1, 2, 0] == 5.0
+    with pytest.raises(DataError, match=r"takes \(samples, 4, 2\)"):
+        features_of(inputs, X[..., 0])
+
+
 def test_an_int8_file_of_sequences_answers_as_the_net_does():
     keras.utils.set_random_seed(0)
     model = build_reference("mine", FRAME, {"cnn1d": {"filters": [8, 8], "dense": [16]}})
@@ -331,10 +342,11 @@ def test_an_int8_file_of_sequences_answers_as_the_net_does():
     answers = predict_full_integer(content, bare, x)
     assert Interpreter(content).int8_tensors > 0
     assert np.abs(answers - model(x).numpy()).max() < 0.05
-    arena_bytes, reason = measure_arena(content)
-    if reason and "not installed" in reason:
-        pytest.skip(reason)
-    assert arena_bytes > 25 * 12, reason
+    ran = run_micro(content, bare.standardise(x[:8]))
+    if ran.reason and "not installed" in ran.reason:
+        pytest.skip(ran.reason)
+    assert ran.arena_bytes > 25 * 12, ran.reason
+    assert ran.largest_difference <= 1
 
 
 def test_the_search_space_holds_plain_and_separable_convolutions():

@@ -102,12 +102,14 @@ def read_parquet(
     any number of rows, or for a long text in each of them.
     """
     most_bytes = max(_LEAST_BOUND_BYTES, _LARGEST_RATIO * os.path.getsize(path))
+    with _explained(path, "Parquet"):
+        names = choose(pyarrow.parquet.read_schema(path).names)
+    # A dictionary's texts are not repeated before their length is known.
+    as_dictionaries = [name for name in names if name in text]
     with (
         _explained(path, "Parquet"),
-        # A dictionary's texts are not repeated before their length is known.
-        pyarrow.parquet.ParquetFile(path, read_dictionary=list(text)) as file,
+        pyarrow.parquet.ParquetFile(path, read_dictionary=as_dictionaries) as file,
     ):
-        names = choose(file.schema_arrow.names)
         for name in names:
             kind = file.schema_arrow.field(name).type
             if name not in text and not _is_number(kind):
