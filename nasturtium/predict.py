@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("model")
     parser.add_argument("samples")
     parser.add_argument("--results", default="results", help="folder of the results")
-    parser.add_argument("--separator", default=",", help="between the values of a CSV file")
+    parser.add_argument("--separator", help="between a CSV file's values; default as in training")
     chosen = parser.parse_args(arguments)
     try:
         predictor = load_predictor(chosen.model, chosen.results)

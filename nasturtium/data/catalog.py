@@ -40,6 +40,9 @@ class Description:
     categories
         Categories of each categorical column, in the order of its columns of zeros and ones, which
         follow the numeric ones.
+    dialect
+        How the file that was read writes numbers, dates and truth values, as
+        :class:`nasturtium.data.own.dialect.Dialect` has it; None where it is no table file.
     picture_files
         Whether samples are read from picture files, resized to ``input_shape``.
     licence
@@ -59,6 +62,7 @@ class Description:
     feature_names: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
     categories: Mapping[str, tuple[str, ...]] | None = None
+    dialect: Mapping | None = None
     picture_files: bool = False
     licence: str | None = None
     title: str | None = None

@@ -58,6 +58,7 @@ def write(
         "test_from": samples.test_from,
         "sources_sha256": samples.sources,
         "label_counts": _label_counts(description, samples),
+        "columns": list(samples.columns),
         "warnings": list(warnings),
         "features_sha256": features_sha256,
         "targets_sha256": targets_sha256,

@@ -43,9 +43,12 @@ class Samples:
         Index of the first sample of the published test split, or None where there is none.
     sources
         SHA-256 by file name of what was read.
+    columns
+        Of a table what each column holds and what became of it, for its card.
     """
 
     features: np.ndarray | Blocks
     targets: np.ndarray
     test_from: int | None = None
     sources: dict[str, str] = field(default_factory=dict)
+    columns: tuple[dict, ...] = ()

@@ -6,12 +6,14 @@ net answers anything, and its answer to a wrong input looks like any other.
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from nasturtium.data.catalog import Description
 from nasturtium.deployment.columns import REMEDY, Column, encoded, filled, from_frame
+from nasturtium.deployment.written import sources, with_numbers
 from nasturtium.errors import DataError
 
 _TABLES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -45,10 +47,11 @@ def describe_inputs(description: Description, fill: np.ndarray | None) -> dict[s
         for i, name in enumerate(description.feature_names[:numeric])
     ]
     columns += [{"name": name, "categories": [*found]} for name, found in categories.items()]
-    return {"kind": "table", "shape": shape, "columns": columns}
+    dialect = description.dialect
+    return {"kind": "table", "shape": shape, "columns": columns, "dialect": dialect}
 
 
-def features_of(inputs: Mapping, samples: object, separator: str = ",") -> np.ndarray:
+def features_of(inputs: Mapping, samples: object, separator: str | None = None) -> np.ndarray:
     """``samples`` as the net takes them: float32 of shape (samples, \\*input_shape).
 
     Parameters
@@ -63,7 +66,7 @@ def features_of(inputs: Mapping, samples: object, separator: str = ",") -> np.nd
         (samples, height, width, channels), or paths of picture files where these were trained on.
         An ``.npy`` file, or an ``.npz`` of one array, stands for its array.
     separator
-        Between the values of a CSV file.
+        Between the values of a CSV file; None for that of the file that was trained on.
 
     Raises
     ------
@@ -81,18 +84,21 @@ def features_of(inputs: Mapping, samples: object, separator: str = ",") -> np.nd
             return _from_array(inputs, _load_array(path), str(path))
         return _from_pictures(inputs, _visible(path) if path.is_dir() else [path])
     if isinstance(samples, Mapping) or hasattr(samples, "columns"):
-        return from_frame(_columns(inputs, "The samples"), samples)
+        wanted = _columns(inputs, "The samples")
+        return from_frame(wanted, with_numbers(samples, inputs.get("dialect")))
     if isinstance(samples, Sequence) and samples and isinstance(samples[0], str | os.PathLike):
         return _from_pictures(inputs, [Path(path) for path in samples])
     return _from_array(inputs, samples, "The samples")
 
 
-def _from_table_file(inputs: Mapping, path: Path, separator: str) -> np.ndarray:
+def _from_table_file(inputs: Mapping, path: Path, separator: str | None) -> np.ndarray:
     # Not imported for pictures: a small machine may do without pyarrow.
     from nasturtium.data.own import table_files
+    from nasturtium.data.own.dialect import Dialect
 
-    wanted = _columns(inputs, str(path))
-    names = [column.name for column in wanted]
+    wanted, written = _columns(inputs, str(path)), inputs.get("dialect")
+    dialect = Dialect.from_dict(written) if written else Dialect()
+    names = sources([column.name for column in wanted], written)
     text = [column.name for column in wanted if column.categories]
 
     def choose(found: Sequence[str]) -> list[str]:
@@ -100,10 +106,14 @@ def _from_table_file(inputs: Mapping, path: Path, separator: str) -> np.ndarray:
         return names
 
     if _TABLES[path.suffix.lower()] == "csv":
-        table = table_files.read_csv(str(path), choose, text, separator, REMEDY)
+        dialect = dialect.of_file(str(path))
+        if separator is not None:
+            dialect = replace(dialect, separator=separator)
+        table = table_files.read_csv(str(path), choose, text, dialect, REMEDY)
         first_row = 2
     else:
-        table, first_row = table_files.read_parquet(str(path), choose, text, REMEDY), 1
+        table = table_files.read_parquet(str(path), choose, text, REMEDY)
+        first_row = 1
 
     def values(column: Column) -> np.ndarray | list:
         found = table[column.name]

@@ -41,7 +41,7 @@ class Predictor:
         self.classes = None if count is None else np.asarray(named or np.arange(count))
         self.unit = card["target_unit"]
 
-    def outputs(self, samples: object, separator: str = ",") -> np.ndarray:
+    def outputs(self, samples: object, separator: str | None = None) -> np.ndarray:
         """The net's outputs, float64: probabilities (samples, classes), or values (samples, 1).
 
         Parameters
@@ -63,7 +63,7 @@ class Predictor:
             )
         return outputs
 
-    def predict(self, samples: object, separator: str = ",") -> np.ndarray:
+    def predict(self, samples: object, separator: str | None = None) -> np.ndarray:
         """Class names, or values in the target's unit; shape (samples,). As :meth:`outputs`."""
         outputs = self.outputs(samples, separator)
         return outputs[:, 0] if self.classes is None else self.classes[outputs.argmax(axis=1)]

@@ -272,7 +272,6 @@ def test_a_test_split_of_its_own_shares_the_categories(tmp_path):
         (TABLE.replace("age", "power"), {}, "has the column 'power' twice"),
         ("age,fuel,power,price\n", {}, "has no rows"),
         ("price\n1\n", {"categorical": []}, "no column beside its target"),
-        (TABLE.replace("gas", "\xff"), {}, None),
     ],
 )
 def test_a_broken_csv_file_is_explained(tmp_path, text, more, said):

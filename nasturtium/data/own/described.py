@@ -22,6 +22,7 @@ _COMMON = {
     ),
 }
 _TABLE = {"target", "features", "categorical", "missing", "classes", "input_shape", "input_scale"}
+_WRITTEN = {"separator", "encoding", "decimal", "thousands", "missing_values", "date_format"}
 # The keys that mean something for a format.
 _KEYS = {
     "npz": {
@@ -29,7 +30,7 @@ _KEYS = {
         *("classes", "input_shape", "input_scale", "missing"),
     },
     "idx": {"target_path", "test_target_path", "classes", "input_scale"},
-    "csv": _TABLE | {"separator"},
+    "csv": _TABLE | _WRITTEN,
     "parquet": _TABLE,
     "folder-of-images": {"input_shape"},
     "ts": {"steps", "missing"},
@@ -38,7 +39,7 @@ _KEYS = {
 _LONG_TABLE = {"target", "features", "id", "time", "steps", "missing"}
 _SEQUENCE_KEYS = {
     "npz": _KEYS["npz"] - {"input_shape", "input_scale"},
-    "csv": _LONG_TABLE | {"separator"},
+    "csv": _LONG_TABLE | _WRITTEN,
     "parquet": _LONG_TABLE,
     "ts": _KEYS["ts"],
 }
@@ -129,6 +130,8 @@ def folder_content(own: Mapping | None) -> str | None:
 
 
 def _check_columns(own: Mapping, where: str) -> None:
+    if "decimal" in own and own["decimal"] == own.get("thousands"):
+        raise ConfigError(f"{where}.thousands' is the decimal sign too; set 'decimal', or another.")
     features = own.get("features", [])
     if isinstance(features, str):
         raise ConfigError(f"{where}.features' must be a list of columns, not {features!r}.")

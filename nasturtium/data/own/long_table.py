@@ -69,7 +69,7 @@ class _File:
         wanted = {"target": own["target"], "categorical": keys}
         if "features" in own:
             wanted["features"] = [*own["features"], *keys]
-        columns = tables.read_columns(path, {**own, **wanted}, text)
+        columns, _ = tables.read_columns(path, {**own, **wanted}, text)
         self.channels = [name for name in columns if name not in (*keys, own["target"])]
         if not self.channels:
             raise DataError(f"{path}: has no column beside id, time and target; name another file.")

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from nasturtium.data.catalog import Description
 from nasturtium.data.own import checks, classes, columns, table_files
+from nasturtium.data.own.column_report import column_report
+from nasturtium.data.own.dialect import Dialect, detect
 from nasturtium.data.samples import Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
@@ -31,11 +33,15 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         sentence names file, row and column.
     """
     paths = [own["path"], *([own["test_path"]] if "test_path" in own else [])]
-    tables = [_Table(path, own) for path in paths]
-    if tables[0].numeric != tables[-1].numeric:
-        raise DataError(f"{paths[1]}: has other columns than {paths[0]}; save both alike.")
+    tables = [_Table(paths[0], own)]
+    for path in paths[1:]:
+        tables.append(_Table(path, own, tables[0].dialect))
+        tables[1].arrange_as(tables[0])
     names, categories, encoded = _encoded(tables)
     targets, class_names = _targets(tables, own)
+    reports = column_report(
+        [table.columns for table in tables], own["target"], categories, tables[0].dialect, own
+    )
     features = np.concatenate(encoded)
     shape = tuple(own.get("input_shape", (features.shape[1],)))
     if np.prod(shape) != features.shape[1]:
@@ -54,6 +60,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         input_scale=checks.scale_of(own, features, paths[0]) if image else None,
         feature_names=None if image else tuple(names),
         categories=None if image or not categories else categories,
+        dialect=None if image else tables[0].dialect.as_dict(),
         class_names=class_names,
     )
     return described, Samples(
@@ -61,19 +68,20 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         targets=targets,
         test_from=len(tables[0]) if len(paths) > 1 else None,
         sources={os.path.basename(path): file_sha256(path) for path in paths},
+        columns=reports,
     )
 
 
 class _Table:
     """The columns of one file that the description needs."""
 
-    def __init__(self, path: str, own: Mapping):
+    def __init__(self, path: str, own: Mapping, dialect: Dialect | None = None):
         self.path = path
         self._first_row = 2 if own["format"] == "csv" else 1  # a CSV's header is its row 1
         text = [*own.get("categorical", [])]
         if own["task"] == "classification":
             text.append(own["target"])
-        self.columns = read_columns(path, own, text)
+        self.columns, self.dialect = read_columns(path, own, text, dialect)
         self.categorical = [*own.get("categorical", [])]
         self.numeric = [
             name for name in self.columns if name not in self.categorical and name != own["target"]
@@ -89,6 +97,17 @@ class _Table:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def arrange_as(self, other: "_Table") -> None:
+        """Take the order of another file's columns; DataError unless they are the same ones."""
+        unlike = sorted(set(self.numeric) ^ set(other.numeric))
+        if unlike:
+            lacking, having = (self, other) if unlike[0] in other.numeric else (other, self)
+            raise DataError(
+                f"{lacking.path}: has no column '{unlike[0]}', which {having.path} has; save both "
+                "alike, or leave it out of 'features'."
+            )
+        self.numeric = other.numeric
 
     def row(self, index: int) -> int:
         """The row as a person counts it in the file."""
@@ -176,15 +195,38 @@ def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[
     return classes.numbered(values, wheres, [table.path for table in tables])
 
 
-def read_columns(path: str, own: Mapping, text: Sequence[str]) -> dict[str, pa.ChunkedArray]:
-    """Columns of a described file by name: those in ``text`` as strings, others as float64."""
+def read_columns(
+    path: str, own: Mapping, text: Sequence[str], dialect: Dialect | None = None
+) -> tuple[dict[str, pa.ChunkedArray], Dialect]:
+    """Columns of a described file by name, those in ``text`` as strings, others as float64.
+
+    And how it writes them: as ``dialect`` says, else as is told from the file.
+    """
+    seen: dict[tuple[str, ...], list[str]] = {}
 
     def choose(found: Sequence[str]) -> list[str]:
-        return _wanted(path, own, found)
+        # Asked twice, it warns once.
+        if tuple(found) not in seen:
+            seen[tuple(found)] = _wanted(path, own, found)
+        return seen[tuple(found)]
 
-    if own["format"] == "csv":
-        return table_files.read_csv(path, choose, text, own.get("separator", ","))
-    return table_files.read_parquet(path, choose, text)
+    if own["format"] == "parquet":
+        found = table_files.read_parquet(path, choose, text)
+        return found, Dialect(**_typed_dates(found))
+    if dialect is None:
+        dialect = detect(path, own, choose, text)
+    else:
+        dialect = dialect.of_file(path) if "encoding" not in own else dialect
+    advice = "set 'task: classification' if it names classes" if own.get("target") else ""
+    remedies = {own.get("target", ""): advice}
+    return table_files.read_csv(path, choose, text, dialect, remedies=remedies), dialect
+
+
+def _typed_dates(found: Mapping[str, object]) -> dict:
+    """Which columns of a Parquet file were dates, by the parts that they became."""
+    dates = {n.removesuffix(".days"): "" for n in found if n.endswith(".days")}
+    dates = {name: "" for name in dates if f"{name}.weekday" in found}
+    return {"dates": dates, "hours": tuple(n for n in dates if f"{n}.hour" in found)}
 
 
 def _wanted(path: str, own: Mapping, found: Sequence[str]) -> list[str]:

@@ -1,0 +1,60 @@
+"""Dates and words of truth in a user's frame, made into numbers as they were for the training."""
+
+from collections.abc import Mapping, Sequence
+
+from nasturtium.errors import DataError
+
+
+def sources(names: Sequence[str], dialect: Mapping | None) -> list[str]:
+    """The columns that ``names`` are made of: of a date's parts, its column once."""
+    dates = (dialect or {}).get("dates", {})
+    parts = {f"{name}.": name for name in dates}
+    found = [
+        next((column for start, column in parts.items() if name.startswith(start)), name)
+        for name in names
+    ]
+    return list(dict.fromkeys(found))
+
+
+def with_numbers(frame: object, dialect: Mapping | None) -> object:
+    """``frame`` as it is, or a mapping in which dates have become parts and words numbers.
+
+    Raises
+    ------
+    DataError
+        A date or word is written in another way than in the training.
+    """
+    if not dialect or not (dialect["dates"] or dialect["booleans"]):
+        return frame
+    import pyarrow as pa
+
+    from nasturtium.data.own import conversion
+
+    numbers = {str(name): frame[name] for name in frame}
+    for name in (*dialect["dates"], *dialect["booleans"]):
+        if name not in numbers:
+            raise DataError(f"The samples have no column '{name}'; add it.")
+        values = numbers.pop(name)
+        values = [values] if isinstance(values, str) or not hasattr(values, "__len__") else values
+        try:
+            column = pa.chunked_array([pa.array(list(values), from_pandas=True)])
+        except (pa.ArrowException, TypeError) as error:
+            raise DataError(f"Column '{name}' holds values of several kinds; mend it.") from error
+        where = f"The samples: column '{name}'"
+        if name in dialect["booleans"]:
+            truths = column
+            if pa.types.is_string(column.type):
+                truths = conversion.to_booleans(column)
+                conversion.check_converted(column, truths, where, 1, "no truth value; mend it")
+            numbers[name] = truths.cast(pa.float64()).to_numpy()
+            continue
+        if pa.types.is_string(column.type):
+            moments = conversion.to_moments(column, dialect["dates"][name] or conversion.ISO)
+            conversion.check_converted(column, moments, where, 1, "no date as it was trained on")
+        elif pa.types.is_temporal(column.type):
+            moments = column.cast(pa.timestamp("us"), safe=False)
+        else:
+            raise DataError(f"{where} holds {column.type}, not dates; give dates.")
+        parts = conversion.date_parts(moments, name, name in dialect["hours"])
+        numbers.update({part: values.to_numpy() for part, values in parts.items()})
+    return numbers
