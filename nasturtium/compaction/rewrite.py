@@ -193,7 +193,9 @@ def _runnable(layer, original, weights: dict[str, dict[str, np.ndarray]]):
     config = layer.get_config()
     kept = ("name", "filters", "kernel_size", "strides", "padding", "use_bias", "dtype")
     plain = {name: config[name] for name in kept}
-    return keras.layers.Conv2D(**plain, activation=layer.activation)
+    is_flat = isinstance(layer, keras.layers.SeparableConv1D)
+    plain_kind = keras.layers.Conv1D if is_flat else keras.layers.Conv2D
+    return plain_kind(**plain, activation=layer.activation)
 
 
 def _count(graph: ChannelGraph, liveness: Liveness, step: Step, result: CompactionResult) -> None:

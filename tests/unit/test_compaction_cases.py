@@ -229,6 +229,13 @@ def test_what_tensorflow_cannot_run_as_a_graph_is_not_made():
     result = compact(model)
     assert isinstance(result.model.get_layer("separable"), layers.Conv2D)
     assert verify(model, result.model) < 1e-5
+    separable = layers.SeparableConv1D(3, 1, name="separable")
+    model = sequential(layers.Conv1D(3, 3), separable, layers.Conv1D(2, 3), shape=(9, 2))
+    kill(model.layers[0], 0, 1)
+    separable.pointwise_kernel.assign(separable.pointwise_kernel * [1, 0, 0])
+    result = compact(model)
+    assert isinstance(result.model.get_layer("separable"), layers.Conv1D)
+    assert verify(model, result.model) < 1e-5
     depthwise = layers.DepthwiseConv2D(1, use_bias=False)
     model = sequential(layers.Conv2D(3, 3, name="first"), depthwise, layers.Conv2D(1, 1))
     kill(model.get_layer("first"), 0, 1)

@@ -63,6 +63,22 @@ def test_it_goes_into_each_kind_of_kernel(kind):
     assert verify(model, folding.model) < 1e-5
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.Conv1D(5, 3),
+        lambda: layers.DepthwiseConv1D(3, depth_multiplier=2),
+        lambda: layers.SeparableConv1D(5, 3, depth_multiplier=2),
+        lambda: layers.Conv1DTranspose(5, 3),
+    ],
+)
+def test_it_goes_into_kernels_over_steps(make):
+    model = net(make(), norm(), layers.ReLU(), layers.GlobalMaxPooling1D(), shape=(9, 4))
+    folding = fold_batch_normalization(model)
+    assert folding.folded == ["norm"]
+    assert verify(model, folding.model) < 1e-5
+
+
 BETWEEN = {
     "dropout": ([layers.Dropout, 0.3], True),
     "average": ([layers.AveragePooling2D, 2, 1, "same"], True),
