@@ -1,6 +1,17 @@
 """How TensorFlow runs in this process: threads, GPU memory, determinism."""
 
 import os
+import platform
+from functools import cache
+from pathlib import Path
+
+# What TensorFlow's and oneDNN's kernels are chosen by, as Linux names it: other widths of vectors
+# add up in another order.
+_INSTRUCTIONS = (
+    *("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("avx_vnni", "amx_bf16", "amx_int8", "asimd", "asimddp", "sve", "i8mm", "bf16"),
+)
+_NARROWER = "ONEDNN_MAX_CPU_ISA"
 
 
 def configure(threads: int) -> None:
@@ -31,3 +42,46 @@ def seed_everything(seed: int) -> None:
     import tf_keras as keras
 
     keras.utils.set_random_seed(seed)
+
+
+def arithmetic() -> dict[str, object]:
+    """What the bits of a result depend on beside code, data, settings, seed and versions.
+
+    Returns
+    -------
+    ``threads`` of one operation; whether ``onednn`` computes; the processor's ``instruction_set``,
+    None where it is not known; ``precision`` of layers, and of products on a GPU.
+    """
+    import tensorflow as tf
+    import tf_keras as keras
+
+    # TensorFlow decides it by the environment and the processor, and has no public name for it.
+    from tensorflow.python.util import _pywrap_util_port as built
+
+    precision = keras.mixed_precision.global_policy().name
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    if on_gpu and tf.config.experimental.tensor_float_32_execution_enabled():
+        precision += ", products in TF32"
+    return {
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "onednn": bool(built.IsMklEnabled()),
+        "instruction_set": _instruction_set(),
+        "precision": precision,
+    }
+
+
+@cache
+def _instruction_set() -> str | None:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return None
+    flags: set[str] = set()
+    for line in info.read_text().splitlines():
+        name, _, values = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            flags = set(values.split())
+            break
+    found = [platform.machine(), *(name for name in _INSTRUCTIONS if name in flags)]
+    if limit := os.environ.get(_NARROWER):
+        found.append(f"oneDNN at most {limit}")
+    return " ".join(found)

@@ -4,9 +4,11 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from nasturtium.jobs import runtime
 
-def describe_machine() -> dict[str, str | int]:
-    """Device, processor and versions; nothing that names the host or its user."""
+
+def describe_machine() -> dict[str, object]:
+    """Device, processor, arithmetic and versions; nothing that names the host or its user."""
     import psutil
     import tensorflow as tf
 
@@ -19,6 +21,8 @@ def describe_machine() -> dict[str, str | int]:
         "cpu_count": psutil.cpu_count(),
         "python_version": platform.python_version(),
         "tensorflow_version": version("tensorflow"),
+        # Threads have a column of their own, beside what was timed with them.
+        **{name: value for name, value in runtime.arithmetic().items() if name != "threads"},
     }
 
 

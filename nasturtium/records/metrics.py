@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.parquet import column
+from nasturtium.records.training import ARITHMETIC
 
 
 def _inference_energy(name: str, how: str) -> list[pa.Field]:
@@ -173,6 +174,7 @@ METRICS = pa.schema(
         column("cpu_count", pa.int64(), "logical processors", required=True),
         column("python_version", pa.string(), "Python", required=True),
         column("tensorflow_version", pa.string(), "TensorFlow", required=True),
+        *(field for field in ARITHMETIC if field.name != "threads"),
     ]
 )
 

@@ -4,6 +4,14 @@ import pyarrow as pa
 
 from nasturtium.records.parquet import column
 
+# What other bits come of, with the same code, data, settings, seed and versions.
+ARITHMETIC = (
+    column("threads", pa.int64(), "TensorFlow's threads of one operation"),
+    column("onednn", pa.bool_(), "whether oneDNN's kernels compute"),
+    column("instruction_set", pa.string(), "what the processor has of what kernels are chosen by"),
+    column("precision", pa.string(), "of layers, and of products on a GPU"),
+)
+
 TRAINING = pa.schema(
     [
         column("dataset", pa.string(), "data set", required=True),
@@ -27,6 +35,7 @@ TRAINING = pa.schema(
         column("selected", pa.bool_(), "whether the epoch's weights were kept", required=True),
         column("steps_per_execution", pa.int64(), "steps between two returns to Python"),
         column("jit_compile", pa.bool_(), "whether XLA compiled the step"),
+        *ARITHMETIC,
         column("duration_s", pa.float64(), "wall time with validation, seconds", required=True),
     ]
 )

@@ -14,6 +14,7 @@ from nasturtium.data.batches import batches, training_batches
 from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import TrainingError
+from nasturtium.jobs import runtime
 from nasturtium.jobs.logs import Progress
 from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, Execution, choose
 from nasturtium.training.frame_statistics import target_std
@@ -124,9 +125,10 @@ def fit(
             "finite validation loss; lower training.learning_rate or raise the epochs."
         )
     model.set_weights(keeper.weights)
+    facts = {**asdict(execution), **runtime.arithmetic()}
     for row in keeper.rows:
         row["selected"] = row["epoch"] == keeper.epoch
-        row.update(asdict(execution))
+        row.update(facts)
     return Trained(keeper.rows, keeper.epoch, keeper.loss)
 
 

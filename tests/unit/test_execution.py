@@ -1,5 +1,12 @@
 """How steps are run is chosen by net and device, recorded, and changes no result."""
 
+import ast
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -59,12 +66,38 @@ def test_dense_nets_are_compiled_in_long_trainings_on_a_cpu(no_gpu, monkeypatch)
     assert not choose(dense, 32, **LONG).jit_compile
 
 
+@pytest.mark.parametrize(("threads", "onednn"), [(1, "0"), (2, "1")])
+def test_what_decides_the_bits_is_recorded(threads, onednn):
+    code = f"""
+from nasturtium.jobs import runtime
+runtime.configure({threads})
+print(runtime.arithmetic())
+"""
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    found = ast.literal_eval(done.stdout)
+    assert found["threads"] == threads
+    # On a processor that oneDNN has no kernels for, it is off by itself.
+    assert found["onednn"] in ((False,) if onednn == "0" else (True, False))
+    assert found["precision"].startswith("float32")
+    if sys.platform == "linux":
+        assert found["instruction_set"].startswith(platform.machine())
+        assert found["instruction_set"].endswith("oneDNN at most AVX2")
+        flags = Path("/proc/cpuinfo").read_text()
+        assert all(name in flags for name in found["instruction_set"].split()[1:-4])
+
+
 def trained(monkeypatch, least, given, **more):
     monkeypatch.setattr(execution, "LEAST_COMPILED_STEPS", least)
     model = net(given)
     done = fit(model, given, {**RECIPE, **more}, seed=0, label="test")
     assert {row["jit_compile"] for row in done.epochs} == {least == 0}
     assert {row["steps_per_execution"] for row in done.epochs} == {8}
+    assert {tuple(row[name] for name in runtime.arithmetic()) for row in done.epochs} == {
+        tuple(runtime.arithmetic().values())
+    }
     return model, done
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from nasturtium.jobs import endings, provenance, snakemake_locks
-from nasturtium.settings import configuration
+from nasturtium.settings import configuration, place
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
 from nasturtium.search.state import made, made_by
@@ -51,6 +51,7 @@ onerror:
 def checked(config):
     """The configuration with defaults; a wrong one ends the command with one sentence."""
     try:
+        place.check(sys.executable, str(ROOT))
         complete = configuration.validated(config, load_schema())
         configuration.check_own_files(complete)
         return complete
