@@ -11,8 +11,9 @@ from nasturtium.compaction.liveness import find_constants
 from nasturtium.models.weights import is_prunable
 
 # Kernels that count as prunable parameters: those that magnitude pruning (tfmot) can prune too, so
-# that the ratios of both methods compare. Depthwise kernels, biases and BatchNormalization do not.
-PRUNABLE_WEIGHTS = ("kernel", "pointwise_kernel")
+# that the ratios of both methods compare; tables of embeddings are among them. Depthwise kernels,
+# biases and BatchNormalization do not.
+PRUNABLE_WEIGHTS = ("kernel", "pointwise_kernel", "embeddings")
 
 
 @dataclass(frozen=True)
@@ -113,18 +114,22 @@ class ParameterCount:
     def __init__(self, graph: ChannelGraph) -> None:
         """Read the kernels of the graph that count (see ``PRUNABLE_WEIGHTS``)."""
         self.layers: list[str] = []
-        factors, ins, outs = [], [], []
+        factors, ins, outs, fixed = [], [], [], []
         for step in graph.steps:
             for name, axes in graph.axes(step).items() if is_prunable(step.layer) else ():
                 if name in PRUNABLE_WEIGHTS:
-                    (_, rows), (_, columns) = axes.values()
+                    *read, (_, columns) = axes.values()
+                    # Rows of an embedding are no channels: there are as many, whatever goes.
+                    rows = read[0][1] if read else np.zeros(0, np.int64)
+                    fixed.append(not read)
                     size = int(np.prod(getattr(step.layer, name).shape))
-                    factors.append(size // (len(rows) * len(columns)))
+                    factors.append(size // (max(len(rows), 1) * len(columns)))
                     ins.append(np.bincount(rows, minlength=graph.groups))
                     outs.append(np.bincount(columns, minlength=graph.groups))
                     self.layers.append(step.layer.name)
         shape = (len(factors), graph.groups)
         self._factors = np.array(factors, np.int64)
+        self._fixed = np.array(fixed, np.int64)[:, None]
         self.inputs = np.array(ins, np.int64).reshape(shape)
         self.outputs = np.array(outs, np.int64).reshape(shape)
 
@@ -144,7 +149,7 @@ class ParameterCount:
             gone = np.zeros((len(counts), len(order) + 1), np.int64)
             np.cumsum(counts[:, order], axis=1, out=gone[:, 1:])
             kept.append(counts.sum(axis=1, keepdims=True) - gone)
-        return self._factors @ (kept[0] * kept[1])
+        return self._factors @ ((kept[0] + self._fixed) * kept[1])
 
 
 def prunable_parameters(model: keras.Model) -> int:

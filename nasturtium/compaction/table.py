@@ -4,6 +4,7 @@ import tf_keras as keras
 
 from nasturtium.compaction.depthwise import Depthwise, Separable
 from nasturtium.compaction.kernels import Grouped, Kernel, Transposed
+from nasturtium.compaction.lookup import Lookup
 from nasturtium.compaction.pointwise import BatchNorm, Slopes
 from nasturtium.compaction.rules import (
     Concatenate,
@@ -23,6 +24,7 @@ _RULES: dict[str, Rule] = {
     "Conv1DTranspose Conv2DTranspose": Transposed(),
     "DepthwiseConv1D DepthwiseConv2D": Depthwise(),
     "SeparableConv1D SeparableConv2D": Separable(),
+    "Embedding": Lookup(),
     "BatchNormalization": BatchNorm(),
     "PReLU": Slopes(),
     "Activation ReLU LeakyReLU ELU ThresholdedReLU": Elementwise(),

@@ -30,7 +30,8 @@ def convert_full_integer(model: keras.Model, training_samples: np.ndarray) -> tu
     bare = without_frame(model)
     count = min(CALIBRATION_SAMPLES, len(training_samples))
     chosen = np.linspace(0, len(training_samples) - 1, count).astype(int)
-    calibration = bare.standardise(training_samples[chosen])
+    dtype = bare.net.inputs[0].dtype.as_numpy_dtype  # tokens stay int32 in the file
+    calibration = bare.standardise(training_samples[chosen]).astype(dtype)
     converter = make_converter(bare.net)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)

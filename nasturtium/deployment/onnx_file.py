@@ -32,7 +32,7 @@ def convert_onnx(model: keras.Model, samples: np.ndarray) -> bytes:
         raise MeasurementError(
             f"An ONNX file needs {error.name}, which is not installed; run `uv sync --extra onnx`."
         ) from error
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="input")
+    signature = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype, name="input")
     call = tf.function(lambda input: tf.identity(model(input, training=False), "output"))
     # Frozen, since tf2onnx takes a frame's constants for inputs that are missing.
     frozen = convert_variables_to_constants_v2(call.get_concrete_function(signature))
@@ -44,7 +44,7 @@ def convert_onnx(model: keras.Model, samples: np.ndarray) -> bytes:
     )
     content = proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    features = np.asarray(samples, np.float32)
+    features = np.asarray(samples, model.inputs[0].dtype.as_numpy_dtype)
     (outputs,) = session.run(None, {session.get_inputs()[0].name: features})
     expected = model(features, training=False).numpy()
     if np.abs(outputs - expected).max() > _LARGEST_RELATIVE * np.abs(expected).max():

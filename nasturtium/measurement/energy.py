@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium import metering
-from nasturtium.measurement.latency import inference_function
+from nasturtium.measurement.latency import inference_function, random_batch
 from nasturtium.metering import InferenceEnergy, Meter
 
 
@@ -23,7 +22,7 @@ def measure_energy(
         ``energy_window_s`` and ``energy_repeats``.
     """
     call = inference_function(model, batch_size)
-    batch = tf.random.stateless_uniform((batch_size, *model.input_shape[1:]), seed=(0, 0))
+    batch = random_batch(model, batch_size)
     return metering.measure_inference(
         lambda: call(batch),
         batch_size,

@@ -10,11 +10,11 @@ _WARM_UP_BATCHES = 3
 
 
 def inference_function(model: keras.Model, batch_size: int):
-    """The model in inference mode as a concrete ``tf.function`` of one batch of float32 samples.
+    """The model in inference mode as a concrete ``tf.function`` of one batch of its samples.
 
     ``predict`` costs tens of milliseconds a call whatever the model, and would hide it.
     """
-    signature = tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32)
+    signature = tf.TensorSpec((batch_size, *model.input_shape[1:]), model.inputs[0].dtype)
     call = tf.function(lambda samples: model(samples, training=False))
     return call.get_concrete_function(signature)
 
@@ -44,9 +44,15 @@ def measure_throughput(model: keras.Model, batch_size: int, runs: int) -> dict[s
     }
 
 
+def random_batch(model: keras.Model, batch_size: int) -> tf.Tensor:
+    """Numbers from 0 to 1; for a net that takes tokens, all of them the padding's."""
+    shape = (batch_size, *model.input_shape[1:])
+    return tf.cast(tf.random.stateless_uniform(shape, seed=(0, 0)), model.inputs[0].dtype)
+
+
 def _times_ms(model: keras.Model, batch_size: int, warm_up: int, runs: int) -> np.ndarray:
     call = inference_function(model, batch_size)
-    batch = tf.random.stateless_uniform((batch_size, *model.input_shape[1:]), seed=(0, 0))
+    batch = random_batch(model, batch_size)
     for _ in range(warm_up):
         call(batch)
     times_ns = np.empty(runs, np.int64)

@@ -8,7 +8,7 @@ import math
 
 import tf_keras as keras
 
-# Layers without a multiply-accumulate: they move, compare, add or scale.
+# Layers without a multiply-accumulate: they look up, move, compare, add or scale.
 _FREE = (
     keras.layers.InputLayer,
     keras.layers.Activation,
@@ -19,6 +19,7 @@ _FREE = (
     keras.layers.Concatenate,
     keras.layers.Dropout,
     keras.layers.ELU,
+    keras.layers.Embedding,
     keras.layers.Embedding,
     keras.layers.Flatten,
     keras.layers.GlobalAveragePooling1D,

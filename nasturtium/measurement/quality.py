@@ -18,9 +18,10 @@ _BATCH = 1024
 
 def predict(model: keras.Model, features: np.ndarray) -> np.ndarray:
     """The model's outputs in float64, shape (samples, outputs), for raw samples in batches."""
+    dtype = model.inputs[0].dtype.as_numpy_dtype
     return np.concatenate(
         [
-            model(np.asarray(features[i : i + _BATCH], np.float32), training=False).numpy()
+            model(np.asarray(features[i : i + _BATCH], dtype), training=False).numpy()
             for i in range(0, len(features), _BATCH)
         ]
     ).astype(np.float64)

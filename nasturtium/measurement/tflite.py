@@ -58,7 +58,7 @@ def make_converter(model: keras.Model) -> tf.lite.TFLiteConverter:
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     # A concrete function of batch 1: with an open batch size XNNPACK leaves some layers alone.
-    signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    signature = tf.TensorSpec((1, *model.input_shape[1:]), model.inputs[0].dtype)
     call = tf.function(lambda samples: copy(samples, training=False))
     return tf.lite.TFLiteConverter.from_concrete_functions(
         [call.get_concrete_function(signature)], copy

@@ -83,10 +83,10 @@ class Interpreter:
         return np.concatenate([self.predict(samples[i : i + 1]) for i in range(len(samples))])
 
     def quantised(self, samples: np.ndarray) -> np.ndarray:
-        """``samples`` in the input's dtype: rounded to int8, or float32."""
+        """``samples`` in the input's dtype: rounded to int8, float32, or tokens in int32."""
         scale, zero = self._input["quantization"]
         if not scale:
-            return np.asarray(samples, np.float32)
+            return np.asarray(samples, self._input["dtype"])
         return np.clip(np.rint(samples / scale) + zero, -128, 127).astype(np.int8)
 
     def times_ms(self, warm_up_runs: int, runs: int) -> np.ndarray:

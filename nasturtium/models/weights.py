@@ -6,13 +6,15 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-# What holds multiply-accumulate weights. Of a separable convolution it is the pointwise kernel;
-# a depthwise kernel has too few weights a channel to lose any, and biases are not pruned.
+# What holds multiply-accumulate weights, and the tables of embeddings, which are most of a net of
+# text. Of a separable convolution it is the pointwise kernel; a depthwise kernel has too few
+# weights a channel to lose any, and biases are not pruned.
 _KERNELS = {
     keras.layers.Dense: "kernel",
     keras.layers.Conv1D: "kernel",
     keras.layers.Conv2D: "kernel",
     keras.layers.Conv2DTranspose: "kernel",
+    keras.layers.Embedding: "embeddings",
     keras.layers.SeparableConv1D: "pointwise_kernel",
     keras.layers.SeparableConv2D: "pointwise_kernel",
 }

@@ -24,7 +24,7 @@ from nasturtium.errors import PruningError
 
 IMPORTANCES = ("l2", "l1", "taylor", "random")
 
-_SCORED = ("kernel", "pointwise_kernel", "depthwise_kernel", "gamma")
+_SCORED = ("kernel", "pointwise_kernel", "depthwise_kernel", "embeddings", "gamma")
 
 Weights = Mapping[tuple[str, str], np.ndarray]
 

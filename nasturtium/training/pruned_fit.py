@@ -67,5 +67,6 @@ def pruned_fit(
         callbacks=pruner.callbacks,
         sparsity=lambda: pruner.ratio,
     )
-    samples = np.asarray(data.train.features[:_VERIFIED_SAMPLES], np.float32)
+    dtype = model.inputs[0].dtype.as_numpy_dtype
+    samples = np.asarray(data.train.features[:_VERIFIED_SAMPLES], dtype)
     return trained, pruner.finish(samples)

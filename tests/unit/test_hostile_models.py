@@ -278,6 +278,13 @@ HOSTILE = {
         ("dense", "Conv1D", {"filters": 2, "kernel_size": [1], "groups": 0}, ["input"]),
         shape=(None, 2, 2),
     ),
+    "a huge table of embeddings": layers(
+        ("dense", "Embedding", {"input_dim": 10**7, "output_dim": 10**7}, ["input"])
+    ),
+    "a convolution over steps that is huge": layers(
+        ("dense", "SeparableConv1D", {"filters": 10**7, "kernel_size": [10**7]}, ["input"]),
+        shape=(None, 10**7, 10**3),
+    ),
     "thousands of layers": layers(
         *[(f"a{i}", "ReLU", {}, [f"a{i - 1}" if i else "input"]) for i in range(4000)],
         ("dense", "Dense", {"units": 7}, ["a3999"]),
