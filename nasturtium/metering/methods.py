@@ -17,7 +17,17 @@ NAIVE = ("epoch_callback", "thread_2s")
 """Written beside the others to be compared with them, never a window's energy."""
 LARGEST_DISAGREEMENT = 0.10
 """Between counter and integrated power, of the counter; more means that one of them is wrong."""
+LONGEST_DELAY_S = 0.1
 NO_INSTANT = "from the driver's default power: no instant power on this device"
+
+
+def is_late(reading: Reading, window: Window) -> bool:
+    """Whether the driver answered so late that the reading is of another moment than the border.
+
+    What a counter counts meanwhile is not the window's: a hundredth of it is borne, as is a tenth
+    of a second, by which boards are late anyway.
+    """
+    return reading.delay_s > max(LONGEST_DELAY_S, 0.01 * window.duration_s)
 
 
 def longest_allowed_gap_s(period_s: float) -> float:
@@ -59,6 +69,11 @@ def counter(
     figure.max_gap_s = integrate.longest_gap_s(times, window.t0_ns, window.t1_ns)
     if begin.energy_j is None or end.energy_j is None:
         return figure.fail("error", _missing("counter", begin, end, begin.energy_j is None))
+    for reading, border in ((begin, "begin"), (end, "end")):
+        if is_late(reading, window):
+            return figure.fail("error", _late(reading, border))
+    # What was sampled while the reading at the begin was on its way may be older than it.
+    values = values[times >= window.t0_ns + round(begin.delay_s * integrate.NS)]
     if integrate.went_backwards([begin.energy_j, *values, end.energy_j]):
         return figure.fail("error", "the counter went backwards inside the window")
     figure.energy_j = end.energy_j - begin.energy_j
@@ -77,6 +92,7 @@ def trapezoid(
     """Integral of the sampled power, with the readings at the borders."""
     figure = Figure(source.power_method)
     times, power = inside.field("power_instant_w")
+    begin, end = _in_time(begin, "begin", window), _in_time(end, "end", window)
     begin_w, end_w = begin.power_instant_w, end.power_instant_w
     if len(times) == 0 and begin_w is None and end_w is None:
         times, power = inside.field("power_average_w")
@@ -104,6 +120,7 @@ def trapezoid(
 def two_readings(window: Window, begin: Reading, end: Reading) -> Figure:
     """Power read at begin and end of an epoch, their mean times its duration."""
     figure = Figure("epoch_callback", n_samples=2)
+    begin, end = _in_time(begin, "begin", window), _in_time(end, "end", window)
     first, last = _default_power(begin), _default_power(end)
     if first is None or last is None:
         return figure.fail("error", _missing("power", begin, end, first is None))
@@ -151,6 +168,15 @@ def compare(figures: list[Figure]) -> None:
         )
         for figure in figures:
             figure.problems["disagree"] = reason
+
+
+def _in_time(reading: Reading, border: str, window: Window) -> Reading:
+    """The reading, or nothing with the reason where it is of a later moment."""
+    return Reading(reason=_late(reading, border)) if is_late(reading, window) else reading
+
+
+def _late(reading: Reading, border: str) -> str:
+    return f"the driver took {reading.delay_s:.1f} s to answer at the {border} of the window"
 
 
 def _missing(what: str, begin: Reading, end: Reading, at_begin: bool) -> str:

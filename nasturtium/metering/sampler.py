@@ -1,8 +1,10 @@
 """The one thread that reads every source at a fixed rate."""
 
 import os
+import random
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nasturtium.metering.clock import Clock
 from nasturtium.metering.integrate import NS
@@ -13,12 +15,13 @@ FORKED = "the process forked: the meter belongs to its parent"
 
 
 class Sampler:
-    """Reads the sources every ``period_s`` into one trace each.
+    """Reads the sources once in every ``period_s`` into one trace each.
 
-    The times are absolute multiples of the period after the start, so that a late reading does
-    not delay those after it; readings that are missed altogether are left out, not made up, and
-    the window they fall in shows the gap. Equal readings in a row are kept: a constant power is a
-    measurement too.
+    Time is cut in periods from the start on, and a sample is taken at a random moment of each: a
+    net whose steps keep time with a fixed rate would be seen in the same part of every step, and
+    its power be taken for that of the part. A late reading does not delay those after it; readings
+    that are missed altogether are left out, not made up, and the window they fall in shows the gap.
+    Equal readings in a row are kept: a constant power is a measurement too.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ class Sampler:
         self.period_s = period_s
         self.traces = [Trace() for _ in self.sources]
         self._clock = clock
+        # A generator of its own, seeded by the system: no draw of the study's is taken.
+        self._random = random.Random()
         self._pid = os.getpid()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -48,7 +53,12 @@ class Sampler:
         """Read every source now, outside of the schedule and without a trace."""
         if not self.is_ours:
             return [Reading(reason=FORKED) for _ in self.sources]
-        return [source.read() for source in self.sources]
+        asked_ns, readings = self._clock.now_ns(), []
+        for source in self.sources:
+            reading = source.read()
+            delay_s = (self._clock.now_ns() - asked_ns) / NS
+            readings.append(replace(reading, delay_s=delay_s))
+        return readings
 
     def processes(self) -> list[tuple[int | None, str | None]]:
         """Number of processes on each device, or why it is unknown."""
@@ -76,6 +86,10 @@ class Sampler:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def moment_ns(self, tick: int) -> int:
+        """When, from the start on, the sample of a period is taken; ``tick`` counts from 0."""
+        return round((tick + self._random.random()) * self.period_s * NS)
+
     def _run(self) -> None:
         period_ns = round(self.period_s * NS)
         start_ns = self._clock.now_ns()
@@ -83,6 +97,8 @@ class Sampler:
         while True:
             self.sample()
             now_ns = self._clock.now_ns()
-            tick = max(tick + 1, -((start_ns - now_ns) // period_ns))
-            if self._clock.wait(self._stop, (start_ns + tick * period_ns - now_ns) / NS):
+            # Of the present period there is a sample now, even if it is that of an earlier one.
+            tick = max(tick, (now_ns - start_ns) // period_ns) + 1
+            wait_ns = start_ns + self.moment_ns(tick) - now_ns
+            if self._clock.wait(self._stop, max(0, wait_ns) / NS):
                 return

@@ -14,7 +14,7 @@ class Device:
     """The identity of a metered device, written with every one of its rows."""
 
     kind: str
-    """As its vendor says: ``gpu``, ``cpu_package``."""
+    """As its vendor says: ``gpu``, ``cpu_package``, ``cpu_dram``."""
     id: str
     """What tells it from others of its kind: a UUID, the name of a zone."""
     name: str | None = None
@@ -37,6 +37,8 @@ class Reading:
     temperature_c: float | None = None
     sm_clock_mhz: float | None = None
     reason: str | None = None
+    delay_s: float = 0.0
+    """From the moment that it is taken for to the driver's answer."""
 
 
 class Source(ABC):

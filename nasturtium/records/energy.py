@@ -29,7 +29,7 @@ ENERGY = pa.schema(
         column(
             "device_kind",
             _TEXT,
-            "gpu, cpu_package; none without one",
+            "gpu, cpu_package, cpu_dram; none without one",
             required=True,
         ),
         column("device_id", _TEXT, "UUID of the GPU, or name of the RAPL zone"),

@@ -296,7 +296,7 @@ def test_a_machine_without_gpu_and_rapl_names_both(tmp_path, monkeypatch):
 
 
 def test_the_thread_keeps_its_schedule(board):
-    """The one test on real time: 10 Hz by absolute deadlines, equal readings kept."""
+    """The one test on real time: one reading a period at a random moment, equal ones kept."""
 
     class RealTime(VirtualClock):
         def now_ns(self):
@@ -310,9 +310,12 @@ def test_the_thread_keeps_its_schedule(board):
             trace = meter.sampler.traces[0]
             samples = trace.between(0, time.monotonic_ns())
         assert not [one for one in threading.enumerate() if one.name == "power sampler"]
-    phase = (samples.t_ns - samples.t_ns[0] + 10_000_000) % 20_000_000 - 10_000_000
-    assert len(trace) >= 15
-    assert np.median(np.abs(phase)) < 5_000_000
+    # The first is taken at the start.
+    period = (samples.t_ns - samples.t_ns[0]) // 20_000_000
+    assert len(trace) >= 8
+    assert len(set(period)) >= len(period) - 1
+    phase = (samples.t_ns - samples.t_ns[0]) % 20_000_000
+    assert np.ptp(phase) > 8_000_000
     assert set(samples.field("power_instant_w")[1]) == {100.0}
 
 

@@ -1,9 +1,12 @@
 """Known powers through the real bindings: every method gives the joules it should."""
 
+import numpy as np
 import pytest
 
 from nasturtium import metering
+from nasturtium.metering import integrate
 from nasturtium.metering.devices.nvml import open_gpus
+from nasturtium.metering.sampler import Sampler
 from tests.nvml_fake import (
     Board,
     FakeNvml,
@@ -133,3 +136,67 @@ def test_another_process_on_the_board_is_seen():
     assert energy.quality == "shared"
     assert energy.reason == "2 processes compute on the device"
     assert rows["nvml_counter"]["n_processes_on_device"] == 2
+
+
+class Hanging(VirtualClock):
+    """A driver that takes long to answer, at the borders that a test chooses."""
+
+    hang_s = 0.0
+
+    def read(self, source, read):
+        def slow():
+            if self.hang_s:
+                # No thread samples meanwhile: it waits for the same driver.
+                self._now_ns += round(self.hang_s * 1e9)
+            return read()
+
+        source.read = slow
+
+
+@pytest.mark.parametrize("border", ["begin", "end"])
+@pytest.mark.parametrize(("hang_s", "is_refused"), [(3.0, True), (0.05, False)])
+def test_what_a_hanging_driver_adds_is_not_the_window_s(border, hang_s, is_refused):
+    clock = Hanging()
+    with installed(FakeNvml(clock, [Board(constant(100.0))])):
+        sources, _ = open_gpus()
+        clock.read(sources[0], sources[0].read)
+        with metering.session(sources=sources, clock=clock, thread=False, idle_s=0) as meter:
+            clock.sleep(1.0)
+            clock.hang_s = hang_s if border == "begin" else 0.0
+            window = meter.begin("fit", key="k")
+            clock.hang_s = 0.0
+            clock.sleep(10.0)
+            clock.hang_s = hang_s if border == "end" else 0.0
+            meter.end(window)
+            clock.hang_s = 0.0
+    rows = {row["method"]: row for row in meter.energy(window).rows}
+    if is_refused:
+        said = f"the driver took 3.0 s to answer at the {border} of the window"
+        counter = rows["nvml_counter"]
+        assert (counter["energy_j"], counter["quality"]) == (None, "error")
+        assert said in counter["reason"]
+        # The first 3 s of the block passed in the call, inside of the window.
+        duration_s = 13.0 if border == "begin" else 10.0
+        power = rows["nvml_power_trapz"]
+        assert window.duration_s == pytest.approx(duration_s)
+        assert power["energy_j"] == pytest.approx(100.0 * duration_s, rel=0.01)
+        assert power["quality"] == ("gap" if border == "begin" else "ok")
+    else:
+        assert rows["nvml_counter"]["quality"] == "ok"
+        assert rows["nvml_counter"]["energy_j"] == pytest.approx(1000.0, rel=0.011)
+
+
+def test_work_that_keeps_step_with_the_sampler_is_not_seen_from_one_side():
+    # 350 W for half of each 0.1 s, 75 W for the other half; 20 s, 4,250 J.
+    found = []
+    for _ in range(40):
+        sampler = Sampler([], VirtualClock())
+        t_ns = np.array([sampler.moment_ns(tick) for tick in range(200)])
+        assert (np.diff(t_ns) > 0).all()
+        assert np.diff(t_ns).max() < 200_000_000
+        power_w = np.where(t_ns % 100_000_000 < 50_000_000, 350.0, 75.0)
+        found.append(integrate.trapezoid_j(t_ns, power_w, 0, 20_000_000_000))
+    # One sample a period at random: a standard deviation of 137 W over the root of 200, 4.6 %.
+    assert np.mean(found) == pytest.approx(4250, rel=0.04)
+    assert np.std(found) < 0.08 * 4250
+    assert max(np.abs(np.array(found) - 4250)) < 0.25 * 4250

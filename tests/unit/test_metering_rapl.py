@@ -51,7 +51,7 @@ def metered(sources, clock):
         yield meter, window
 
 
-def test_packages_only(tmp_path):
+def test_packages_and_beside_them_memories(tmp_path):
     write_zone(tmp_path, "intel-rapl:0", "package-0")
     write_zone(tmp_path, "intel-rapl:1", "package-1")
     write_zone(tmp_path, "intel-rapl:2", "psys")
@@ -59,8 +59,12 @@ def test_packages_only(tmp_path):
     write_zone(tmp_path, "intel-rapl:0:1", "dram")
     write_zone(tmp_path, "intel-rapl-mmio:0", "package-0")
     sources, reason = rapl.open_packages(tmp_path)
-    assert [source.device.id for source in sources] == ["intel-rapl:0", "intel-rapl:1"]
-    assert [source.device.name for source in sources] == ["package-0", "package-1"]
+    packages, memories = sources[:2], sources[2:]
+    assert [source.device.id for source in packages] == ["intel-rapl:0", "intel-rapl:1"]
+    assert [source.device.name for source in packages] == ["package-0", "package-1"]
+    assert [(source.device.id, source.device.kind) for source in memories] == [
+        ("intel-rapl:0:1", "cpu_dram")
+    ]
     assert reason is None
 
 
@@ -192,3 +196,30 @@ def test_discovery_names_both(tmp_path, monkeypatch, clock):
         found = discovery.discover()
     assert found.sources == []
     assert found.reason == f"CUDA_VISIBLE_DEVICES is empty; no {tmp_path / 'powercap'}"
+
+
+def test_memory_is_a_row_beside_the_package_and_not_added(tmp_path, clock):
+    # As sysfs has them: inside of the package, and as a link beside it.
+    zone = write_zone(tmp_path, "intel-rapl:0", "package-0")
+    inner = write_zone(zone, "intel-rapl:0:0", "dram")
+    (tmp_path / "intel-rapl:0:0").symlink_to(inner)
+    sources, reason = rapl.open_packages(tmp_path)
+    assert reason is None
+    package, memory = Package(zone, 80.0, clock), Package(inner, 10.0, VirtualClock())
+    with metered(sources, clock) as (meter, window):
+        memory(5.0)
+        package(5.0)
+    energy = meter.energy(window)
+    rows = {row["method"]: row for row in energy.rows}
+    assert rows["rapl_dram"]["energy_j"] == pytest.approx(50.0, abs=1e-3)
+    assert (rows["rapl_dram"]["device_kind"], rows["rapl_dram"]["is_best"]) == ("cpu_dram", False)
+    assert energy.energy_j == pytest.approx(400.0, abs=1e-3)
+    assert (energy.method, energy.device_kind) == ("rapl_package", "cpu_package")
+
+
+def test_memory_that_can_not_be_read_spoils_nothing(tmp_path):
+    zone = write_zone(tmp_path, "intel-rapl:0", "package-0")
+    (write_zone(zone, "intel-rapl:0:0", "dram") / "energy_uj").unlink()
+    sources, reason = rapl.open_packages(tmp_path)
+    assert [source.device.id for source in sources] == ["intel-rapl:0"]
+    assert reason is None

@@ -25,12 +25,15 @@ class Vendor:
         where there is none, so that jobs can't be given one each.
     has_local_ids
         Whether devices of another machine have the same names.
+    beside
+        Kinds of further devices, whose rows are never part of a window's energy.
     """
 
     module: str
     kind: str
     mask: str | None = None
     has_local_ids: bool = False
+    beside: tuple[str, ...] = ()
 
     def open_sources(self) -> tuple[list[Source], str | None]:
         """The devices that this process may use, and why there is none or not all."""
@@ -40,7 +43,9 @@ class Vendor:
 # What counts first: a window's energy is that of the first kind of device that a job has.
 VENDORS = (
     Vendor("nasturtium.metering.devices.nvml", "gpu", mask="CUDA_VISIBLE_DEVICES"),
-    Vendor("nasturtium.metering.devices.rapl", "cpu_package", has_local_ids=True),
+    Vendor(
+        "nasturtium.metering.devices.rapl", "cpu_package", has_local_ids=True, beside=("cpu_dram",)
+    ),
 )
 
 
@@ -51,4 +56,5 @@ def counted_kind(kinds: Collection[str]) -> str | None:
 
 def local_kinds() -> set[str]:
     """Kinds whose devices have the same names on every machine."""
-    return {vendor.kind for vendor in VENDORS if vendor.has_local_ids}
+    local = [vendor for vendor in VENDORS if vendor.has_local_ids]
+    return {kind for vendor in local for kind in (vendor.kind, *vendor.beside)}

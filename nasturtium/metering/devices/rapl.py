@@ -1,5 +1,6 @@
 """CPU packages through RAPL, as Linux shows it under ``/sys/class/powercap``."""
 
+import contextlib
 import os
 import re
 import threading
@@ -8,10 +9,12 @@ from pathlib import Path
 from nasturtium.metering.sources import Device, Reading, Source, Unreadable
 
 ROOT = Path("/sys/class/powercap")
-# Zones of the second level (core, uncore, dram) lie inside the package's figure, and
-# intel-rapl-mmio shows the same packages once more: to add them would count joules twice.
+# Of the zones of the second level, core and uncore lie inside the package's figure; dram is a plane
+# of its own on most processors, a part of the package's on some, so it stands beside and is not
+# added. intel-rapl-mmio shows the same packages once more.
 _ZONE = re.compile(r"intel-rapl:\d+")
-CPU_PACKAGE = "cpu_package"
+_PART = re.compile(r"intel-rapl:\d+:\d+")
+CPU_PACKAGE, CPU_DRAM = "cpu_package", "cpu_dram"
 _ONLY_ENERGY = "RAPL has an energy counter only"
 
 
@@ -38,6 +41,7 @@ class RaplPackage(Source):
     any two of them; the sampler does.
     """
 
+    kind = CPU_PACKAGE
     counter_method = "rapl_package"
     counts_per_joule = 1e6
     update_period_s = 0.001
@@ -49,8 +53,9 @@ class RaplPackage(Source):
         self._last_uj = read_number(self._zone / "energy_uj")
         self._total_uj = self._last_uj
         self._lock = threading.Lock()
-        name = (self._zone / "name").read_text().strip()
-        super().__init__(Device(CPU_PACKAGE, self._zone.name, name=name, driver="Linux powercap"))
+        name = _name(self._zone)
+        device = Device(self.kind, self._zone.name, name=name, driver="Linux powercap")
+        super().__init__(device)
 
     def read(self) -> Reading:
         """The counter now, wraps undone; see :class:`Source`.
@@ -77,13 +82,20 @@ class RaplPackage(Source):
             return Reading(energy_j=self._total_uj / self.counts_per_joule, reason=_ONLY_ENERGY)
 
 
+class RaplDram(RaplPackage):
+    """The memory of one CPU package, as :class:`RaplPackage` is the package."""
+
+    kind = CPU_DRAM
+    counter_method = "rapl_dram"
+
+
 def open_sources() -> tuple[list[Source], str | None]:
-    """The CPU packages of this machine; see :func:`open_packages`."""
+    """The CPU packages of this machine and their memories; see :func:`open_packages`."""
     return open_packages(ROOT)
 
 
 def open_packages(root: str | os.PathLike = ROOT) -> tuple[list[Source], str | None]:
-    """The CPU packages of this machine.
+    """The CPU packages of this machine, then the memories that have a counter of their own.
 
     Parameters
     ----------
@@ -113,7 +125,20 @@ def open_packages(root: str | os.PathLike = ROOT) -> tuple[list[Source], str | N
         return [], f"no CPU package under {root}"
     if len(reasons) == len(sources):
         return [], "; ".join(reasons)
-    return sources, "; ".join(reasons) or None
+    return sources + _memories(root), "; ".join(reasons) or None
+
+
+def _memories(root: Path) -> list[Source]:
+    """The memories that can be read: beside the packages, so none is missed where there is none."""
+    sources: list[Source] = []
+    for package in sorted(root.iterdir()):
+        zones = [package, *package.iterdir()] if _ZONE.fullmatch(package.name) else [package]
+        for zone in zones:
+            with contextlib.suppress(OSError, ValueError):
+                if _PART.fullmatch(zone.name) and _name(zone) == "dram":
+                    sources.append(RaplDram(zone))
+    # sysfs shows a part both inside of its package and, as a link, beside it.
+    return list({source.device.id: source for source in sources}.values())
 
 
 def read_number(path: Path) -> int:
@@ -121,10 +146,14 @@ def read_number(path: Path) -> int:
     return int(path.read_text())
 
 
+def _name(zone: Path) -> str:
+    return (zone / "name").read_text().strip()
+
+
 def _is_package(zone: Path) -> bool:
     """Whether it is a package, not ``psys``, which contains the packages."""
     try:
-        return (zone / "name").read_text().startswith("package")
+        return _name(zone).startswith("package")
     except OSError:
         return False
 
