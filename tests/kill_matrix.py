@@ -72,7 +72,7 @@ ASIDE = re.compile(
 # For a rerun to end, and for Snakemake to do so after a signal.
 LIMIT_S = 900
 # What the rule measure makes of a finished run; the killed stage has not yet made it.
-_MEASURED = ("metrics.parquet", "predictions.parquet")
+_MEASURED = ("metrics.parquet", "predictions.parquet", "lite.parquet")
 
 
 @dataclass

@@ -67,7 +67,8 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
         except ValueError as error:
             raise DataError(
                 f"Data set '{prepared.description.name}': can't be split by {dict(settings)} "
-                f"({error}); change the shares under 'split'."
+                f"({error}); change the shares under 'split', "
+                "or leave out classes of so few samples."
             ) from error
 
     if prepared.test_from is None:

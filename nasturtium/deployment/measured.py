@@ -25,6 +25,7 @@ def measure_deployed(
     outputs: np.ndarray,
     classes: int | None,
     measure: Mapping,
+    files: dict[str, bytes],
 ) -> tuple[dict[str, object], np.ndarray | None]:
     """The full-integer file's columns of ``metrics.parquet``, and both files' quality and RAM.
 
@@ -40,6 +41,8 @@ def measure_deployed(
         Number of classes, or None for a regression.
     measure
         Section ``measure`` of the settings.
+    files
+        Takes up each file that could be made, by the beginning of its columns.
 
     Returns
     -------
@@ -48,7 +51,7 @@ def measure_deployed(
     """
     columns: dict[str, object] = {}
     try:
-        content = convert(model)
+        files["tflite"] = content = convert(model)
         float_outputs = Interpreter(content).predict_all(test.features)
         columns.update(_quality("tflite", float_outputs, outputs, test.targets, classes))
         columns.update(_micro("tflite", content, test.features[:_COMPARED]))
@@ -56,6 +59,7 @@ def measure_deployed(
         columns["tflite_arena_reason"] = f"{type(error).__name__}: no TFLite file"
     try:
         content, bare = convert_full_integer(model, training_samples)
+        files["tflite_int8"] = content
         runs = (measure["warm_up_runs"], measure["latency_runs"])
         int8_outputs = predict_full_integer(content, bare, test.features)
         columns.update(

@@ -77,6 +77,10 @@ class State:
         if ended is not None:
             self.failed[ended.rule] = self.failed.get(ended.rule, 0) + 1
 
+    def label(self, job: int) -> str:
+        """A job's rule and wildcards, as they were announced."""
+        return " ".join(part for part in self._known.get(job, ("a job", "")) if part)
+
     def done(self, rule: str) -> int:
         """Finished jobs of ``rule``."""
         return len(self.durations_s.get(rule, []))
@@ -108,27 +112,67 @@ class State:
         return (waiting + running) / max(1, len(self.running))
 
 
-class LiveView:
-    """Draws a :class:`State` at the lower end of the terminal; lines that stay scroll above it."""
+class JobLines:
+    """Follows what the jobs themselves tell; they write to a file that their environment names."""
 
-    def __init__(self, console: Console):
+    def __init__(self):
         self.state = State()
-        self._console = console
         descriptor, name = tempfile.mkstemp(prefix="nasturtium-live-", suffix=".jsonl")
         os.close(descriptor)
         self._lines = Path(name)
         self._read = 0
-        self._passing: dict[int, str] = {}
-        self._live: Live | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def start(self) -> None:
-        """Begin to draw; jobs that start from now on write to the view."""
+        """From here on, jobs that start write to this view."""
         os.environ[LIVE_VIEW] = str(self._lines)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Show what is left to show and leave nothing behind."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._refresh()
+        os.environ.pop(LIVE_VIEW, None)
+        self._lines.unlink(missing_ok=True)
+
+    def forget_steps(self) -> None:
+        """A job has ended: its last step says nothing of the next job."""
+
+    def _take(self, line: Mapping) -> None:
+        raise NotImplementedError
+
+    def _follow(self) -> None:
+        while not self._ended.wait(_REFRESH_S):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        with open(self._lines) as file:
+            file.seek(self._read)
+            text = file.read()
+        whole = text.rpartition("\n")[0]
+        if whole:
+            self._read += len(whole.encode()) + 1
+            for line in whole.splitlines():
+                self._take(json.loads(line))
+
+
+class LiveView(JobLines):
+    """Draws a :class:`State` at the lower end of the terminal; lines that stay scroll above it."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self._console = console
+        self._passing: dict[int, str] = {}
+        self._live: Live | None = None
+
+    def start(self) -> None:
+        """Begin to draw."""
         self._live = Live(self.render(), console=self._console, auto_refresh=False)
         self._live.start()
-        self._thread.start()
+        super().start()
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
@@ -141,14 +185,10 @@ class LiveView:
 
     def close(self) -> None:
         """Draw a last time and give the terminal back."""
-        self._ended.set()
+        super().close()
         if self._live is not None:
-            self._thread.join()
-            self._refresh()
             self._live.stop()
             self._live = None
-        os.environ.pop(LIVE_VIEW, None)
-        self._lines.unlink(missing_ok=True)
 
     def render(self) -> Group:
         """The picture of this moment."""
@@ -164,7 +204,7 @@ class LiveView:
             table.add_row(rule, *(str(n) if n else "-" for n in numbers), style=style)
         now_s = time.monotonic()
         jobs = [
-            Text(f"> {job.rule} {job.name}, {_clock(now_s - job.start_s)}", style="bold")
+            Text(f"> {job.rule} {job.name}, {clock(now_s - job.start_s)}", style="bold")
             for job in state.running.values()
         ]
         steps = [Text(f"  {text}") for text in self._passing.values()]
@@ -174,29 +214,19 @@ class LiveView:
         total = sum(self.state.planned.values())
         done = sum(map(self.state.done, self.state.planned))
         remaining_s = self.state.remaining_s()
-        left = "?" if remaining_s is None else f"about {_clock(remaining_s)}"
+        left = "?" if remaining_s is None else f"about {clock(remaining_s)}"
         bar = Table.grid(padding=(0, 2, 0, 0))
         bar.add_row(
             ProgressBar(total=max(1, total), completed=done, width=30),
             f"{done} of {total} jobs",
-            f"{_clock(now_s - self.state.start_s)} gone, {left} to go",
+            f"{clock(now_s - self.state.start_s)} gone, {left} to go",
         )
         return bar
 
-    def _follow(self) -> None:
-        while not self._ended.wait(_REFRESH_S):
-            self._refresh()
-
     def _refresh(self) -> None:
-        with open(self._lines) as file:
-            file.seek(self._read)
-            text = file.read()
-        whole = text.rpartition("\n")[0]
-        if whole:
-            self._read += len(whole.encode()) + 1
-            for line in whole.splitlines():
-                self._take(json.loads(line))
-        self._live.update(self.render(), refresh=True)
+        super()._refresh()
+        if self._live is not None:
+            self._live.update(self.render(), refresh=True)
 
     def _take(self, line: Mapping) -> None:
         if line["passing"]:
@@ -209,7 +239,8 @@ class LiveView:
             self.say(f"  {line['text']}")
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from nasturtium.records.compaction import FACTS
+from nasturtium.records.latency import FORMS
 from nasturtium.records.parquet import column
 from nasturtium.records.training import ARITHMETIC
 
@@ -193,9 +194,6 @@ RATIOS = (
     "calculated_memory_bytes",
     "gpu_inference_peak_bytes",
     "latency_p50_ms",
-    "tflite_latency_p50_ms",
-    "tflite_dynamic_latency_p50_ms",
-    "tflite_int8_latency_p50_ms",
     "throughput_samples_per_s",
     "inference_energy_j",
     "single_inference_energy_j",
@@ -234,6 +232,15 @@ SUMMARY = pa.schema(
             "differs_from_baseline",
             pa.bool_(),
             "whether the interval of the change of accuracy or MAE on the test split leaves 0 out",
+        ),
+        *(
+            column(f"{form}_latency_ratio{end}", pa.float64(), text)
+            for form in FORMS
+            for end, text in (
+                ("", "latency of that file over the baseline's, both run in turn"),
+                ("_low", "lower end of its 95 % interval"),
+                ("_high", "upper end"),
+            )
         ),
         column("chosen_from_trials", pa.int64(), "trials of the search that the net was best of"),
     ]

@@ -51,6 +51,12 @@ TRIALS = pa.schema(
         column("gpu_memory_reason", pa.string(), "why GPU memory is null"),
         column("latency_p50_ms", pa.float64(), "median of single calls, in the search's process"),
         column("latency_p95_ms", pa.float64(), "95th percentile of the same"),
+        column(
+            "tflite_latency_ms",
+            pa.float64(),
+            "TFLite, float32, batch 1: the baseline's latency times the ratio of both in turn",
+        ),
+        column("tflite_latency_reason", pa.string(), "why that is null"),
         column("training_energy_j", pa.float64(), "joules of the trial's fit, idle power included"),
         column("training_energy_method", pa.string(), "how measured, or none"),
         column("training_energy_quality", pa.string(), "as in energy.parquet"),

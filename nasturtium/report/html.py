@@ -67,11 +67,6 @@ def section(title: str, body: str) -> str:
     return f"<h2>{html.escape(title)}</h2>\n{body}"
 
 
-def listed(sentences: Sequence[str]) -> str:
-    """Sentences as a list."""
-    return f"<ul>{''.join(f'<li>{html.escape(s)}</li>' for s in sentences)}</ul>"
-
-
 def folded(title: str, body: str) -> str:
     """What a click on its title shows."""
     return f"<details><summary>{html.escape(title)}</summary>\n{body}</details>"

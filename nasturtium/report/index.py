@@ -10,7 +10,7 @@ from nasturtium.report.html import (
     Cell,
     figure,
     folded,
-    listed,
+    items,
     page,
     paragraph,
     picture,
@@ -29,6 +29,7 @@ def index_page(
     rows: Sequence[Mapping],
     figures: Mapping[str, Mapping[str, Path]],
     tables: Mapping[str, str],
+    failed: Sequence[str] = (),
 ) -> str:
     """The whole page, self-contained.
 
@@ -40,6 +41,8 @@ def index_page(
         The data sets of the study, each with its SVG files by name; :data:`CHOICE` comes first.
     tables
         Bodies of further pages, by their titles.
+    failed
+        A sentence for each job that failed; they stand first.
     """
     rest = [
         section(dataset, "\n".join(folded(name, picture(path)) for name, path in of_set.items()))
@@ -49,19 +52,23 @@ def index_page(
     more = [folded(title, body) for title, body in tables.items()]
     return page(
         TITLE,
-        _front(rows, figures),
+        _front(rows, figures, failed),
         section("All figures", "") if rest else "",
         *rest,
         section("More", "\n".join(more)) if more else "",
     )
 
 
-def report_front(rows: Sequence[Mapping], figures: Mapping[str, Mapping[str, Path]]) -> str:
+def report_front(
+    rows: Sequence[Mapping],
+    figures: Mapping[str, Mapping[str, Path]],
+    failed: Sequence[str] = (),
+) -> str:
     """The page's first part as what Snakemake's report begins with, a frame of its own.
 
     The report's style sheet does not reach into it, and the graph of the jobs moves below it.
     """
-    inner = html.escape(page(TITLE, _front(rows, figures)))
+    inner = html.escape(page(TITLE, _front(rows, figures, failed)))
     return (
         "<style>.prose.max-w-lg { max-width: none; } "
         "div:has(> div > .prose.max-w-lg) { flex-wrap: wrap; } "
@@ -71,8 +78,14 @@ def report_front(rows: Sequence[Mapping], figures: Mapping[str, Mapping[str, Pat
     )
 
 
-def _front(rows: Sequence[Mapping], figures: Mapping[str, Mapping[str, Path]]) -> str:
-    return "\n".join(_dataset(rows, dataset, drawn) for dataset, drawn in figures.items())
+def _front(
+    rows: Sequence[Mapping], figures: Mapping[str, Mapping[str, Path]], failed: Sequence[str]
+) -> str:
+    parts = [_dataset(rows, dataset, drawn) for dataset, drawn in figures.items()]
+    if failed:
+        lead = "These jobs failed, and what rests on them is missing below:"
+        parts.insert(0, section("Not all of it was made", paragraph(lead) + items(failed)))
+    return "\n".join(parts)
 
 
 def _dataset(rows: Sequence[Mapping], dataset: str, drawn: Mapping[str, Path]) -> str:
@@ -82,10 +95,10 @@ def _dataset(rows: Sequence[Mapping], dataset: str, drawn: Mapping[str, Path]) -
     parts = [
         paragraph(verdict_text.how(verdict.baseline)),
         table(verdict_text.header(verdict), verdict_text.lines(verdict), sortable=False),
-        listed(verdict_text.missing(verdict)) if verdict_text.missing(verdict) else "",
+        items(verdict_text.missing(verdict)) if verdict_text.missing(verdict) else "",
         paragraph(verdict_text.references(verdict.baseline)),
         picture(drawn[CHOICE]) if CHOICE in drawn else "",
-        folded("How sure that is", listed(verdict_text.caveats(verdict))),
+        folded("How sure that is", items(verdict_text.caveats(verdict))),
         folded("Every net", _every_net(rows, dataset)),
     ]
     return section(dataset, "\n".join(parts))

@@ -95,9 +95,6 @@ def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], names: int) -
 # A ratio of two figures means something only if these agree.
 _COMPARABLE = {
     "latency_p50_ms": ("device_name", "latency_threads"),
-    "tflite_latency_p50_ms": ("cpu_name", "tflite_threads"),
-    "tflite_dynamic_latency_p50_ms": ("cpu_name", "tflite_threads"),
-    "tflite_int8_latency_p50_ms": ("cpu_name", "tflite_threads"),
     "throughput_samples_per_s": ("device_name", "latency_threads", "throughput_batch_size"),
     "gpu_inference_peak_bytes": ("device_name", "gpu_memory_batch_size"),
     "inference_energy_j": (
@@ -165,7 +162,7 @@ def _tflite_latency(row: Mapping) -> str:
     latency_ms = row["tflite_latency_p50_ms"]
     if latency_ms is None:
         return "-"
-    return _with_ratio(f"{1000 * latency_ms:.1f} us", row["tflite_latency_p50_ms_ratio"])
+    return _with_ratio(f"{1000 * latency_ms:.1f} us", row.get("tflite_latency_ratio"))
 
 
 def _size(size_bytes: int | None) -> str:

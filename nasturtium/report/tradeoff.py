@@ -98,8 +98,8 @@ def _costs(rows: Sequence[Mapping]) -> list[_Cost]:
             error=int8_error,
         ),
         _Cost(
-            f"TFLite latency, float32, batch 1 (µs)\n1 thread of {processors}",
-            lambda row: _times(row.get("tflite_latency_p50_ms"), 1000),
+            f"TFLite latency, float32, over the baseline's\n1 thread of {processors}",
+            _plain("tflite_latency_ratio"),
             "tflite_reason",
             from_zero=True,
         ),

@@ -23,7 +23,7 @@ def header(verdict: Verdict) -> list[str]:
     names = {
         "validation": f"validation {figure}",
         "test": f"test {figure}",
-        "to the baseline, test": f"to the baseline ({change})",
+        "to the baseline, test": "to the baseline" + (f" ({change})" * verdict.baseline.classifies),
     }
     return [names.get(column, column) for column in _COLUMNS]
 
@@ -164,7 +164,7 @@ def figure_names(baseline: Candidate) -> tuple[str, str]:
 
 def _quality(candidate: Candidate, split: str) -> str:
     value = candidate.quality(split)
-    return f"{value:.2f} %" if candidate.classifies else f"{value:.4g}"
+    return f"{value:.2f} %" if candidate.classifies else f"{value:#.4g}"
 
 
 def _with_interval(candidate: Candidate) -> str:

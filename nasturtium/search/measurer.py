@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 
 import tf_keras as keras
 
@@ -12,7 +13,9 @@ from nasturtium.measurement.gpu_memory import measure_gpu_memory_apart
 from nasturtium.measurement.inference_form import inference_file
 from nasturtium.measurement.latency import measure_latency
 from nasturtium.measurement.macs import count_macs
+from nasturtium.measurement.paired_latency import paired_latency
 from nasturtium.measurement.size import weight_bytes
+from nasturtium.measurement.tflite import REFUSED, convert
 from nasturtium.metering import Meter
 from nasturtium.metering.energy_file import stored_energy
 from nasturtium.models.files import load_model
@@ -22,6 +25,7 @@ from nasturtium.training.fit import validation_loss
 _WARM_UP_RUNS = 20
 # One sample of a net this small costs a GPU hardly more than a launch; a batch costs its work.
 _ENERGY_BATCH = 256
+_NO_TERM = "not a term of the objective"
 
 
 class Measurer:
@@ -33,11 +37,21 @@ class Measurer:
         Of the search's process.
     settings
         Section ``search``.
+    baseline
+        Its model file, which latencies are measured in turn with; only read where latency counts.
+
+    Attributes
+    ----------
+    baseline_latency_ms
+        What a trial's ratio is multiplied by. A search that goes on, or another of its workers,
+        sets the one that its reference was measured with.
     """
 
-    def __init__(self, meter: Meter, settings: Mapping):
+    def __init__(self, meter: Meter, settings: Mapping, baseline: str | os.PathLike):
         self.meter = meter
         self._settings = settings
+        self._baseline = baseline
+        self.baseline_latency_ms: float | None = None
 
     def saved(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
         """Size, memory, latency and inference energy of ``model``, whose file is ``path``.
@@ -70,6 +84,7 @@ class Measurer:
             "gpu_memory_reason": memory["gpu_memory_reason"],
             "latency_p50_ms": latency["latency_p50_ms"],
             "latency_p95_ms": latency["latency_p95_ms"],
+            **self._latency(model),
             **self._inference_energy(model),
         }
 
@@ -90,6 +105,7 @@ class Measurer:
             ``energy.parquet`` of its training.
         """
         values = self.saved(model, path)
+        latency_reason = values.pop("tflite_latency_reason")
         values["validation_loss"] = validation_loss(model, data)
         training = stored_energy(energy_path, "fit")
         # If the search itself can't be metered, no trial could be held against the baseline.
@@ -98,6 +114,7 @@ class Measurer:
             "macs": values["macs_reason"],
             "gpu_inference_peak_bytes": values["gpu_memory_reason"],
             "inference_energy_j": values["inference_energy_reason"],
+            "tflite_latency_ms": latency_reason,
             "training_energy_j": self.meter.reason or training.reason,
         }
         return values, {name: reason for name, reason in reasons.items() if reason}
@@ -112,10 +129,40 @@ class Measurer:
             "training_energy_reason": energy.reason,
         }
 
+    @cached_property
+    def _baseline_file(self) -> bytes:
+        return convert(load_model(self._baseline))
+
+    def _latency(self, model: keras.Model) -> dict[str, object]:
+        """TFLite's latency, as a ratio to the baseline's of the same moment, in milliseconds.
+
+        A process's first measurement sets what the baseline takes; all later ones are ratios to
+        it, so that a machine that becomes slower changes no score.
+        """
+        if not self._latency_counts:
+            return {"tflite_latency_ms": None, "tflite_latency_reason": _NO_TERM}
+        try:
+            measured = paired_latency(convert(model), self._baseline_file)
+        except REFUSED as error:
+            reason = f"{type(error).__name__}: no TFLite file, or it can't be run"
+            return {"tflite_latency_ms": None, "tflite_latency_reason": reason}
+        if self.baseline_latency_ms is None:
+            self.baseline_latency_ms = measured.reference_ms
+        latency_ms = measured.ratio * self.baseline_latency_ms
+        return {"tflite_latency_ms": latency_ms, "tflite_latency_reason": None}
+
+    @property
+    def _latency_counts(self) -> bool:
+        wanted = [
+            *(term for term, weight in self._settings["objective"].items() if weight),
+            *self._settings.get("constraints", {}),
+            *self._settings.get("pareto", {}).get("objectives", []),
+        ]
+        return "latency" in wanted
+
     def _inference_energy(self, model: keras.Model) -> dict[str, object]:
         if not self._settings["objective"].get("inference_energy"):
-            reason = "not a term of the objective"
-            return {"inference_energy_method": "none", "inference_energy_reason": reason}
+            return {"inference_energy_method": "none", "inference_energy_reason": _NO_TERM}
         energy = measure_energy(model, _ENERGY_BATCH, self.meter, self._settings)
         return {
             "inference_energy_j": energy.joules_per_sample_mean,

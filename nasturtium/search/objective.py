@@ -21,7 +21,7 @@ TERMS = {
     "macs": "macs",
     "calculated_memory": "calculated_memory_bytes",
     "gpu_memory": "gpu_inference_peak_bytes",
-    "latency": "latency_p50_ms",
+    "latency": "tflite_latency_ms",
     "training_energy": "training_energy_j",
     "inference_energy": "inference_energy_j",
 }

@@ -163,6 +163,19 @@ class Plan:
         """The table of predictions beside each of them."""
         return self._beside_all("predictions.parquet")
 
+    def names(self, wildcards: Wildcards) -> list[str]:
+        """Names of the runs of a data set and seed."""
+        return [run.name for run in self._of_seed(wildcards)]
+
+    def lite(self, wildcards: Wildcards) -> list[str]:
+        """The TFLite files of every run of a data set and seed, in the order of their names."""
+        return [f"{_folder(run)}/lite.parquet" for run in self._of_seed(wildcards)]
+
+    def latencies(self, wildcards: Wildcards) -> list[str]:
+        """The table of paired latencies of each data set and seed."""
+        pairs = [(d, s) for d in self._config["datasets"] for s in self._config["seeds"]]
+        return [f"results/{dataset}/seed{seed}/latency.parquet" for dataset, seed in pairs]
+
     def trials(self, wildcards: Wildcards) -> list[str]:
         """The table of trials of each search."""
         return [f"{_folder(run)}/trials.parquet" for run in self._all() if _is_search(run)]
@@ -179,6 +192,9 @@ class Plan:
             for run in self.runs(wildcards.dataset)
             for name in (*names, *(("trials",) if _is_search(run) else ()))
         ]
+
+    def _of_seed(self, wildcards: Wildcards) -> list[Run]:
+        return [run for run in self.runs(wildcards.dataset) if run.seed == int(wildcards.seed)]
 
     def _all(self) -> list[Run]:
         return [run for dataset in self._config["datasets"] for run in self.runs(dataset)]

@@ -34,6 +34,7 @@ from nasturtium.measurement.tflite import measure_tflite
 from nasturtium.metering.energy_file import stored_energy
 from nasturtium.models.files import load_model
 from nasturtium.records.compaction import FACTS
+from nasturtium.records.latency import LITE
 from nasturtium.records.metrics import METRICS
 from nasturtium.records.parquet import read_rows
 from nasturtium.records.predictions import PREDICTIONS
@@ -43,7 +44,7 @@ _CHOSEN_BY = ("samples", "loss", "accuracy", "mae", "rmse")
 
 
 def run(job: Job) -> None:
-    """Measure the ``model.keras`` of the run; write its ``metrics`` and its ``predictions``.
+    """Measure the ``model.keras`` of the run; write ``metrics``, ``predictions``, its TFLite files.
 
     Memory comes first, while nothing but the model is there; the test split is read last. The
     settings hold the section ``measure``.
@@ -74,8 +75,9 @@ def run(job: Job) -> None:
     train, validation = seen.train, seen.validation
     outputs = predict(model, test.features)
     validation_outputs = predict(model, validation.features)
+    files: dict[str, bytes] = {}
     deployed, int8_outputs = measure_deployed(
-        model, train.features, test, outputs, classes, measure
+        model, train.features, test, outputs, classes, measure, files
     )
     row = {
         "stage": run.stage,
@@ -121,6 +123,8 @@ def run(job: Job) -> None:
         *_answers("test", job.split, {**sample_columns(outputs, test.targets, classes), **of_int8}),
     ]
     # Last, so that a table of figures never stands without its predictions.
+    lite = [{"form": form, "content": content} for form, content in files.items()]
+    job.write_table("lite.parquet", LITE, lite)
     job.write_table("predictions.parquet", PREDICTIONS, answers)
     job.write_table("metrics.parquet", METRICS, [row])
 

@@ -22,6 +22,7 @@ def run(
     config: Mapping,
     cards: Sequence[str | Path],
     splits: Sequence[str | Path],
+    failed: Sequence[str] = (),
 ) -> None:
     """Write ``index.html``, the report's front, and ``summary``, ``data``, ``cost``, ``about``.
 
@@ -40,6 +41,8 @@ def run(
     cards, splits
         ``dataset.json`` of every data set and ``seed{seed}.split.json`` of every seed, each in its
         data set's folder.
+    failed
+        A sentence for each job that failed; what it was to make is missing here.
     """
     rows = read_rows(summary)
     drawn: dict[str, dict[str, Path]] = {dataset: {} for dataset in config["datasets"]}
@@ -53,8 +56,8 @@ def run(
     }
     for name, (title, body) in bodies.items():
         _write(Path(folder) / f"{name}.html", page(title, body))
-    _write(Path(front_path), index.report_front(rows, drawn))
-    _write(Path(index_path), index.index_page(rows, drawn, dict(bodies.values())))
+    _write(Path(front_path), index.report_front(rows, drawn, failed))
+    _write(Path(index_path), index.index_page(rows, drawn, dict(bodies.values()), failed))
 
 
 def _write(path: Path, text: str) -> None:

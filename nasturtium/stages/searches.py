@@ -96,13 +96,14 @@ def search(
     """Run the search's trials, alone or as a worker on the study in ``storage``."""
     run, settings = task.run, task.settings["search"]
     data = task.job.data()
-    measurer = Measurer(meter, settings)
+    measurer = Measurer(meter, settings, task.baseline)
     reference, reasons = state.once(
         "reference",
         lambda: measurer.reference(
             load_model(task.baseline), task.baseline, task.baseline_energy, data
         ),
     )
+    measurer.baseline_latency_ms = reference.get("tflite_latency_ms")
     pruning = task.settings.get("pruning")
     trials = Trials(
         space=make_space(frame_of(data), settings, settings["pruning_ratios"] if pruning else []),

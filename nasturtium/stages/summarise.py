@@ -1,6 +1,6 @@
 """Stage ``summary``: every ``metrics.parquet`` in one table, and which nets to take."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nasturtium.records.atomic import atomic_path
@@ -17,6 +17,7 @@ def run(
     metrics: Sequence[str | Path],
     predictions: Sequence[str | Path],
     trials: Sequence[str | Path],
+    latencies: Sequence[str | Path],
     table: str | Path,
     text: str | Path,
     answer: str | Path,
@@ -31,16 +32,22 @@ def run(
         The tables beside ``metrics``, in the same order.
     trials
         ``trials.parquet`` of the searches among the runs.
+    latencies
+        ``latency.parquet`` of each data set and seed.
     answer
         Text file for the terminal.
     verdicts
         ``results/{dataset}/verdict.md``, one a data set.
     """
     searched = {Path(path).parent: count_rows(path) for path in trials}
+    timed = _timed(row for path in latencies for row in read_rows(path))
     rows = []
     for path in metrics:
         (row,) = read_rows(path)
-        rows.append({**row, "chosen_from_trials": searched.get(Path(path).parent)})
+        place = tuple(row[name] for name in _PLACE)
+        rows.append(
+            {**row, **timed.get(place, {}), "chosen_from_trials": searched.get(Path(path).parent)}
+        )
     rows = with_changes(with_ratios(rows), _Read(predictions))
     write_table(table, SUMMARY, rows, code=code)
     _write(text, _tables(rows))
@@ -56,6 +63,19 @@ def run(
         _write(path, long)
         shown.append(short)
     _write(answer, "\n\n".join(shown) + "\n")
+
+
+_PLACE = ("dataset", "seed", "run")
+
+
+def _timed(latencies: Iterable[Mapping]) -> dict[tuple, dict[str, float | None]]:
+    """Paired ratios by run, in columns of ``summary.parquet``."""
+    found: dict[tuple, dict[str, float | None]] = {}
+    for row in latencies:
+        columns = found.setdefault(tuple(row[name] for name in _PLACE), {})
+        for end in ("", "_low", "_high"):
+            columns[f"{row['form']}_latency_ratio{end}"] = row[f"ratio{end}"]
+    return found
 
 
 class _Read(Sequence):

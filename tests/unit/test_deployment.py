@@ -15,6 +15,7 @@ from nasturtium.deployment.micro import run_micro
 from nasturtium.deployment.scaling import Scaling
 from nasturtium.measurement.tflite import convert
 from nasturtium.models.frame import Frame, build_framed
+from nasturtium.records.latency import FORMS
 from nasturtium.records.metrics import METRICS
 
 MEASURE = {"warm_up_runs": 1, "latency_runs": 5}
@@ -86,10 +87,12 @@ def test_the_file_is_int8_at_both_ends_and_computes_the_same(kind, request):
 def test_every_figure_of_the_files_is_a_column_and_has_no_reason(table):
     model, samples = table
     targets = model(samples).numpy()[:, 0] + 10
+    files: dict[str, bytes] = {}
     keras_outputs = model(samples).numpy().astype(np.float64)
     done, outputs = measure_deployed(
-        model, samples, Split(samples, targets), keras_outputs, None, MEASURE
+        model, samples, Split(samples, targets), keras_outputs, None, MEASURE, files
     )
+    assert set(files) == set(FORMS)
     assert set(done) <= set(METRICS.names)
     assert outputs.shape == (300, 1)
     change = done["tflite_int8_mae_change"]
@@ -139,7 +142,7 @@ def test_what_can_t_be_quantised_is_null_with_the_reason():
     net = keras.Model(inputs, keras.layers.Lambda(lambda x: tf.math.betainc(x, x, x))(inputs))
     samples = np.full((4, 4), 0.5, np.float32)
     split = Split(samples, np.zeros(4))
-    done, outputs = measure_deployed(net, samples, split, np.zeros((4, 4)), None, MEASURE)
+    done, outputs = measure_deployed(net, samples, split, np.zeros((4, 4)), None, MEASURE, {})
     assert outputs is None
     assert done["tflite_int8_bytes"] is None
     assert done["tflite_int8_reason"]

@@ -14,6 +14,7 @@ from rich.console import Console
 from nasturtium.jobs import live_view as progress
 from nasturtium.jobs.live_view import LiveView, State
 from nasturtium.jobs.logs import LIVE_VIEW
+from nasturtium.jobs.plain_view import PlainView
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,9 +125,40 @@ def test_a_terminal_gets_the_live_view(workflow):
     assert "Finished jobid" not in text
 
 
-def test_a_pipe_gets_plain_lines(workflow):
+def test_a_pipe_gets_a_line_where_a_job_begins_and_one_where_it_ends(workflow):
     done = subprocess.run(**workflow, capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert "Finished jobid" in done.stderr
-    assert "  digits: epoch 3/3" in done.stderr
-    assert "\x1b" not in done.stderr
+    lines = done.stderr.splitlines()
+    begin, stays, end = (
+        next(i for i, line in enumerate(lines) if part in line)
+        for part in ("begins  works two", "this line stays", "is done works two, 0:0")
+    )
+    assert begin < stays < end
+    assert lines[end].endswith("(1 of 1 jobs are done)")
+    # Neither Snakemake's blocks nor the steps of a job, and nothing for a terminal.
+    for part in ("reason:", "Finished jobid", "epoch 2/3", "\x1b"):
+        assert part not in done.stderr
+    assert max(map(len, lines)) < 200
+
+
+def test_plain_lines_say_what_all_jobs_say_once(clock, capsys):
+    view = PlainView()
+    view.state.plan({"baseline": 2})
+    try:
+        view.start()
+        for job in (0, 1):
+            view.state.know(job, "baseline", {"dataset": "digits", "seed": str(job)})
+            view.begin(job)
+            with open(os.environ[LIVE_VIEW], "a") as file:
+                for text, passing in (("no energy here", False), ("epoch 2/3", True)):
+                    file.write(json.dumps({"job": job, "text": text, "passing": passing}) + "\n")
+            clock.now_s += 65
+            view.state.finish(job) if job else view.state.fail(job)
+            view.end(job, failed=not job)
+    finally:
+        view.close()
+    shown = capsys.readouterr().err
+    assert shown.count("no energy here") == 1
+    assert "epoch" not in shown
+    assert "FAILED  baseline digits 0, 1:05 (0 of 2 jobs are done)" in shown
+    assert "is done baseline digits 1, 1:05 (1 of 2 jobs are done)" in shown

@@ -82,7 +82,7 @@ def test_a_loss_of_zero_is_very_good_but_finite():
 
 def test_an_objective_without_terms_is_refused():
     with pytest.raises(SearchError, match="No term"):
-        make_objective({"latency": 1.0}, {"latency_p50_ms": None}, {})
+        make_objective({"latency": 1.0}, {"tflite_latency_ms": None}, {})
 
 
 def test_every_term_has_a_column_of_trials():

@@ -75,7 +75,7 @@ def search(
             data=data,
             recipe=RECIPE,
             pruning=pruning,
-            measurer=Measurer(meter, settings),
+            measurer=Measurer(meter, settings, baseline=folder / "no-baseline.keras"),
             objective=make_objective(settings["objective"], reference, {}),
             reference=reference,
             total=settings["trials"],

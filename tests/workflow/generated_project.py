@@ -6,7 +6,10 @@ from pathlib import Path
 import yaml
 
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.latency import LATENCY
+from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import Run
+from nasturtium.records.whole import write_json
 from nasturtium.report.summary import readable
 from tests.generated_study import CONTROLS, summarised, write_study, write_summary
 from tests.workflow.conftest import Project
@@ -31,13 +34,23 @@ def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: 
     for name in ages:
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).touch()
+    description = {"input_shape": [8, 8, 1], "classes": 2, "class_names": None}
+    write_json(data / "dataset.json", {"samples": 99, "description": description})
+    part = {"samples": 33, "label_counts": [16, 17]}
+    for seed in range(seeds):
+        card = {"seed": seed, "train": part, "validation": part, "test": part}
+        write_json(data / f"seed{seed}.split.json", card)
     for row in rows:
         run = Run(row["dataset"], row["seed"], row["run"])
         place = results / run.dataset / f"seed{run.seed}" / run.name
         (place / "model.keras").touch()
         (place / "predictions.parquet").touch()
+        (place / "lite.parquet").touch()
         if run.is_compacted:
             (place / "compaction.parquet").touch()
+    for seed in range(seeds):
+        path = results / f"digits/seed{seed}/latency.parquet"
+        write_table(path, LATENCY, [], code="generated")
     _age(results, ages)
     return project
 
@@ -53,7 +66,9 @@ def _age(results: Path, ages: dict[str, int]) -> None:
             parts = path.relative_to(results).parts
             if parts[0] == "data":
                 older = ages[parts[-1]]
-            elif path.name in ("metrics.parquet", "predictions.parquet"):
+            elif path.name == "latency.parquet":
+                older = 1
+            elif path.name in ("metrics.parquet", "predictions.parquet", "lite.parquet"):
                 older = 2
             else:
                 older = _STAGES.get(parts[2], 5) if len(parts) > 2 else 0

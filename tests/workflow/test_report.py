@@ -13,7 +13,7 @@ pytestmark = pytest.mark.long
 
 RATIOS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
 FIGURES = 11
-PAGES = 3
+PAGES = 4
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from nasturtium.jobs import endings, provenance, snakemake_locks
+from nasturtium.jobs import endings, last_words, provenance, snakemake_locks
 from nasturtium.settings import configuration, place
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
@@ -21,6 +21,7 @@ from nasturtium.settings.plan import (
 from nasturtium.settings.schema import load_schema
 
 ROOT = Path(workflow.basedir)
+PARTIAL = "nasturtium.stages.partial"
 
 # What Snakemake plans lives until it ends. Python's collector looks at all of it again and again,
 # in vain: left at its defaults, it takes a sixth of the time that a large study is planned in.
@@ -38,14 +39,35 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
 
 
 onsuccess:
-    # Which nets to take, as the last that the command says.
-    if (answer := Path("results/verdict.txt")).exists():
-        sys.stderr.write(f"\n{answer.read_text()}")
+    last_words.answer()
 
 
 onerror:
     if sentence := endings.no_memory(log):
         sys.stderr.write(f"{sentence}\n")
+    if workflow.is_main_process and (failed := last_words.failures(log)):
+        last_words.after_failures(
+            failed,
+            what_is_left(),
+            ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", PARTIAL],
+        )
+
+
+def what_is_left():
+    """For nasturtium.stages.partial: what was made by this configuration, and what was to be."""
+    dag = workflow.dag
+    unfinished = [job for job in dag.needrun_jobs() if not dag.finished(job)]
+    # What was to be made anew is of another configuration: it tells nothing of this one.
+    outdated = {str(path) for job in unfinished for path in job.output}
+    return {
+        "metrics": [path for path in plan.metrics(None) if path not in outdated],
+        "latencies": [path for path in plan.latencies(None) if path not in outdated],
+        "figure_paths": expand(rules.figures.output, dataset=config["datasets"]),
+        "cards": [*rules.pages.input.cards],
+        "splits": [*rules.pages.input.splits],
+        "config": config,
+        "code": stage_code("summarise"),
+    }
 
 
 def checked(config):

@@ -8,6 +8,7 @@ rule measure:
     output:
         metrics="results/{dataset}/seed{seed}/{run}/metrics.parquet",
         predictions="results/{dataset}/seed{seed}/{run}/predictions.parquet",
+        lite="results/{dataset}/seed{seed}/{run}/lite.parquet",
     log:
         "logs/{dataset}/seed{seed}/{run}.measure.log",
     benchmark:
@@ -24,3 +25,25 @@ rule measure:
         code=stage_code("measure"),
     script:
         "../scripts/measure.py"
+
+
+# One process for all runs of a seed: a latency means something only beside the baseline's.
+rule latency:
+    input:
+        files=plan.lite,
+    output:
+        "results/{dataset}/seed{seed}/latency.parquet",
+    log:
+        "logs/{dataset}/seed{seed}/latency.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/latency.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+    params:
+        runs=plan.names,
+        code=stage_code("latency"),
+    script:
+        "../scripts/latency.py"

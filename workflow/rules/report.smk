@@ -10,6 +10,7 @@ rule summary:
         metrics=plan.metrics,
         predictions=plan.predictions,
         trials=plan.trials,
+        latencies=plan.latencies,
     output:
         table="results/summary.parquet",
         text="results/summary.md",

@@ -9,6 +9,7 @@ with planned(snakemake, "summarise"):
         snakemake.input.metrics,
         predictions=snakemake.input.predictions,
         trials=snakemake.input.trials,
+        latencies=snakemake.input.latencies,
         table=snakemake.output.table,
         text=snakemake.output.text,
         answer=snakemake.output.answer,

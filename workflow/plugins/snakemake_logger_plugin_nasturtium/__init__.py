@@ -1,8 +1,7 @@
-"""Snakemake's logger plugin ``nasturtium``: on a terminal a live view, elsewhere plain lines.
+"""Snakemake's logger plugin ``nasturtium``: on a terminal a live view, elsewhere a few plain lines.
 
 Snakemake finds it by its name where this folder is on the path:
-``PYTHONPATH=.:workflow/plugins snakemake --logger nasturtium``, as ``make study`` does on a
-terminal.
+``PYTHONPATH=.:workflow/plugins snakemake --logger nasturtium``, as ``make study`` does.
 """
 
 import logging
@@ -13,6 +12,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from nasturtium.jobs.live_view import LiveView
+from nasturtium.jobs.plain_view import PlainView
 
 
 class LogHandler(LogHandlerBase):
@@ -26,8 +26,10 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         console = Console(stderr=True)
-        live = console.is_terminal and not self.common_settings.dryrun
-        self._view = LiveView(console) if live else None
+        if self.common_settings.dryrun:
+            self._view = None  # what would run, and why, is Snakemake's to say
+        else:
+            self._view = LiveView(console) if console.is_terminal else PlainView()
         self._started = False
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -58,16 +60,28 @@ class LogHandler(LogHandlerBase):
             self._started = True
         elif event == LogEvent.JOB_INFO:
             state.know(record.jobid, record.rule_name, record.wildcards)
+            self._begin(record.jobid)
         elif event == LogEvent.JOB_STARTED:
             for job in record.jobs:
                 state.begin(job)
+                self._begin(job)
         elif event == LogEvent.JOB_FINISHED:
             state.finish(record.job_id)
-            self._view.forget_steps()
+            self._end(record.job_id)
         elif event == LogEvent.JOB_ERROR:
             state.fail(record.jobid)
-            self._view.forget_steps()
-            return False
+            self._end(record.jobid, failed=True)
+            # On a terminal the view only counts it; in plain lines it has been said.
+            return isinstance(self._view, PlainView)
         elif event is None or event == LogEvent.ERROR:
             return self._started and record.levelno < logging.WARNING
         return True
+
+    def _begin(self, job: int) -> None:
+        if isinstance(self._view, PlainView):
+            self._view.begin(job)
+
+    def _end(self, job: int, *, failed: bool = False) -> None:
+        if isinstance(self._view, PlainView):
+            self._view.end(job, failed=failed)
+        self._view.forget_steps()

@@ -1,0 +1,16 @@
+"""Rule latency: the TFLite files of a seed's runs, in turn with the baseline's."""
+
+from nasturtium.jobs.script import planned
+
+with planned(snakemake, "latency"):
+    from nasturtium.records.runs import Run
+    from nasturtium.stages import latency
+
+    dataset, seed = snakemake.wildcards.dataset, int(snakemake.wildcards.seed)
+    latency.run(
+        [Run(dataset, seed, name) for name in snakemake.params.runs],
+        files=snakemake.input.files,
+        output=snakemake.output[0],
+        threads=snakemake.threads,
+        code=snakemake.params.code,
+    )
