@@ -252,6 +252,14 @@ def test_blocks_that_make_a_grid_of_one_column_or_row_are_left(digits, rows, col
     assert sparsities(pruned)["hidden"] == pytest.approx(0.3, abs=0.05)
 
 
+def test_few_blocks_reach_a_ratio_as_nearly_as_they_can(digits):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(16, activation="relu", name="hidden")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax", name="head")(x))
+    pruned = prune_by_magnitude(model, digits, ratio=0.3, block_size=[16, 8])
+    assert sparsities(pruned)["hidden"] == 2 / 8
+
+
 @pytest.mark.parametrize("again", ["channels", "magnitude"])
 def test_a_pruned_model_can_be_pruned_again(net, digits, again):
     model = net
