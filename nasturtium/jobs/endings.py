@@ -87,7 +87,7 @@ def pass_interrupts_on() -> None:
 def no_memory(logs: str | Sequence[str]) -> str | None:
     """One sentence if Snakemake's log, or one of its logs, tells of a lack of memory; else None."""
     paths = [logs] if isinstance(logs, str) else logs
-    text = "".join(Path(path).read_text() for path in paths)
+    text = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
     for by_signal, status in _DEATH.findall(text):
         number = int(by_signal) if by_signal else int(status) - 128
         if number in _MEMORY_SIGNALS:

@@ -33,7 +33,7 @@ def answer(results: str | Path = "results") -> None:
     text = Path(results, "verdict.txt")
     if text.exists():
         page = Path(results, "index.html")
-        sys.stderr.write(f"\n{text.read_text()}\nAll of it on one page: {page}\n")
+        sys.stderr.write(f"\n{text.read_text(encoding='utf-8')}\nAll of it on one page: {page}\n")
 
 
 def after_failures(
@@ -76,7 +76,7 @@ def failures(logs: str | Sequence[str], folder: str | Path = ".") -> list[Failur
         Where it ran; the jobs' logs are named from there.
     """
     paths = [logs] if isinstance(logs, str) else logs
-    text = "".join(Path(path).read_text(errors="replace") for path in paths)
+    text = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
     found: dict[str, Failure] = {}
     for block in _BLOCK.finditer(text):
         log, output = _LOG.search(block["facts"]), _OUTPUT.search(block["facts"])
@@ -90,7 +90,7 @@ def _why(log: Path | None) -> str:
     """The last error that the job told, or where to look."""
     told = []
     if log is not None and log.is_file():
-        told = _SENTENCE.findall(log.read_text(errors="replace"))
+        told = _SENTENCE.findall(log.read_text(encoding="utf-8", errors="replace"))
     if told:
         return told[-1].strip()
     return f"it ended without a word; see {log}" if log else "it ended without a word"

@@ -149,7 +149,7 @@ class JobLines:
             self._refresh()
 
     def _refresh(self) -> None:
-        with open(self._lines) as file:
+        with open(self._lines, encoding="utf-8") as file:
             file.seek(self._read)
             text = file.read()
         whole = text.rpartition("\n")[0]

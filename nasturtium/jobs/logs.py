@@ -53,7 +53,7 @@ def logged(
     """
     live_view = _live_view()
     terminal = live_view or os.fdopen(os.dup(2), "w", buffering=1)
-    file = open(log, "w", buffering=1)  # noqa: SIM115  (held open until the process ends)
+    file = open(log, "w", buffering=1, encoding="utf-8")  # noqa: SIM115  (held open until the process ends)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(file.fileno(), 1)
@@ -169,7 +169,7 @@ def _live_view_path() -> str | None:
 
 def _live_view():
     path = _live_view_path()
-    return open(path, "a", buffering=1) if path else None
+    return open(path, "a", buffering=1, encoding="utf-8") if path else None
 
 
 def _configure(file, terminal, form: logging.Formatter) -> None:

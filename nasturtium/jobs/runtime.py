@@ -76,7 +76,7 @@ def _instruction_set() -> str | None:
     if not info.exists():
         return None
     flags: set[str] = set()
-    for line in info.read_text().splitlines():
+    for line in info.read_text(encoding="utf-8").splitlines():
         name, _, values = line.partition(":")
         if name.strip() in ("flags", "Features"):
             flags = set(values.split())

@@ -74,7 +74,9 @@ def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
     """Write a JSON object with its checksum, atomically."""
     plain = json.loads(json.dumps(content))
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps({**plain, _KEY: _of_json(plain)}, indent=2) + "\n")
+        temporary.write_text(
+            json.dumps({**plain, _KEY: _of_json(plain)}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def read_json(path: str | os.PathLike, *, remedy: str = "") -> dict[str, Any]:

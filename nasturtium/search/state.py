@@ -246,7 +246,7 @@ def _known(folder: Path) -> str | None:
     if not path.exists():
         return None
     with reading(path):
-        return path.read_text(errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _anew(folder: Path) -> str:
@@ -271,4 +271,4 @@ def _take_over(folder: Path, mark: str) -> None:
             path.unlink()
     write_json(folder / _NONCE, {"name": uuid.uuid4().hex})
     with atomic_path(folder / _FINGERPRINT) as temporary:
-        temporary.write_text(mark)
+        temporary.write_text(mark, encoding="utf-8")

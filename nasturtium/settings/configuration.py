@@ -14,7 +14,7 @@ from nasturtium.errors import ConfigError
 from nasturtium.plain_text import fault
 from nasturtium.pruning.methods import METHODS, control_runs
 from nasturtium.records.runs import BASELINE_LONGER
-from nasturtium.settings import magnitude, storage_url
+from nasturtium.settings import early, magnitude, storage_url
 from nasturtium.settings.messages import sentence
 from nasturtium.settings.schema import fill_defaults, load_defaults, resolved, stages_of_keys
 
@@ -48,6 +48,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
         _check_ratios(config, dataset)
         _check_tuner(config, dataset)
         _check_workers(config, dataset)
+        early.check_pruning_shares(for_dataset(config, dataset)["pruning"], dataset)
         magnitude.check(for_dataset(config, dataset)["pruning"]["magnitude"], dataset)
     return config
 

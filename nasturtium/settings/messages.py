@@ -32,7 +32,7 @@ def sentence(error) -> str:
     elif rule == "pattern":
         return (
             f"Configuration key '{key}' has the name {value!r}, but a name may hold small letters, "
-            "digits and underscores only. See config/README.md."
+            "digits and, after the first, underscores only. See config/README.md."
         )
     elif rule in ("minProperties", "maxProperties"):
         remedy = f"needs one of {', '.join(error.schema['properties'])}, not {value!r}."

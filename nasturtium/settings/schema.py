@@ -16,13 +16,19 @@ _ROOT = Path(__file__).parents[2]
 @cache
 def load_schema() -> dict[str, Any]:
     """``workflow/schemas/config.schema.yaml``; not to be changed."""
-    return yaml.safe_load((_ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    return yaml.safe_load(
+        (_ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8")
+    )
 
 
 @cache
 def load_defaults() -> dict[str, Any]:
     """``config/config.yaml``, the one place of every default; not to be changed."""
-    return yaml.safe_load((_ROOT / "config/config.yaml").read_text())
+    return _read("config/config.yaml")
+
+
+def _read(path: str) -> dict[str, Any]:
+    return yaml.safe_load((_ROOT / path).read_text(encoding="utf-8"))
 
 
 def resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:

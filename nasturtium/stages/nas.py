@@ -67,7 +67,7 @@ def work(task: Task, worker: int, state: str | Path, storage: str | None, done: 
             with task.job.metered(tables) as meter:
                 search(task, kept, meter, worker, storage)
     with atomic_path(done) as temporary:
-        temporary.write_text("")
+        temporary.write_text("", encoding="utf-8")
 
 
 def gather(task: Task, state: str | Path, workers: int) -> None:

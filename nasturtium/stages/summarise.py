@@ -101,4 +101,4 @@ def _tables(rows: Sequence[dict]) -> str:
 
 def _write(path: str | Path, text: str) -> None:
     with atomic_path(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")

@@ -144,8 +144,6 @@ def test_a_scale_that_can_not_be_told_is_asked_for(tmp_path, images):
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((12, 3, 32, 32), "have their channels first"),
-        ((12, 1, 32, 32), "have their channels first"),
         ((12, 32, 3), "look like series"),
         ((12, 3, 32), "look like series"),
     ],
@@ -154,8 +152,51 @@ def test_samples_that_are_no_pictures_are_not_taken_for_such(tmp_path, shape, sa
     x = np.random.default_rng(0).random(shape)
     with pytest.raises(DataError, match=said):
         archive(tmp_path, x)
-    whole = list(shape[1:]) if len(shape) == 4 else [*shape[1:], 1]
+    whole = [*shape[1:], 1]
     assert archive(tmp_path, x, input_shape=whole)[0].input_shape == tuple(whole)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_pictures_of_both_orders_of_axes_are_equal(tmp_path, channels, caplog):
+    x = np.random.default_rng(0).integers(0, 256, (12, 9, 8, channels), np.uint8)
+    last, first = archive(tmp_path, x), archive(tmp_path, np.moveaxis(x, -1, 1))
+    assert "taken for pictures with their channels first" in caplog.text
+    assert first[0].input_shape == (9, 8, channels)
+    declared = archive(tmp_path, np.moveaxis(x, -1, 1), input_shape=[9, 8, channels])
+    flat = archive(tmp_path, x.reshape(12, -1), input_shape=[9, 8, channels])
+    for _, samples in (last, first, declared, flat):
+        np.testing.assert_array_equal(np.concatenate(list(samples.features)), x)
+    # What is declared as it stands is left so.
+    stays = archive(tmp_path, np.moveaxis(x, -1, 1), input_shape=[channels, 9, 8])
+    assert stays[0].input_shape == (channels, 9, 8)
+
+
+NAMED = np.array(["oak", "fir", "oak", "elm"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (NAMED, ("elm", "fir", "oak")),
+        (NAMED.astype("S"), ("elm", "fir", "oak")),
+        (np.tile([2, 1, 2, 0], 3), None),
+        (np.eye(3)[np.tile([2, 1, 2, 0], 3)], None),
+        (np.eye(3, dtype=bool)[np.tile([2, 1, 2, 0], 3)], None),
+        (np.tile([1, 0, 1, -1], 3), ("-1", "0", "1")),
+        (np.tile([1.0, 0, 1, -1], 3)[:, np.newaxis], ("-1", "0", "1")),
+    ],
+)
+def test_labels_of_arrays_may_be_texts_signed_or_one_hot(tmp_path, labels, names):
+    description, samples = archive(tmp_path, IMAGES, y=labels)
+    assert samples.targets.tolist() == [2, 1, 2, 0] * 3
+    assert (description.classes, description.class_names) == (3, names)
+
+
+def test_a_quantity_is_no_class(tmp_path):
+    rows = {"a": range(400), "y": [f"{1000 + row * 7.5}" for row in range(400)]}
+    path = table(tmp_path, **rows)
+    with pytest.raises(DataError, match="400 different values in 400 rows, too many for classes"):
+        read(path)
 
 
 @pytest.mark.parametrize("x", [1.7e9 + np.arange(12.0), 10**15 + np.arange(12)])
@@ -168,7 +209,7 @@ def test_numbers_of_arrays_that_float32_makes_equal_are_refused(tmp_path, x):
 
 def test_a_label_that_only_the_test_arrays_have_is_refused(tmp_path):
     arrays = {"tx": IMAGES[:3], "ty": [0, 1, 3]}
-    with pytest.raises(DataError, match="array 'ty': has the label 3, which array 'y'"):
+    with pytest.raises(DataError, match="array 'ty': has the label 3, which array 'y' of"):
         archive(tmp_path, IMAGES, arrays=arrays, test_features="tx", test_target="ty", classes=4)
 
 

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from nasturtium.jobs import endings, last_words, provenance, snakemake_locks
-from nasturtium.settings import configuration, place
+from nasturtium.settings import configuration, early, place
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
 from nasturtium.search.state import made, made_by
@@ -76,6 +77,11 @@ def checked(config):
         place.check(sys.executable, str(ROOT))
         complete = configuration.validated(config, load_schema())
         configuration.check_own_files(complete)
+        if workflow.is_main_process:
+            # Snakemake itself learns its targets after this file is read.
+            early.check_targets(sys.argv[1:], wildcard_patterns(complete))
+            if said := early.unlisted(complete):
+                logger.warning(said)
         return complete
     except NasturtiumError as error:
         raise WorkflowError(str(error)) from None

@@ -8,6 +8,10 @@ import numpy as np
 from nasturtium.data.own import checks, columns
 from nasturtium.errors import DataError
 
+# So many numbers with so few samples each are no classes, but a quantity.
+_MANY_CLASSES, _FEW_SAMPLES = 20, 5
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)*")
+
 
 def numbered(
     values: Sequence[Sequence[str]], wheres: Sequence[str], paths: Sequence[str]
@@ -33,7 +37,13 @@ def numbered(
     columns.check_known(values[-1], values[0], wheres[-1], paths[0])
     whole = all(re.fullmatch(r"-?\d{1,18}", value) for value in found)
     names = sorted(found, key=int if whole else None)
-    if len(names) > checks.MOST_CLASSES:
-        raise DataError(f"{wheres[0]} has {len(names):,} classes; is it a regression?")
+    rows = sum(map(len, values))
+    numbers = all(_NUMBER.fullmatch(value.strip()) for value in found)
+    few_of_each = numbers and len(names) > _MANY_CLASSES and rows < _FEW_SAMPLES * len(names)
+    if len(names) > checks.MOST_CLASSES or few_of_each:
+        raise DataError(
+            f"{wheres[0]} has {len(names):,} different values in {rows:,} rows, too many for "
+            "classes; set 'task: regression', or name another target."
+        )
     number = {value: i for i, value in enumerate(names)}
     return np.array([number[v] for part in values for v in part], np.int64), tuple(names)

@@ -132,6 +132,11 @@ def folder_content(own: Mapping | None) -> str | None:
 def _check_columns(own: Mapping, where: str) -> None:
     if "decimal" in own and own["decimal"] == own.get("thousands"):
         raise ConfigError(f"{where}.thousands' is the decimal sign too; set 'decimal', or another.")
+    if len(own.get("input_shape", ())) == 2:
+        raise ConfigError(
+            f"{where}.input_shape' must be [columns], or [height, width, channels] of pictures; "
+            "for sequences with a row a step set 'kind: sequence' instead."
+        )
     features = own.get("features", [])
     if isinstance(features, str):
         raise ConfigError(f"{where}.features' must be a list of columns, not {features!r}.")

@@ -1,5 +1,6 @@
 """Format ``npz``: NumPy's archives, read block by block and never unpickled."""
 
+import logging
 import os
 import tokenize
 import zipfile
@@ -12,10 +13,13 @@ import numpy as np
 
 from nasturtium.data.catalog import Description
 from nasturtium.data.own import checks
+from nasturtium.data.own.array_labels import array_labels
 from nasturtium.data.own.columns import check_digits
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 16 * 2**20
 # deflate can't pack more tightly; an archive that promises more is a lie.
@@ -61,10 +65,10 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
             )
         )
     arrays = [_Array(path, features) for path, features, _ in parts]
-    targets = [_targets(*part, own, len(array)) for part, array in zip(parts, arrays, strict=True)]
-    shape = _input_shape(arrays[0], own)
+    targets, class_names = _targets(parts, [len(array) for array in arrays], own)
+    shape, is_first = _input_shape(arrays[0], own)
     for array in arrays:
-        if _input_shape(array, own) != shape or array.dtype != arrays[0].dtype:
+        if _input_shape(array, own) != (shape, is_first) or array.dtype != arrays[0].dtype:
             raise DataError(
                 f"{array.where}: has samples of {array.dtype} and shape {array.shape[1:]}, unlike "
                 f"{arrays[0].where}; save both alike."
@@ -73,19 +77,13 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     dtype = checks.stored_dtype(arrays[0].dtype, image, arrays[0].where)
     missing_allowed = not image and own.get("missing", "error") != "error"
 
-    if own["task"] == "classification":
-        checks.known_labels(
-            targets[-1],
-            targets[0],
-            f"{parts[-1][0]}: array '{parts[-1][2]}'",
-            f"array '{parts[0][2]}' of {parts[0][0]}",
-        )
     scale = checks.input_scale(own, *_extremes(arrays), arrays[0].where) if image else None
 
     def blocks() -> Iterator[np.ndarray]:
         for array in arrays:
             row = 1
-            for block in array:
+            for stored in array:
+                block = np.moveaxis(stored, 1, -1) if is_first else stored
                 converted = block.astype(dtype, copy=False).reshape(-1, *shape)
                 checks.finite(converted, array.where, row, missing_allowed)
                 if not image:
@@ -95,7 +93,9 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
                 yield converted
 
     all_targets = np.concatenate(targets)
-    described = checks.description(name, own, shape, all_targets, input_scale=scale)
+    described = checks.description(
+        name, own, shape, all_targets, input_scale=scale, class_names=class_names
+    )
     return described, Samples(
         features=Blocks((len(all_targets), *shape), dtype, blocks),
         targets=all_targets,
@@ -197,21 +197,26 @@ def _check_digits(block: np.ndarray, stored: np.ndarray, where: str) -> None:
         check_digits(block[:, number], stored[:, number], place, _NARROWER)
 
 
-def _input_shape(array: _Array, own: Mapping) -> tuple[int, ...]:
+def _input_shape(array: _Array, own: Mapping) -> tuple[tuple[int, ...], bool]:
+    """Shape of a sample, and whether its channels come first in the array."""
     found = array.shape[1:]
     if own.get("kind") == "sequence":
-        return _sequence_shape(array)
+        return _sequence_shape(array), False
     if len(found) == 2:
         found = (*found, 1)  # grey images, saved without their axis of channels
     wanted = tuple(own.get("input_shape", found))
+    if len(found) == 3 and "input_shape" in own and wanted == (*found[1:], found[0]) != found:
+        return wanted, True
+    if len(found) == 1 and len(wanted) == 3 and np.prod(wanted) == found[0]:
+        return wanted, False  # pictures laid out flat, channel fastest
     if len(found) not in (1, 3) or wanted not in (found, array.shape[1:]):
         raise DataError(
             f"{array.where}: its samples have shape {array.shape[1:]}, not "
             f"{wanted if 'input_shape' in own else '(columns,) or (height, width, channels)'}."
         )
-    if "input_shape" not in own:
-        _check_axes(array, found)
-    return found
+    if "input_shape" not in own and _is_channels_first(array, found):
+        return (*found[1:], found[0]), True
+    return found, False
 
 
 def _sequence_shape(array: _Array) -> tuple[int, int]:
@@ -223,36 +228,63 @@ def _sequence_shape(array: _Array) -> tuple[int, int]:
     return (*array.shape[1:], 1)[:2]
 
 
-def _check_axes(array: _Array, shape: tuple[int, ...]) -> None:
-    """Refuse what hardly is a picture with its channels last; 'input_shape' overrules it."""
+def _is_channels_first(array: _Array, shape: tuple[int, ...]) -> bool:
+    """Whether these look like pictures with channels first, and say so.
+
+    Raises
+    ------
+    DataError
+        They hardly are pictures; 'input_shape' overrules it.
+    """
     if len(shape) != 3:
-        return
+        return False
     height, width, channels = shape
-    if height in _CHANNELS and channels not in _CHANNELS:
-        raise DataError(
-            f"{array.where}: its samples of shape {array.shape[1:]} have their channels first; "
-            f"save it with them last (numpy.moveaxis(x, 1, -1)), or set input_shape: {list(shape)}."
-        )
     if len(array.shape) == 3 and _is_strip(height, width):
         raise DataError(
             f"{array.where}: its samples of shape {array.shape[1:]} look like series, not like "
             f"grey pictures; set kind: sequence, or input_shape: {list(shape)} if they are."
         )
+    is_first = height in _CHANNELS and channels not in _CHANNELS
+    if is_first:
+        logger.warning(
+            "%s: its samples of shape %s are taken for pictures with their channels first; set "
+            "input_shape: %s if they are not.",
+            array.where,
+            array.shape[1:],
+            list(shape),
+        )
+    return is_first
 
 
 def _is_strip(height: int, width: int) -> bool:
     return min(height, width) <= max(_CHANNELS) and max(height, width) >= 4 * min(height, width)
 
 
-def _targets(path: str, features: str, name: str, own: Mapping, count: int) -> np.ndarray:
-    array = _Array(path, name)
-    if array.shape not in ((count,), (count, 1)):
-        raise DataError(
-            f"{array.where}: has shape {array.shape}, but '{features}' has {count:,} samples; "
-            f"save one target a sample."
-        )
-    checks.stored_dtype(array.dtype, False, array.where)
-    values = np.concatenate(list(array)).reshape(-1)
-    if own["task"] == "classification":
-        return checks.labels(values, array.where, own.get("classes"))
-    return checks.targets(values, array.where)
+def _targets(
+    parts: Sequence[tuple[str, str, str]], counts: Sequence[int], own: Mapping
+) -> tuple[list[np.ndarray], tuple[str, ...] | None]:
+    """Targets of each part, and the classes' names where labels are no numbers from 0."""
+    classification = own["task"] == "classification"
+    arrays = [_Array(path, name) for path, _, name in parts]
+    for array, (_, features, _), count in zip(arrays, parts, counts, strict=True):
+        is_flat = array.shape in ((count,), (count, 1))
+        if not (is_flat or (classification and len(array.shape) == 2 and len(array) == count)):
+            raise DataError(
+                f"{array.where}: has shape {array.shape}, but '{features}' has {count:,} samples; "
+                "save one target a sample."
+            )
+        if array.dtype.kind in "US" and not classification:
+            raise DataError(
+                f"{array.where}: holds texts, but a regression needs numbers; set 'task: "
+                "classification' if they name classes."
+            )
+        if array.dtype.kind not in "US":
+            checks.stored_dtype(array.dtype, False, array.where)
+    values = [np.concatenate(list(array)) for array in arrays]
+    values = [v.reshape(-1) if v.shape[1:] in ((), (1,)) else v for v in values]
+    wheres = [array.where for array in arrays]
+    if classification and len(parts) > 1 and parts[0][0] == parts[1][0]:
+        wheres[0] = f"array '{parts[0][2]}' of {parts[0][0]}"
+    if classification:
+        return array_labels(values, wheres, own)
+    return [checks.targets(*pair) for pair in zip(values, wheres, strict=True)], None
