@@ -1,6 +1,6 @@
 # `make study` runs the study, `make report` shows it, `make test` tests it. Each sets up what is
 # missing.
-.PHONY: study report dag test test-databases test-slurm lint audit clean
+.PHONY: study try report dag test test-databases test-slurm lint audit clean
 .DELETE_ON_ERROR:
 
 # uv where it is found; otherwise pip puts it into the environment that it then fills.
@@ -18,6 +18,10 @@ study: .venv/.synced
 	@start=$$(date +%s); \
 	$(SNAKEMAKE) --cores $(CORES) --resources gpu=1 $(CONFIGFILE) && \
 	echo "The study took $$(($$(date +%s) - start)) s. Which net to take: results/index.html"
+
+# A first look: one data set, one ratio, no controls, short trainings.
+try: .venv/.synced
+	@$(MAKE) --no-print-directory study CONFIG=config/try.yaml
 
 # One file to look at, without network: figures, tables, configuration, versions, machine. Where a
 # part of the study failed, it has the rest and says what is missing.
