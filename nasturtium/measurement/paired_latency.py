@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 import psutil
 import tensorflow as tf
-from scipy import stats
 
 from nasturtium.measurement.tflite import Interpreter
+from nasturtium.statistics.intervals import student_t
 
 CALLS = 20
 """Calls of a block; its figure is their median, which an interruption does not move."""
@@ -59,8 +59,8 @@ def paired_latency(own: bytes, reference: bytes) -> PairedLatency:
         blocks = np.array([_in_turn(pair, turned=bool(number % 2)) for number in range(PAIRS)])
         ratios.append(math.log(float(np.median(blocks[:, 0] / blocks[:, 1]))))
         times_ms.append(blocks)
-    mean, error = float(np.mean(ratios)), float(stats.sem(ratios))
-    half = error * float(stats.t.ppf(0.975, ROUNDS - 1))
+    mean, deviation = float(np.mean(ratios)), float(np.std(ratios, ddof=1))
+    half = student_t(ROUNDS - 1) * deviation / math.sqrt(ROUNDS)
     own_ms, reference_ms = (float(t) for t in np.median(np.concatenate(times_ms), axis=0))
     return PairedLatency(
         math.exp(mean), math.exp(mean - half), math.exp(mean + half), own_ms, reference_ms

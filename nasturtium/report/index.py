@@ -70,7 +70,7 @@ def report_front(
     """
     inner = html.escape(page(TITLE, _front(rows, figures, failed)))
     return (
-        "<style>.prose.max-w-lg { max-width: none; } "
+        "<style>.prose.max-w-lg { max-width: none; } .prose.max-w-lg p { max-width: 46rem; } "
         "div:has(> div > .prose.max-w-lg) { flex-wrap: wrap; } "
         "div:has(> div > div > .prose.max-w-lg) { align-items: flex-start; }</style>\n"
         f'<iframe srcdoc="{inner}" title="{TITLE}" '

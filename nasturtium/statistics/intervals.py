@@ -8,8 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+from scipy import special
 
 CONFIDENCE = 0.95
 
@@ -28,6 +27,11 @@ class Interval:
         return self.low <= 0 <= self.high
 
 
+def student_t(degrees: int, confidence: float = CONFIDENCE) -> float:
+    """Student's t that so much of the distribution lies within, on both sides of 0."""
+    return float(special.stdtrit(degrees, (1 + confidence) / 2))
+
+
 def proportion(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Interval of a share, by Wilson's score (Wilson 1927, JASA 22(158)).
 
@@ -36,7 +40,7 @@ def proportion(successes: int, n: int, confidence: float = CONFIDENCE) -> Interv
     successes, n
         Of an accuracy: right answers, and samples (at least one).
     """
-    z2 = stats.norm.ppf((1 + confidence) / 2) ** 2
+    z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     share = successes / n
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
@@ -57,8 +61,11 @@ def accuracy_difference(
     right, reference_right
         Whether each sample was answered rightly; shape (samples,), at least one.
     """
+    # As scipy.stats below, half a second that every job would pay for what few of them use.
+    from scipy.optimize import brentq
+
     right, reference_right = np.asarray(right, bool), np.asarray(reference_right, bool)
-    n, z = len(right), float(stats.norm.ppf((1 + confidence) / 2))
+    n, z = len(right), float(special.ndtri((1 + confidence) / 2))
     one, other = int(np.sum(right & ~reference_right)), int(np.sum(~right & reference_right))
     estimate = (one - other) / n
 
@@ -88,7 +95,7 @@ def mean_difference(
     n, estimate = len(differences), float(np.mean(differences))
     if n < 2:
         return Interval(estimate, -math.inf, math.inf)
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(differences, ddof=1) / math.sqrt(n)
+    half = student_t(n - 1, confidence) * np.std(differences, ddof=1) / math.sqrt(n)
     return Interval(estimate, float(estimate - half), float(estimate + half))
 
 
@@ -112,7 +119,7 @@ def mean_error(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     if deviation == 0:
         return Interval(estimate, estimate, estimate)
     skewness = float(np.mean((values - estimate) ** 3)) / deviation**3
-    t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    t = student_t(n - 1, confidence)
     low, high = (estimate - deviation * _unskewed(end, skewness, n) for end in (t, -t))
     return Interval(estimate, max(0.0, low), high)
 
@@ -148,6 +155,8 @@ def mcnemar(right: np.ndarray, reference_right: np.ndarray) -> float:
     """
     right, reference_right = np.asarray(right, bool), np.asarray(reference_right, bool)
     one, other = int(np.sum(right & ~reference_right)), int(np.sum(~right & reference_right))
+    from scipy import stats
+
     return float(stats.binomtest(one, one + other).pvalue) if one + other else 1.0
 
 

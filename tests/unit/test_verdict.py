@@ -175,5 +175,5 @@ def test_a_regression_is_judged_by_its_error_in_its_unit():
     }
     said = text.terminal(verdict_of(rows, "digits"), "verdict.md")
     assert "test MAE (kEUR)" in said
-    assert "41.9 (39.9 to 43.9)" in said
+    assert "41.90 (39.9 to 43.9)" in said
     assert "90 by a constant (always the mean of the training targets)." in said
