@@ -14,7 +14,8 @@ from nasturtium.errors import DataError
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.whole import check_bytes, read_json, write_json
 
-FEATURES, TARGETS, CARD = "features.npy", "targets.npy", "dataset.json"
+FEATURES, TARGETS, ORDER = "features.npy", "targets.npy", "order.npy"
+CARD = "dataset.json"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Prepared:
     features: np.ndarray
     targets: np.ndarray
     test_from: int | None
+    split_by: str | None = None
+    order: np.ndarray | None = None
 
 
 def write(
@@ -46,6 +49,8 @@ def write(
     _check(description, samples)
     features_sha256 = _save(folder / FEATURES, description, samples.features)
     targets_sha256 = _save(folder / TARGETS, description, samples.targets)
+    order = np.zeros(0, np.int64) if samples.order is None else samples.order
+    order_sha256 = _save(folder / ORDER, description, order)
     card = {
         "kind": description.kind,
         "description": asdict(description),
@@ -62,6 +67,8 @@ def write(
         "warnings": list(warnings),
         "features_sha256": features_sha256,
         "targets_sha256": targets_sha256,
+        "order_sha256": order_sha256,
+        "split_by": samples.split_by,
     }
     write_json(folder / CARD, card)
 
@@ -78,6 +85,7 @@ def read(folder: str | Path) -> Prepared:
     card = read_card(folder)
     check_bytes(folder / FEATURES, card["features_sha256"])
     check_bytes(folder / TARGETS, card["targets_sha256"])
+    check_bytes(folder / ORDER, card["order_sha256"])
     description = dict(card["description"])
     for name in ("input_shape", "feature_names", "class_names"):
         if description[name] is not None:
@@ -87,6 +95,8 @@ def read(folder: str | Path) -> Prepared:
         features=np.load(folder / FEATURES, mmap_mode="r"),
         targets=np.load(folder / TARGETS, mmap_mode="r"),
         test_from=card["test_from"],
+        split_by=card["split_by"],
+        order=np.load(folder / ORDER) if card["split_by"] else None,
     )
 
 

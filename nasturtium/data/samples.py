@@ -45,6 +45,10 @@ class Samples:
         SHA-256 by file name of what was read.
     columns
         Of a table what each column holds and what became of it, for its card.
+    split_by
+        ``group`` or ``time`` where splits keep to one; None where they are drawn by sample.
+    order
+        Number of its group, or rank of its time, by sample; int64 of shape (samples,).
     """
 
     features: np.ndarray | Blocks
@@ -52,3 +56,5 @@ class Samples:
     test_from: int | None = None
     sources: dict[str, str] = field(default_factory=dict)
     columns: tuple[dict, ...] = ()
+    split_by: str | None = None
+    order: np.ndarray | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nasturtium.data.catalog import Description
+from nasturtium.data.partition import check_published, cut_by_groups, cut_by_time
 from nasturtium.data.prepared import Prepared
 from nasturtium.errors import DataError
 from nasturtium.records.whole import read_arrays, write_arrays
@@ -38,6 +39,7 @@ class TrainingData:
 def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: int) -> None:
     """Draw the splits of ``seed``, stratified for a classification, and write their indices.
 
+    Where the data set says so they keep groups whole, or validation and test are what came later.
     They are drawn once, and every run of the seed reads the same file.
 
     Parameters
@@ -61,7 +63,15 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
     if labels is not None:
         _check_classes(labels[trained], prepared.description)
 
+    where = f"Data set '{prepared.description.name}'"
+    if prepared.split_by and prepared.test_from is not None:
+        check_published(prepared.order, prepared.split_by, prepared.test_from, where)
+
     def cut(indices: np.ndarray, share: float) -> list[np.ndarray]:
+        if prepared.split_by == "group":
+            return cut_by_groups(indices, prepared.order, share, seed, where)
+        if prepared.split_by == "time":
+            return cut_by_time(indices, prepared.order, share, where)
         try:
             return _cut(indices, share, seed, None if labels is None else labels[indices])
         except ValueError as error:
@@ -77,7 +87,8 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
         rest, test = everything[: prepared.test_from], everything[prepared.test_from :]
     train, validation = cut(rest, settings["validation"])
     if labels is not None:
-        _warn_of_lacking(labels, {"validation": validation, "test": test}, prepared.description)
+        parts = {"train": train, "validation": validation, "test": test}
+        _warn_of_lacking(labels, parts, prepared.description)
     fill = {"fill": _fill(prepared, train)} if prepared.description.impute else {}
     write_arrays(path, train=train, validation=validation, test=test, **fill)
 

@@ -80,7 +80,14 @@ def for_dataset(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
 def own_description(config: Mapping[str, Any], dataset: str) -> dict[str, Any] | None:
     """What reading ``dataset`` depends on, if it is the user's own; else None."""
     own = config["own_datasets"].get(dataset)
-    return None if own is None else {key: own[key] for key in own if key != "split"}
+    if own is None:
+        return None
+    # Shares matter to the splits alone; the columns of groups and times are read with the others.
+    columns = {key: own["split"][key] for key in ("group", "time") if key in own.get("split", {})}
+    return {
+        **{key: own[key] for key in own if key != "split"},
+        **({"split": columns} if columns else {}),
+    }
 
 
 def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ rule prepare_data:
     output:
         features="results/data/{dataset}/features.npy",
         targets="results/data/{dataset}/targets.npy",
+        order="results/data/{dataset}/order.npy",
         card="results/data/{dataset}/dataset.json",
     log:
         "logs/{dataset}/prepare_data.log",

@@ -89,6 +89,10 @@ def check(name: str, own: Mapping) -> None:
         raise ConfigError(
             f"{where}.task' must be classification: each folder of images is a class."
         )
+    if kind not in ("csv", "parquet") and {"group", "time"} & set(own.get("split", {})):
+        raise ConfigError(
+            f"{where}.split' names a column, but format {kind} has none; leave out group and time."
+        )
     if own["task"] == "regression" and "classes" in own:
         raise ConfigError(f"{where}.classes' means nothing for a regression; remove it.")
     if kind in ("csv", "parquet"):
@@ -146,10 +150,24 @@ def _check_columns(own: Mapping, where: str) -> None:
                 raise ConfigError(
                     f"{where}' has the {key} '{column}' among its features; remove it."
                 )
+    _check_split_columns(own, where)
     for column in own.get("categorical", []):
         if features and column not in features:
             raise ConfigError(
                 f"{where}.categorical' names '{column}', which is not among its features; add it."
+            )
+
+
+def _check_split_columns(own: Mapping, where: str) -> None:
+    named = {key: own["split"][key] for key in ("group", "time") if key in own.get("split", {})}
+    if len(named) > 1:
+        raise ConfigError(f"{where}.split' has 'group' and 'time'; leave out one.")
+    used = [own["target"], *own.get("features", []), *own.get("categorical", [])]
+    for key, column in named.items():
+        if column in used or own.get("kind") == "sequence":
+            raise ConfigError(
+                f"{where}.split.{key}' names '{column}', which is used otherwise; a column of "
+                f"{key}s of a table is no feature."
             )
 
 

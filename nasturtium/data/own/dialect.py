@@ -133,7 +133,7 @@ def detect(
         n for n, v in values.items() if {x.strip().lower() for x in v} <= {*TRUE, *FALSE}
     )
     rest = {n: v for n, v in values.items() if n not in booleans and not _fits(v, dialect)}
-    dates = {n: own.get("date_format") or _date_format(v, path, n) for n, v in rest.items()}
+    dates = {n: own.get("date_format") or date_format(v, path, n) for n, v in rest.items()}
     dates = {n: found for n, found in dates.items() if found and _all_dates(rest[n], found)}
     hours = tuple(n for n in dates if any(":" in v for v in rest[n]))
     dialect = replace(dialect, booleans=booleans, dates=dates, hours=hours)
@@ -247,7 +247,14 @@ def _notation(values: Mapping[str, Sequence[str]], path: str) -> tuple[str, str 
     return common[0]
 
 
-def _date_format(values: Sequence[str], path: str, name: str) -> str | None:
+def date_format(values: Sequence[str], path: str, name: str) -> str | None:
+    """The format that all ``values`` are dates in; None where there is none.
+
+    Raises
+    ------
+    DataError
+        There are several.
+    """
     fitting = [found for found in DATE_FORMATS if _all_dates(values, found)]
     if len(fitting) > 1:
         raise DataError(
@@ -257,8 +264,8 @@ def _date_format(values: Sequence[str], path: str, name: str) -> str | None:
     return fitting[0] if fitting else None
 
 
-def _all_dates(values: Sequence[str], date_format: str) -> bool:
-    return to_moments(pa.chunked_array([pa.array(values)]), date_format).null_count == 0
+def _all_dates(values: Sequence[str], written: str) -> bool:
+    return to_moments(pa.chunked_array([pa.array(values)]), written).null_count == 0
 
 
 def _say(path: str, dialect: Dialect) -> None:

@@ -10,6 +10,7 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.own import checks, classes, columns, table_files
 from nasturtium.data.own.column_report import column_report
 from nasturtium.data.own.dialect import Dialect, detect
+from nasturtium.data.own.order import split_column, split_order
 from nasturtium.data.samples import Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
@@ -39,6 +40,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         tables[1].arrange_as(tables[0])
     names, categories, encoded = _encoded(tables)
     targets, class_names = _targets(tables, own)
+    split_by = split_column(own)
     reports = column_report(
         [table.columns for table in tables], own["target"], categories, tables[0].dialect, own
     )
@@ -69,6 +71,8 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         test_from=len(tables[0]) if len(paths) > 1 else None,
         sources={os.path.basename(path): file_sha256(path) for path in paths},
         columns=reports,
+        split_by=split_by[0] if split_by else None,
+        order=split_order([table.order for table in tables], own, tables[0].dialect, paths),
     )
 
 
@@ -81,7 +85,10 @@ class _Table:
         text = [*own.get("categorical", [])]
         if own["task"] == "classification":
             text.append(own["target"])
+        split_by = split_column(own)
+        text += [split_by[1]] if split_by else []
         self.columns, self.dialect = read_columns(path, own, text, dialect)
+        self.order = self.columns.pop(split_by[1]) if split_by else None
         self.categorical = [*own.get("categorical", [])]
         self.numeric = [
             name for name in self.columns if name not in self.categorical and name != own["target"]
@@ -232,6 +239,8 @@ def _typed_dates(found: Mapping[str, object]) -> dict:
 def _wanted(path: str, own: Mapping, found: Sequence[str]) -> list[str]:
     """The columns to read, in the file's order."""
     needed = [own["target"], *own.get("features", []), *own.get("categorical", [])]
+    split_by = split_column(own)
+    needed += [split_by[1]] if split_by else []
     table_files.check_names(path, found, needed)
     chosen = set(needed)
     if "features" not in own:
