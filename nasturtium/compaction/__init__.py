@@ -2,7 +2,6 @@
 
 from nasturtium.compaction.folding import Folding, fold_batch_normalization
 from nasturtium.compaction.groups import (
-    PRUNABLE_WEIGHTS,
     Group,
     Member,
     dependency_groups,
@@ -12,7 +11,6 @@ from nasturtium.compaction.rewrite import CompactionResult, compact
 from nasturtium.compaction.verify import verify
 
 __all__ = [
-    "PRUNABLE_WEIGHTS",
     "CompactionResult",
     "Folding",
     "Group",

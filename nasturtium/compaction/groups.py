@@ -8,12 +8,7 @@ import tf_keras as keras
 
 from nasturtium.compaction.graph import ChannelGraph, channel_graph
 from nasturtium.compaction.liveness import find_constants
-from nasturtium.models.weights import is_prunable
-
-# Kernels that count as prunable parameters: those that magnitude pruning (tfmot) can prune too, so
-# that the ratios of both methods compare; tables of embeddings are among them. Depthwise kernels,
-# biases and BatchNormalization do not.
-PRUNABLE_WEIGHTS = ("kernel", "pointwise_kernel", "embeddings")
+from nasturtium.models.layers import prunable_weight
 
 
 @dataclass(frozen=True)
@@ -112,12 +107,11 @@ class ParameterCount:
     """
 
     def __init__(self, graph: ChannelGraph) -> None:
-        """Read the kernels of the graph that count (see ``PRUNABLE_WEIGHTS``)."""
-        self.layers: list[str] = []
+        """Read the kernels of the graph that count: those that magnitude pruning can prune too."""
         factors, ins, outs, fixed = [], [], [], []
         for step in graph.steps:
-            for name, axes in graph.axes(step).items() if is_prunable(step.layer) else ():
-                if name in PRUNABLE_WEIGHTS:
+            for name, axes in graph.axes(step).items():
+                if name == prunable_weight(step.layer):
                     *read, (_, columns) = axes.values()
                     # Rows of an embedding are no channels: there are as many, whatever goes.
                     rows = read[0][1] if read else np.zeros(0, np.int64)
@@ -126,7 +120,6 @@ class ParameterCount:
                     factors.append(size // (max(len(rows), 1) * len(columns)))
                     ins.append(np.bincount(rows, minlength=graph.groups))
                     outs.append(np.bincount(columns, minlength=graph.groups))
-                    self.layers.append(step.layer.name)
         shape = (len(factors), graph.groups)
         self._factors = np.array(factors, np.int64)
         self._fixed = np.array(fixed, np.int64)[:, None]
@@ -153,7 +146,7 @@ class ParameterCount:
 
 
 def prunable_parameters(model: keras.Model) -> int:
-    """Return how many parameters of a model count as prunable (see ``PRUNABLE_WEIGHTS``).
+    """Return how many parameters of a model count as prunable (``nasturtium.models.layers``).
 
     Raises
     ------

@@ -5,15 +5,7 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
-# These hand their input on at inference, in the same memory.
-_ALIASES = (
-    keras.layers.Dropout,
-    keras.layers.Flatten,
-    keras.layers.Reshape,
-    keras.layers.SpatialDropout1D,
-    keras.layers.SpatialDropout2D,
-)
-_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+from nasturtium.models.layers import facts_of
 
 
 def peak_activation_bytes(model: keras.Model) -> int:
@@ -39,8 +31,9 @@ def peak_activation_bytes(model: keras.Model) -> int:
                 size_bytes[id(node)], born[id(node)] = inner_bytes, step
                 step += 1
                 last_read[id(node)] = step
+            facts = facts_of(node.layer)
             for tensor in tf.nest.flatten(node.outputs):
-                if isinstance(node.layer, _ALIASES):
+                if facts is not None and facts.keeps_memory:
                     buffer_of[id(tensor)] = buffer_of[id(inputs[0])]
                 else:
                     buffer_of[id(tensor)] = id(tensor)
@@ -63,7 +56,8 @@ def _inner_bytes(node) -> int:
     """Bytes between the two kernels of a separable convolution: its output's size, deep as the
     depthwise kernel; 0 for any other layer.
     """
-    if not isinstance(node.layer, _SEPARABLE):
+    facts = facts_of(node.layer)
+    if facts is None or len(facts.kernels) < 2:
         return 0
     channels, multiplier = node.layer.depthwise_kernel.shape[-2:]
     output = node.outputs

@@ -13,24 +13,13 @@ import numpy as np
 import tf_keras as keras
 
 from nasturtium.models.archive import NotAllowed
+from nasturtium.models.layers import LAYERS
 
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_LAYERS = _names(
-    """
-    Activation ActivityRegularization Add AlphaDropout Average AveragePooling1D AveragePooling2D
-    BatchNormalization Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Cropping1D
-    Cropping2D Dense DepthwiseConv1D DepthwiseConv2D Dropout ELU Embedding Flatten GaussianDropout
-    GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D
-    GlobalMaxPooling2D InputLayer LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D Maximum
-    Minimum Multiply Normalization PReLU Permute ReLU RepeatVector Rescaling Reshape
-    SeparableConv1D SeparableConv2D Softmax SpatialDropout1D SpatialDropout2D Subtract
-    ThresholdedReLU UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
-    """
-)
 _INITIALIZERS = _names(
     """
     Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones
@@ -197,7 +186,7 @@ def _check_order(layers: list[Mapping]) -> None:
 
 def _check_layer(config: Mapping, depth: int) -> None:
     kind, module = config.get("class_name"), config.get("module")
-    if kind not in _LAYERS or module != "keras.layers" or config.get("registered_name") is not None:
+    if kind not in LAYERS or module != "keras.layers" or config.get("registered_name") is not None:
         raise NotAllowed(
             f"holds '{kind}' of '{module}', which is no plain Keras layer and might run code"
         )

@@ -6,18 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-# What holds multiply-accumulate weights, and the tables of embeddings, which are most of a net of
-# text. Of a separable convolution it is the pointwise kernel; a depthwise kernel has too few
-# weights a channel to lose any, and biases are not pruned.
-_KERNELS = {
-    keras.layers.Dense: "kernel",
-    keras.layers.Conv1D: "kernel",
-    keras.layers.Conv2D: "kernel",
-    keras.layers.Conv2DTranspose: "kernel",
-    keras.layers.Embedding: "embeddings",
-    keras.layers.SeparableConv1D: "pointwise_kernel",
-    keras.layers.SeparableConv2D: "pointwise_kernel",
-}
+from nasturtium.models.layers import prunable_weight
 
 
 @dataclass(frozen=True)
@@ -41,17 +30,17 @@ class WeightCounts:
 
 
 def is_prunable(layer: keras.layers.Layer) -> bool:
-    """Whether magnitude pruning has a kernel to prune in this layer."""
-    return type(layer) in _KERNELS
+    """Whether this layer has a kernel to prune."""
+    return prunable_weight(layer) is not None
 
 
 def kernel_of(layer: keras.layers.Layer) -> tf.Variable:
-    """The variable that magnitude pruning prunes in a prunable layer."""
-    return getattr(layer, _KERNELS[type(layer)])
+    """The variable that is pruned in a prunable layer."""
+    return getattr(layer, prunable_weight(layer))
 
 
 def prunable_kernels(model: keras.Model) -> dict[str, np.ndarray]:
-    """Kernels that magnitude pruning may prune, by layer name."""
+    """Kernels that may be pruned, by layer name."""
     return {layer.name: kernel_of(layer).numpy() for layer in model.layers if is_prunable(layer)}
 
 

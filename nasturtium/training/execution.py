@@ -5,24 +5,12 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tf_keras as keras
 
+from nasturtium.models.layers import facts_of
+
 # Small nets spend half of a step in Python; beyond some tens of steps there is nothing to gain.
 MOST_STEPS_PER_EXECUTION = 32
 # To compile a dense net takes two to three seconds, as much as some thousand steps gain.
 LEAST_COMPILED_STEPS = 3000
-# Measured on a CPU: XLA halves the step of dense nets, whose optimizer's many small operations it
-# fuses, and takes 2.5 times as long for small convolutions, for which it has no fast kernels.
-_FUSED = (
-    keras.layers.Activation,
-    keras.layers.Dense,
-    keras.layers.Dropout,
-    keras.layers.Flatten,
-    keras.layers.InputLayer,
-    keras.layers.Normalization,
-    keras.layers.ReLU,
-    keras.layers.Rescaling,
-    keras.layers.Reshape,
-    keras.layers.Softmax,
-)
 
 
 @dataclass(frozen=True)
@@ -51,5 +39,10 @@ def choose(model: keras.Model, most_steps: int, steps_per_epoch: int, epochs: in
     """
     long = steps_per_epoch * epochs >= LEAST_COMPILED_STEPS
     on_cpu = not tf.config.list_physical_devices("GPU")  # on a GPU it was not measured
-    compiled = long and on_cpu and all(type(layer) in _FUSED for layer in model.layers)
+    compiled = long and on_cpu and all(map(_suits_xla, model.layers))
     return Execution(min(most_steps, steps_per_epoch), compiled)
+
+
+def _suits_xla(layer: keras.layers.Layer) -> bool:
+    facts = facts_of(layer)
+    return facts is not None and facts.suits_xla
