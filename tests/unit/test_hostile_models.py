@@ -19,6 +19,12 @@ from nasturtium.models.files import load_model, save_model
 MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
 
 
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path_factory, monkeypatch):
+    """Other tests that run at the same time leave files in the common one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory) -> dict[str, bytes]:
     """The members of a model of the study."""
