@@ -148,6 +148,8 @@ def test_a_residual_net_loses_all_of_them(tmp_path):
     assert (folding.params_before, folding.params_after) == (20_298, 19_786)
     assert verify(model, folding.model) < 1e-5
     assert not compact(folding.model).removed_channels
+    kept = [layer.name for layer in compact(model).model.layers]
+    assert set(folding.folded) <= set(kept), "compaction leaves what a net is trained on with"
     assert not fold_batch_normalization(folding.model).folded
     save_model(folding.model, tmp_path / "model.keras")
     assert verify(model, load_model(tmp_path / "model.keras")) < 1e-5

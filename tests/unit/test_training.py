@@ -11,6 +11,8 @@ from nasturtium.errors import PruningError, TrainingError
 from nasturtium.jobs import runtime
 from nasturtium.models.reference_nets import build_reference
 from nasturtium.models.weights import count_weights, prunable_kernels, with_new_weights
+from nasturtium.pruning.global_magnitude import GlobalMagnitudePruning
+from nasturtium.pruning.schedule import CubicSchedule
 from nasturtium.training.fit import evaluate, fit, steps_per_epoch
 from nasturtium.training.frame_statistics import frame_of
 from nasturtium.training.pruned_fit import pruned_fit
@@ -229,6 +231,25 @@ def test_one_threshold_over_all_layers_takes_the_smallest_weights_of_the_net(net
     assert reached["dense_0"] > reached["conv_0"]
     assert len(kernels) == 4
     assert all((a == b).all() for a, b in zip(before, net.get_weights(), strict=True))
+
+
+def test_weights_below_the_threshold_are_zero_after_every_batch_and_stay_so(net):
+    schedule = CubicSchedule(0.6, 0, 20, 5)
+    pruning = GlobalMagnitudePruning(net, schedule)
+    random = np.random.default_rng(0)
+    pruning.on_epoch_begin(0)
+    gone = {name: np.zeros(k.shape, bool) for name, k in prunable_kernels(net).items()}
+    for batch in range(24):
+        for weight in pruning.model.trainable_weights:  # as an optimizer moves them all
+            weight.assign_add(random.normal(0, 0.05, weight.shape))
+        pruning.on_train_batch_end(batch)
+        zeros = {name: k == 0 for name, k in prunable_kernels(pruning.model).items()}
+        count, total = sum(z.sum() for z in zeros.values()), sum(z.size for z in zeros.values())
+        due = schedule.ratio_at(schedule.last_update(batch + 1) or 0)
+        assert count == round(due * total)
+        assert all((zeros[name] >= gone[name]).all() for name in gone)
+        gone = zeros
+    assert pruning.ratio == pytest.approx(0.6, abs=1e-4)
 
 
 def test_one_threshold_spares_the_head_and_empties_no_layer(net, digits):
