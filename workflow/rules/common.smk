@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from nasturtium.jobs import endings, last_words, provenance, snakemake_locks
-from nasturtium.settings import configuration, early, place
+from nasturtium.settings import configuration, early, other_study, place
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
 from nasturtium.search.state import made, made_by
@@ -37,6 +37,10 @@ endings.announce()
 if workflow.is_main_process and not workflow.output_settings.dryrun:
     snakemake_locks.join_runs()
     endings.pass_interrupts_on()
+
+
+onstart:
+    other_study.remember(config, workflow.overwrite_configfiles, "results")
 
 
 onsuccess:
@@ -80,8 +84,13 @@ def checked(config):
         if workflow.is_main_process:
             # Snakemake itself learns its targets after this file is read.
             early.check_targets(sys.argv[1:], wildcard_patterns(complete))
-            if said := early.unlisted(complete):
-                logger.warning(said)
+            files = workflow.overwrite_configfiles
+            for said in (
+                other_study.check(complete, files, "results"),
+                early.unlisted(complete),
+            ):
+                if said:
+                    logger.warning(said)
         return complete
     except NasturtiumError as error:
         raise WorkflowError(str(error)) from None

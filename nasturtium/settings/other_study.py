@@ -1,0 +1,81 @@
+"""Two studies in one folder: the second takes none of the first one's results without a word."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nasturtium.errors import ConfigError
+from nasturtium.records.whole import read_json, write_json
+from nasturtium.settings.configuration import for_stage, own_description
+from nasturtium.settings.schema import stages_of_keys
+
+# Below the results: which files configured them, and a digest of each data set's settings.
+NOTE = "study.json"
+
+
+def note(config: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """What tells this study from another in the same folder.
+
+    Parameters
+    ----------
+    files
+        The configuration files that were given, beside the shipped one.
+    """
+    return {
+        "files": sorted(str(Path(path).resolve()) for path in files),
+        "settings": {name: _digest(config, name) for name in config["datasets"]},
+    }
+
+
+def check(config: Mapping[str, Any], files: Sequence[str], results: str | Path) -> str | None:
+    """Hold the study against the one whose results lie there.
+
+    An edited file is the same study: what its change touches is run anew, as Snakemake says.
+
+    Returns what to say where runs stay, but the summary and the report become this study's.
+
+    Raises
+    ------
+    ConfigError
+        Another configuration file made results there that this one would overwrite.
+    """
+    path = Path(results) / NOTE
+    if not path.exists():
+        return None
+    before, now = read_json(path), note(config, files)
+    if before["files"] == now["files"]:
+        return None
+    made_by = ", ".join(map(_short, before["files"])) or "the shipped configuration"
+    for name, digest in now["settings"].items():
+        if before["settings"].get(name, digest) != digest and (Path(results) / name).exists():
+            raise ConfigError(
+                f"{results}/{name} holds runs of another study, made with {made_by}, and this one "
+                "has other settings for it; run it in a folder of its own with --directory, or "
+                f"remove {path} to overwrite them."
+            )
+    if not (Path(results) / "summary.parquet").exists():
+        return None
+    return (
+        f"{results}: the summary and the report are of {made_by}, and will be of this study; its "
+        "runs stay."
+    )
+
+
+def remember(config: Mapping[str, Any], files: Sequence[str], results: str | Path) -> None:
+    """Write down which study's results lie there, with those of the data sets of earlier ones."""
+    path, now = Path(results) / NOTE, note(config, files)
+    before = read_json(path)["settings"] if path.exists() else {}
+    write_json(path, {**now, "settings": {**before, **now["settings"]}})
+
+
+def _digest(config: Mapping[str, Any], dataset: str) -> str:
+    stages = {stage for keys in stages_of_keys().values() for of in keys.values() for stage in of}
+    settings = {stage: for_stage(config, stage, dataset) for stage in sorted(stages)}
+    whole = json.dumps([settings, own_description(config, dataset)], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _short(path: str) -> str:
+    return Path(path).name

@@ -1,0 +1,43 @@
+"""A second study in the same folder takes no results without a word."""
+
+import pytest
+
+from nasturtium.errors import ConfigError
+from nasturtium.settings import configuration, other_study
+from nasturtium.settings.schema import load_schema
+
+
+def validated(**config):
+    return configuration.validated(config, load_schema())
+
+
+def test_another_configuration_does_not_overwrite_runs(tmp_path):
+    first, second = validated(), validated(training={"epochs": 7})
+    other_study.check(first, [], tmp_path)  # nothing there yet
+    other_study.remember(first, [], tmp_path)
+    (tmp_path / "digits").mkdir()
+    with pytest.raises(ConfigError, match=r"digits holds runs of another study, made"):
+        other_study.check(second, ["mine.yaml"], tmp_path)
+    # Edited, it is the same study.
+    other_study.check(second, [], tmp_path)
+
+
+def test_studies_that_share_no_run_live_side_by_side(tmp_path):
+    first, second = validated(), validated(datasets=["mnist"], training={"epochs": 7})
+    other_study.remember(first, ["a.yaml"], tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert other_study.check(second, ["b.yaml"], tmp_path) is None
+    (tmp_path / "summary.parquet").touch()
+    said = other_study.check(second, ["b.yaml"], tmp_path)
+    assert "the report are of a.yaml, and will be of this study" in said
+    other_study.remember(second, ["b.yaml"], tmp_path)
+    # The first one's runs are still known.
+    with pytest.raises(ConfigError, match=r"remove .*study\.json to overwrite"):
+        other_study.check(validated(training={"epochs": 7}), ["c.yaml"], tmp_path)
+
+
+@pytest.mark.parametrize("more", [{"seeds": [0, 1]}, {"pruning": {"ratios": [0.9]}}])
+def test_more_runs_of_the_same_settings_are_no_other_study(tmp_path, more):
+    other_study.remember(validated(), [], tmp_path)
+    (tmp_path / "digits").mkdir()
+    other_study.check(validated(**more), ["more.yaml"], tmp_path)
