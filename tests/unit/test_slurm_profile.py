@@ -32,7 +32,8 @@ def test_it_sets_what_the_default_profile_sets_but_the_limit_on_gpus():
 
 def test_every_rule_that_trains_or_searches_has_memory_and_time_of_its_own():
     given = profile("slurm")["set-resources"]
-    assert rules_with_a_gpu() - {"measure"} == set(given) - {"prepare_data"}
+    # What measures needs no more than the default.
+    assert rules_with_a_gpu() - {"measure", "latency"} == set(given) - {"prepare_data"}
     assert all(set(needs) <= {"mem_mb", "runtime"} for needs in given.values())
 
 
