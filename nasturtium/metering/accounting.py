@@ -111,6 +111,15 @@ def window_rows(
     return rows
 
 
+def mean_powers_w(rows: Sequence[dict[str, Any]], sources: Sequence[Source]) -> list[float | None]:
+    """Mean power of each device in a window, by the best method that has it; from its rows."""
+    powers_w: dict[str, float] = {}
+    for row in rows:
+        if row["method"] not in methods.NAIVE and row["power_mean_w"] is not None:
+            powers_w.setdefault(row["device_id"], row["power_mean_w"])
+    return [powers_w.get(source.device.id) for source in sources]
+
+
 def total(rows: Sequence[dict[str, Any]]) -> WindowEnergy:
     """The energy of one window, from its rows."""
     counted = counted_kind({row["device_kind"] for row in rows})

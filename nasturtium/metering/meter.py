@@ -10,7 +10,6 @@ from nasturtium.metering import accounting
 from nasturtium.metering.accounting import WindowEnergy
 from nasturtium.metering.clock import Clock
 from nasturtium.metering.discover import Discovery
-from nasturtium.metering.methods import NAIVE
 from nasturtium.metering.sampler import Sampler
 from nasturtium.metering.sources import Source, is_readable
 from nasturtium.metering.windows import Window
@@ -287,17 +286,7 @@ class Meter:
         )
         self._closed[window.id] = window, rows
         if window.kind == "idle" and window.status == "ok":
-            for number, source in enumerate(self.sources):
-                self._idle_w[number] = next(
-                    (
-                        row["power_mean_w"]
-                        for row in rows
-                        if row["device_id"] == source.device.id
-                        and row["method"] not in NAIVE
-                        and row["power_mean_w"] is not None
-                    ),
-                    None,
-                )
+            self._idle_w = accounting.mean_powers_w(rows, self.sources)
 
 
 def _larger(before: tuple, after: tuple) -> tuple:

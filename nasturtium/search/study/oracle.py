@@ -17,7 +17,6 @@ from nasturtium.search.oracles import SCORE
 
 logger = logging.getLogger(__name__)
 
-SAMPLERS = ("tpe", "nsga2")
 # Small spaces run out of new nets; from here on they are drawn blindly, and then no more.
 _SAMPLED_PROPOSALS, _MOST_PROPOSALS = 20, 60
 _POPULATION = 16
