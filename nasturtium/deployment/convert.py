@@ -30,8 +30,16 @@ def convert_full_integer(model: keras.Model, training_samples: np.ndarray) -> tu
     bare = without_frame(model)
     count = min(CALIBRATION_SAMPLES, len(training_samples))
     chosen = np.linspace(0, len(training_samples) - 1, count).astype(int)
+    return quantise(bare, bare.standardise(training_samples[chosen])), bare
+
+
+def quantise(bare: BareNet, calibration: np.ndarray) -> bytes:
+    """The full-integer file of a net without its frame; raises as :func:`convert_full_integer`.
+
+    ``calibration`` holds standardised samples.
+    """
     dtype = bare.net.inputs[0].dtype.as_numpy_dtype  # tokens stay int32 in the file
-    calibration = bare.standardise(training_samples[chosen]).astype(dtype)
+    calibration = calibration.astype(dtype)
     converter = make_converter(bare.net)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
@@ -40,7 +48,7 @@ def convert_full_integer(model: keras.Model, training_samples: np.ndarray) -> tu
     content = converter.convert()
     if Interpreter(content).int8_tensors == 0:
         raise ValueError("no tensor of the file is int8")
-    return content, bare
+    return content
 
 
 def predict_full_integer(content: bytes, bare: BareNet, samples: np.ndarray) -> np.ndarray:

@@ -49,6 +49,9 @@ TRIALS = pa.schema(
         column("gpu_inference_peak_bytes", pa.int64(), "peak on the GPU, one pass, batch 1"),
         column("gpu_memory_method", pa.string(), "tf_allocator or none"),
         column("gpu_memory_reason", pa.string(), "why GPU memory is null"),
+        column("tflite_int8_bytes", pa.int64(), "flash: its full-integer file, if asked for"),
+        column("tflite_int8_arena_bytes", pa.int64(), "RAM: that file's arena, as in metrics"),
+        column("tflite_int8_reason", pa.string(), "why one of them is null"),
         column("latency_p50_ms", pa.float64(), "median of single calls, in the search's process"),
         column("latency_p95_ms", pa.float64(), "95th percentile of the same"),
         column(

@@ -7,6 +7,7 @@ from functools import cached_property
 import tf_keras as keras
 
 from nasturtium.data.splits import TrainingData
+from nasturtium.deployment.footprint import measure_footprint
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory_apart
@@ -85,6 +86,7 @@ class Measurer:
             "latency_p50_ms": latency["latency_p50_ms"],
             "latency_p95_ms": latency["latency_p95_ms"],
             **self._latency(model),
+            **self._footprint(model),
             **self._inference_energy(model),
         }
 
@@ -115,6 +117,8 @@ class Measurer:
             "gpu_inference_peak_bytes": values["gpu_memory_reason"],
             "inference_energy_j": values["inference_energy_reason"],
             "tflite_latency_ms": latency_reason,
+            "tflite_int8_bytes": values["tflite_int8_reason"],
+            "tflite_int8_arena_bytes": values["tflite_int8_reason"],
             "training_energy_j": self.meter.reason or training.reason,
         }
         return values, {name: reason for name, reason in reasons.items() if reason}
@@ -153,12 +157,24 @@ class Measurer:
 
     @property
     def _latency_counts(self) -> bool:
-        wanted = [
-            *(term for term, weight in self._settings["objective"].items() if weight),
-            *self._settings.get("constraints", {}),
-            *self._settings.get("pareto", {}).get("objectives", []),
-        ]
-        return "latency" in wanted
+        return "latency" in self._asked()
+
+    def _footprint(self, model: keras.Model) -> dict[str, object]:
+        """Flash and RAM of the int8 file, where anything asks for them: it takes a second."""
+        if not {"int8_flash", "int8_ram"} & self._asked():
+            return {"tflite_int8_reason": "neither a term, nor constrained, nor an aim"}
+        needed = measure_footprint(model)
+        return {
+            "tflite_int8_bytes": needed.flash_bytes,
+            "tflite_int8_arena_bytes": needed.ram_bytes,
+            "tflite_int8_reason": needed.reason,
+        }
+
+    def _asked(self) -> set[str]:
+        settings = self._settings
+        weighted = {term for term, weight in settings["objective"].items() if weight}
+        aims = settings.get("pareto", {}).get("objectives", [])
+        return {*weighted, *settings.get("constraints", {}), *aims}
 
     def _inference_energy(self, model: keras.Model) -> dict[str, object]:
         if not self._settings["objective"].get("inference_energy"):

@@ -20,6 +20,8 @@ TERMS = {
     "nonzero_parameters": "nonzero_parameters",
     "macs": "macs",
     "calculated_memory": "calculated_memory_bytes",
+    "int8_flash": "tflite_int8_bytes",
+    "int8_ram": "tflite_int8_arena_bytes",
     "gpu_memory": "gpu_inference_peak_bytes",
     "latency": "tflite_latency_ms",
     "training_energy": "training_energy_j",

@@ -15,6 +15,7 @@ from nasturtium.plain_text import fault
 from nasturtium.pruning.methods import METHODS, control_runs
 from nasturtium.records.runs import BASELINE_LONGER
 from nasturtium.settings import early, magnitude, storage_url
+from nasturtium.settings.devices import DEVICES, with_device
 from nasturtium.settings.messages import sentence
 from nasturtium.settings.schema import fill_defaults, load_defaults, resolved, stages_of_keys
 
@@ -47,6 +48,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     for dataset in ("", *config["per_dataset"]):
         _check_ratios(config, dataset)
         _check_tuner(config, dataset)
+        _check_device(config, dataset)
         _check_workers(config, dataset)
         early.check_pruning_shares(for_dataset(config, dataset)["pruning"], dataset)
         magnitude.check(for_dataset(config, dataset)["pruning"]["magnitude"], dataset)
@@ -93,6 +95,7 @@ def own_description(config: Mapping[str, Any], dataset: str) -> dict[str, Any] |
 def for_stage(config: Mapping[str, Any], stage: str, dataset: str) -> dict[str, Any]:
     """Exactly the settings that ``stage`` depends on, resolved for ``dataset``."""
     given = for_dataset(config, dataset)
+    given["search"] = with_device(given["search"])
     found = {
         section: {key: given[section][key] for key, stages in keys.items() if stage in stages}
         for section, keys in stages_of_keys().items()
@@ -120,6 +123,16 @@ def for_search(
             )
         found["search"]["objective"] = named[objective]
     return found
+
+
+def _check_device(config: Mapping[str, Any], dataset: str) -> None:
+    device = for_dataset(config, dataset)["search"]["device"]
+    if isinstance(device, str) and device not in DEVICES:
+        prefix = f"per_dataset.{dataset}." if dataset else ""
+        raise ConfigError(
+            f"Configuration key '{prefix}search.device' must be one of {', '.join(DEVICES)}, or "
+            f"flash_bytes and ram_bytes, not {device!r}. See config/README.md."
+        )
 
 
 def _check_tuner(config: Mapping[str, Any], dataset: str) -> None:

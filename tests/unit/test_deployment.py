@@ -10,6 +10,7 @@ import tf_keras as keras
 from nasturtium.data.splits import Split
 from nasturtium.deployment.bare_net import without_frame
 from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
+from nasturtium.deployment.footprint import measure_footprint
 from nasturtium.deployment.measured import measure_deployed
 from nasturtium.deployment.micro import run_micro
 from nasturtium.deployment.scaling import Scaling
@@ -120,6 +121,20 @@ def test_inputs_lie_in_the_arena_and_weights_do_not():
     pytest.importorskip("tflite_micro")
     # 4,080 more inputs of one byte, and 16,320 more weights of one byte.
     assert arena(4096) - arena(16) == pytest.approx(4080, abs=64)
+
+
+@pytest.mark.parametrize("kind", ["table", "pictures"])
+def test_flash_and_ram_are_known_before_the_training(kind, request):
+    pytest.importorskip("tflite_micro")
+    model, samples = request.getfixturevalue(kind)
+    trained = keras.models.clone_model(model)
+    draw = np.random.default_rng(3)
+    trained.set_weights([draw.normal(size=w.shape) for w in trained.get_weights()])
+    content, bare = convert_full_integer(trained, samples)
+    known = measure_footprint(keras.models.clone_model(model))
+    assert known.reason is None
+    assert known.flash_bytes == len(content)
+    assert known.ram_bytes == run_micro(content, bare.standardise(samples[:3])).arena_bytes
 
 
 def test_an_operation_that_is_lacking_is_named():

@@ -9,6 +9,7 @@ import pytest
 from nasturtium import metering
 from nasturtium.data.catalog import describe
 from nasturtium.data.splits import Split, TrainingData
+from nasturtium.deployment.convert import convert_full_integer
 from nasturtium.errors import SearchError, StorageError
 from nasturtium.metering.clock import Clock
 from nasturtium.metering.devices.nvml import open_gpus
@@ -22,6 +23,7 @@ from nasturtium.search.state import SearchState, open_state
 from nasturtium.search.study import oracle as pareto_oracle
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
+from nasturtium.settings.devices import with_device
 from nasturtium.training.fit import evaluate
 from nasturtium.training.frame_statistics import frame_of
 from tests.digits_data import digits_data
@@ -141,6 +143,24 @@ def test_the_best_trial_has_the_lowest_score_and_its_file_is_the_kept_epoch(sear
     assert model.count_params() == best["parameters"]
     loss = evaluate(model, digits.description, digits.validation)["loss"]
     assert loss == pytest.approx(best["validation_loss"], rel=1e-5)
+
+
+def test_the_exported_net_keeps_to_the_device_s_flash_and_ram(searched, digits, tmp_path):
+    assert all(row.get("tflite_int8_bytes") is None for row in searched.rows)
+    limits = with_device({"device": {"flash_bytes": 10**9}, "constraints": {"int8_ram": 10**9}})
+    wide = search(digits, tmp_path / "wide", {**SETTINGS, "constraints": limits["constraints"]})
+    needed = {row["trial"]: row["tflite_int8_bytes"] for row in wide.rows}
+    assert len(set(needed.values())) > 1
+    assert all(row["tflite_int8_arena_bytes"] > 0 for row in wide.rows)
+    unbound, least = wide.finish(), min(needed.values())
+    bound = {**SETTINGS, "constraints": {"int8_flash": least}}
+    best = search(digits, tmp_path / "bound", bound).finish()
+    assert best["tflite_int8_bytes"] == least
+    assert unbound["score"] <= best["score"]
+    # What was asked for is what the file takes that is converted with real samples.
+    model = load_model(best["model_path"])
+    content, _ = convert_full_integer(model, digits.train.features)
+    assert len(content) == least
 
 
 def test_scores_are_the_objective_s(searched):

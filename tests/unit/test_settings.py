@@ -133,6 +133,17 @@ def test_a_stage_gets_exactly_what_it_depends_on():
     assert "epochs" in pruning
 
 
+def test_a_device_s_limits_are_constraints_of_its_searches():
+    given = with_key("search.device", "nucleo_l031k6")
+    given["search"]["constraints"] = {"int8_ram": 4000, "parameters": 900}
+    found = configuration.for_search(configuration.validated(given, SCHEMA), "nas", "digits", "")
+    assert found["search"]["constraints"] == {
+        "int8_flash": 32_768,
+        "int8_ram": 4000,
+        "parameters": 900,
+    }
+
+
 def keys_in(value: object) -> set[str]:
     if not isinstance(value, dict):
         return set()
@@ -164,6 +175,11 @@ def test_numbers_in_lists_on_the_command_line_come_as_text():
     assert config["data_dir"] == "7"
     with pytest.raises(ConfigError, match=r"'seeds\.0' must be of type integer, not 'x'"):
         configuration.validated({"seeds": ["x"]}, SCHEMA)
+
+
+def test_an_unknown_device_is_refused_with_those_that_are_known():
+    with pytest.raises(ConfigError, match=r"must be one of arduino_nano_33_ble, .* not 'uno'"):
+        configuration.validated(with_key("search.device", "uno"), SCHEMA)
 
 
 def test_hyperband_with_pruning_is_refused_with_the_reason():

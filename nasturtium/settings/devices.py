@@ -1,0 +1,37 @@
+"""What a device leaves a net: limits of the int8 file, by name or given in bytes."""
+
+from collections.abc import Mapping
+
+# Flash and RAM in bytes by the makers' data sheets. Firmware, interpreter and buffers have to fit
+# beside a net, so these are the most that a net could take.
+DEVICES = {
+    # docs.arduino.cc/hardware/nano-33-ble: nRF52840, 1 MB flash, 256 kB RAM.
+    "arduino_nano_33_ble": {"flash_bytes": 1_048_576, "ram_bytes": 262_144},
+    # raspberrypi.com/documentation/microcontrollers: RP2040, 2 MB flash on the board, 264 kB RAM.
+    "raspberry_pi_pico": {"flash_bytes": 2_097_152, "ram_bytes": 270_336},
+    # st.com, NUCLEO-F446RE: STM32F446RE, 512 kB flash, 128 kB RAM.
+    "nucleo_f446re": {"flash_bytes": 524_288, "ram_bytes": 131_072},
+    # st.com, NUCLEO-L031K6: STM32L031K6, 32 kB flash, 8 kB RAM.
+    "nucleo_l031k6": {"flash_bytes": 32_768, "ram_bytes": 8_192},
+}
+_TERMS = {"flash_bytes": "int8_flash", "ram_bytes": "int8_ram"}
+
+
+def limits_of(device: str | Mapping[str, int] | None) -> dict[str, int]:
+    """Limits as ``search.constraints`` has them: largest value by term of the objective.
+
+    Parameters
+    ----------
+    device
+        A name of :data:`DEVICES`, ``flash_bytes`` and ``ram_bytes`` or one of them, or None.
+    """
+    given = DEVICES[device] if isinstance(device, str) else device or {}
+    return {_TERMS[name]: limit for name, limit in given.items()}
+
+
+def with_device(search: Mapping) -> dict:
+    """Section ``search`` with the limits of its ``device`` among its ``constraints``."""
+    constraints = dict(search["constraints"])
+    for term, limit in limits_of(search["device"]).items():
+        constraints[term] = min(limit, constraints.get(term, limit))
+    return {**search, "constraints": constraints}
