@@ -7,7 +7,7 @@ from typing import Literal
 from nasturtium.errors import DataError
 
 Task = Literal["classification", "regression"]
-Kind = Literal["table", "sequence", "image"]
+Kind = Literal["table", "sequence", "image", "text"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Description:
         Classification into ``classes`` labels, or regression of one target.
     input_shape
         Shape of one sample: (columns,) of a table, (steps, channels) of a sequence, (height,
-        width, channels) of an image.
+        width, channels) of an image, (tokens,) of a text.
     classes
         Number of classes; None for a regression.
     target_unit
@@ -47,6 +47,9 @@ class Description:
         Whether samples are read from picture files, resized to ``input_shape``.
     licence
         Licence of the data, or that none is stated; None where the user has not said.
+    text
+        How texts become tokens, ``tokens``, ``ngram`` and ``length``, and how many of them a net
+        knows, ``vocabulary``; None for all but texts.
     title
         What a figure from it has to be labelled with, where the name does not say it.
     """
@@ -65,11 +68,14 @@ class Description:
     dialect: Mapping | None = None
     picture_files: bool = False
     licence: str | None = None
+    text: Mapping | None = None
     title: str | None = None
 
     @property
     def kind(self) -> Kind:
-        """What a sample is, by its shape."""
+        """What a sample is: a text where it says so, else by its shape."""
+        if self.text is not None:
+            return "text"
         return ("table", "sequence", "image")[len(self.input_shape) - 1]
 
     @property

@@ -28,6 +28,7 @@ class Prepared:
     test_from: int | None
     split_by: str | None = None
     order: np.ndarray | None = None
+    tokens: tuple[str, ...] | None = None
 
 
 def write(
@@ -70,6 +71,8 @@ def write(
         "order_sha256": order_sha256,
         "split_by": samples.split_by,
     }
+    if samples.tokens is not None:
+        card["tokens"] = list(samples.tokens)
     write_json(folder / CARD, card)
 
 
@@ -97,6 +100,7 @@ def read(folder: str | Path) -> Prepared:
         test_from=card["test_from"],
         split_by=card["split_by"],
         order=np.load(folder / ORDER) if card["split_by"] else None,
+        tokens=tuple(card["tokens"]) if "tokens" in card else None,
     )
 
 

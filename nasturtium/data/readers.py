@@ -5,7 +5,7 @@ from collections.abc import Mapping
 # Imported by name, not by importlib: so an edited reader reruns what is prepared by it.
 from nasturtium.data import california_housing, cifar10, diabetes, digits, mnist, sat6
 from nasturtium.data.catalog import Description, describe
-from nasturtium.data.own import idx, image_folder, long_table, npz, tables, ts
+from nasturtium.data.own import idx, image_folder, long_table, npz, tables, texts, ts
 from nasturtium.data.samples import Samples
 from nasturtium.errors import DataError
 
@@ -62,5 +62,7 @@ def read_described(dataset: str, own: Mapping | None) -> tuple[Description, Samp
     """
     if own is None:
         return describe(dataset), read(dataset)
+    if own.get("kind") == "text":
+        return texts.read(dataset, own)
     readers = _OWN_SEQUENCES if own.get("kind") == "sequence" else _OWN
     return readers[own["format"]](dataset, own)

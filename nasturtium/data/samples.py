@@ -43,6 +43,8 @@ class Samples:
         Index of the first sample of the published test split, or None where there is none.
     sources
         SHA-256 by file name of what was read.
+    tokens
+        Of texts, all tokens of the data set; ``features`` has their places in it, from 2 on.
     columns
         Of a table what each column holds and what became of it, for its card.
     split_by
@@ -55,6 +57,7 @@ class Samples:
     targets: np.ndarray
     test_from: int | None = None
     sources: dict[str, str] = field(default_factory=dict)
+    tokens: tuple[str, ...] | None = None
     columns: tuple[dict, ...] = ()
     split_by: str | None = None
     order: np.ndarray | None = None

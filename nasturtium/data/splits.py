@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nasturtium.data import text
 from nasturtium.data.catalog import Description
 from nasturtium.data.partition import check_published, cut_by_groups, cut_by_time
 from nasturtium.data.prepared import Prepared
@@ -46,7 +47,8 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
     ----------
     path
         An ``.npz`` file with the arrays ``train``, ``validation`` and ``test``, ascending; where
-        missing values are imputed, also ``fill``, the value for each column, of the train split.
+        missing values are imputed, also ``fill``, the value for each column, of the train split;
+        of texts also ``vocabulary``, the most frequent tokens of the train split.
     settings
         ``validation``, the share of what is left after the test split, and ``test``, the share
         of all samples where no test split is published.
@@ -90,6 +92,9 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
         parts = {"train": train, "validation": validation, "test": test}
         _warn_of_lacking(labels, parts, prepared.description)
     fill = {"fill": _fill(prepared, train)} if prepared.description.impute else {}
+    if prepared.tokens is not None:
+        size = prepared.description.text["vocabulary"]
+        fill["vocabulary"] = text.frequent(prepared.features[train], size)
     write_arrays(path, train=train, validation=validation, test=test, **fill)
 
 
@@ -153,7 +158,17 @@ def split_card(path: str | Path, prepared: Prepared) -> dict:
         if classes is not None:
             counts = np.bincount(prepared.targets[indices[name]], minlength=classes)
             card[name]["label_counts"] = counts.tolist()
+    if words := stored_words(path, prepared):
+        card["vocabulary"] = words
     return card
+
+
+def stored_words(path: str | Path, prepared: Prepared) -> list[str] | None:
+    """The vocabulary of the split's nets, most frequent first; None of all but texts."""
+    vocabulary = read_arrays(path).get("vocabulary")
+    if vocabulary is None:
+        return None
+    return [prepared.tokens[number - text.FIRST_WORD] for number in vocabulary]
 
 
 def training_data(prepared: Prepared, path: str | Path) -> TrainingData:
@@ -202,4 +217,6 @@ def _take(prepared: Prepared, path: str | Path, name: str) -> Split:
     features = prepared.features[chosen]
     if fill is not None:
         features = np.where(np.isnan(features), fill, features)
+    if prepared.tokens is not None:
+        features = text.renumbered(features, indices["vocabulary"], len(prepared.tokens))
     return Split(features, prepared.targets[chosen])

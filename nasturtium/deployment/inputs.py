@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from nasturtium.data.catalog import Description
+from nasturtium.data.text import encoded as encoded_texts
+from nasturtium.data.text import numbers_of
 from nasturtium.deployment.columns import REMEDY, Column, encoded, filled, from_frame
 from nasturtium.deployment.written import sources, with_numbers
 from nasturtium.errors import DataError
@@ -20,7 +22,9 @@ _TABLES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _ARRAYS = (".npy", ".npz")
 
 
-def describe_inputs(description: Description, fill: np.ndarray | None) -> dict[str, object]:
+def describe_inputs(
+    description: Description, fill: np.ndarray | None, words: Sequence[str] | None = None
+) -> dict[str, object]:
     """What :func:`features_of` has to know, ready for JSON.
 
     Parameters
@@ -28,6 +32,8 @@ def describe_inputs(description: Description, fill: np.ndarray | None) -> dict[s
     fill
         Value of each column or channel where it is missing, shape (columns,); None where nothing is
         imputed.
+    words
+        Of texts: the vocabulary, as :func:`nasturtium.data.splits.stored_words` has it.
     """
     shape = list(description.input_shape)
     if description.is_image:
@@ -37,6 +43,8 @@ def describe_inputs(description: Description, fill: np.ndarray | None) -> dict[s
             "largest_value": description.input_scale,
             "picture_files": description.picture_files,
         }
+    if description.kind == "text":
+        return {"kind": "text", "shape": shape, **description.text, "words": list(words)}
     fills = [None] * shape[-1] if fill is None else [float(value) for value in fill]
     if description.kind != "table" or description.feature_names is None:
         return {"kind": "numbers", "shape": shape, "fill": None if fill is None else fills}
@@ -64,6 +72,7 @@ def features_of(inputs: Mapping, samples: object, separator: str | None = None) 
         also an array of shape (samples, columns). Of sequences: an array of shape
         (samples, steps, channels). Of pictures: an array of shape
         (samples, height, width, channels), or paths of picture files where these were trained on.
+        Of texts: one text, or a sequence of them; what comes back are tokens in int32.
         An ``.npy`` file, or an ``.npz`` of one array, stands for its array.
     separator
         Between the values of a CSV file; None for that of the file that was trained on.
@@ -74,6 +83,8 @@ def features_of(inputs: Mapping, samples: object, separator: str | None = None) 
         A column is missing, a category unknown, a value missing that the data set imputes not, not
         finite, text in a number's place or out of range; or the shape is another.
     """
+    if inputs["kind"] == "text":
+        return _from_texts(inputs, samples)
     if isinstance(samples, str | os.PathLike):
         path = Path(samples)
         if not path.exists():
@@ -89,6 +100,16 @@ def features_of(inputs: Mapping, samples: object, separator: str | None = None) 
     if isinstance(samples, Sequence) and samples and isinstance(samples[0], str | os.PathLike):
         return _from_pictures(inputs, [Path(path) for path in samples])
     return _from_array(inputs, samples, "The samples")
+
+
+def _from_texts(inputs: Mapping, samples: object) -> np.ndarray:
+    texts = [samples] if isinstance(samples, str) else samples
+    if not isinstance(texts, Sequence) and not hasattr(texts, "tolist"):
+        raise DataError("The samples: this net takes a text, or a list of texts; give it that.")
+    texts = list(texts)
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise DataError("The samples: this net takes texts, and something else is among them.")
+    return encoded_texts(texts, inputs, numbers_of(inputs["words"]), len(texts))
 
 
 def _from_table_file(inputs: Mapping, path: Path, separator: str | None) -> np.ndarray:

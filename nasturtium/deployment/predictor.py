@@ -104,19 +104,21 @@ def load_predictor(model: str | os.PathLike, results: str | os.PathLike = "resul
     raise ModelError(f"{path}: is no model; name a .keras or .tflite file, or a run.")
 
 
-def describe_model(description, fill: np.ndarray | None) -> dict[str, object]:
+def describe_model(
+    description, fill: np.ndarray | None, words: list[str] | None = None
+) -> dict[str, object]:
     """What a predictor has to know beside the net, ready for JSON.
 
     Parameters
     ----------
     description
         The data set's :class:`nasturtium.data.catalog.Description`.
-    fill
+    fill, words
         As for :func:`nasturtium.deployment.inputs.describe_inputs`.
     """
     return {
         "task": description.task,
-        "input": describe_inputs(description, fill),
+        "input": describe_inputs(description, fill, words),
         "classes": description.classes,
         "class_names": description.class_names and list(description.class_names),
         "target_unit": description.target_unit,
@@ -142,7 +144,7 @@ def _of_tflite(path: Path) -> Predictor:
 def _of_keras(path: Path) -> Predictor:
     # TensorFlow is not needed for the other kind.
     from nasturtium.data import prepared
-    from nasturtium.data.splits import stored_fill
+    from nasturtium.data.splits import stored_fill, stored_words
     from nasturtium.models.files import load_model
 
     parents = path.absolute().parents
@@ -153,11 +155,12 @@ def _of_keras(path: Path) -> Predictor:
             f"{path}: the data set that it was trained on is not in the results beside it, so what "
             "it takes is not known; predict by its folder 'deployed'."
         )
-    description = prepared.read(data).description
+    source, split = prepared.read(data), data / f"{seed.name}.split.npz"
     net = load_model(path)
 
     def run(features: np.ndarray) -> np.ndarray:
         parts = [features[i : i + _BATCH] for i in range(0, len(features), _BATCH)]
         return np.concatenate([net(part, training=False).numpy() for part in parts])
 
-    return Predictor(describe_model(description, stored_fill(data / f"{seed.name}.split.npz")), run)
+    words = stored_words(split, source)
+    return Predictor(describe_model(source.description, stored_fill(split), words), run)

@@ -22,6 +22,9 @@ class Frame:
         Shape of one raw sample, channels last.
     classes
         Number of classes, or None for a regression.
+    vocabulary
+        Of texts: numbers of tokens that there are, padding and unknown ones among them; samples are
+        such numbers, int32.
     input_scale
         Images are divided by it.
     feature_mean, feature_variance
@@ -38,6 +41,7 @@ class Frame:
     feature_variance: np.ndarray | None = None
     target_mean: float | None = None
     target_std: float | None = None
+    vocabulary: int | None = None
 
 
 def build_framed(frame: Frame, body: Sequence[keras.layers.Layer], name: str) -> keras.Model:
@@ -45,8 +49,11 @@ def build_framed(frame: Frame, body: Sequence[keras.layers.Layer], name: str) ->
 
     ``body`` ends with as many units as there are classes and a softmax, or with one linear unit.
     """
-    inputs = keras.Input(frame.input_shape, name="input")
-    if frame.input_scale is not None:
+    dtype = None if frame.vocabulary is None else "int32"
+    inputs = tensor = keras.Input(frame.input_shape, name="input", dtype=dtype)
+    if frame.vocabulary is not None:
+        pass  # an embedding takes tokens as they are
+    elif frame.input_scale is not None:
         tensor = keras.layers.Rescaling(1.0 / frame.input_scale, name="scale_input")(inputs)
     else:
         tensor = keras.layers.Normalization(

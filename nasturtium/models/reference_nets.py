@@ -48,6 +48,8 @@ def build_reference(
     elif "mlp" in reference:
         flat = [_flatten()] if len(frame.input_shape) > 1 else []
         body = [*flat, *mlp(reference["mlp"], frame.classes)]
+    elif "textcnn" in reference:
+        body = _textcnn(reference["textcnn"], frame)
     elif "cnn1d" in reference:
         body = _cnn1d(reference["cnn1d"], frame.classes)
     else:
@@ -117,6 +119,32 @@ def _cnn1d(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
         for i, filters in enumerate(sizes["filters"])
     ]
     return [*itertools.chain(*blocks), _flatten(), *mlp(sizes["dense"], classes)]
+
+
+def _textcnn(sizes: Mapping, frame: Frame) -> list:
+    """An embedding, convolutions of several widths and their maxima over the text, dense layers.
+
+    Kim 2014 (arXiv 1408.5882), with half of the maxima dropped in training, as there.
+    """
+    layers = keras.layers
+
+    def maxima(tensor):
+        parts = [
+            layers.GlobalMaxPooling1D(name=f"maximum_{size}")(
+                layers.Conv1D(sizes["filters"], size, activation="relu", name=f"conv_{size}")(
+                    tensor
+                )
+            )
+            for size in sizes["kernel_sizes"]
+        ]
+        return parts[0] if len(parts) == 1 else layers.Concatenate(name="maxima")(parts)
+
+    return [
+        layers.Embedding(frame.vocabulary, sizes["embedding"], name="embedding"),
+        maxima,
+        layers.Dropout(0.5, name="dropout"),
+        *mlp(sizes["dense"], frame.classes),
+    ]
 
 
 def _digits(classes: int) -> list[keras.layers.Layer]:

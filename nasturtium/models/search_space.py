@@ -90,6 +90,8 @@ class SearchSpace(Graph):
 
 def make_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
     """The space of the frame's kind of data, by section ``search`` of the settings."""
+    if frame.vocabulary is not None:
+        return text_space(frame, settings, pruning_ratios)
     build = tabular_space if len(frame.input_shape) == 1 else conv_space
     return build(frame, settings, pruning_ratios)
 
@@ -121,6 +123,36 @@ def conv_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float])
         dropout=_choice("dropout", [0.0, 0.25], default=0.0),
     )(inputs)
     node = ak.SpatialReduction()(node)
+    return _with_dense_and_head(inputs, node, frame, settings, pruning_ratios)
+
+
+class TextBlock(ak.Block):
+    """Embedding, a convolution and its maximum over the text (Kim 2014, arXiv 1408.5882)."""
+
+    def __init__(self, frame: Frame, settings: Mapping, **arguments):
+        super().__init__(**arguments)
+        self._frame, self._settings = frame, settings
+
+    def build(self, hp, inputs=None):
+        """The block's output, of shape (batch, filters)."""
+        (tensor,) = inputs if isinstance(inputs, list | tuple) else (inputs,)
+        chosen = {
+            name: hp.Choice(name, sorted(self._settings[key]), default=max(self._settings[key]))
+            for name, key in (
+                ("embedding", "embeddings"),
+                ("filters", "filters"),
+                ("kernel_size", "kernel_sizes"),
+            )
+        }
+        tensor = keras.layers.Embedding(self._frame.vocabulary, chosen["embedding"])(tensor)
+        conv = keras.layers.Conv1D(chosen["filters"], chosen["kernel_size"], activation="relu")
+        return keras.layers.GlobalMaxPooling1D()(conv(tensor))
+
+
+def text_space(frame: Frame, settings: Mapping, pruning_ratios: Sequence[float]) -> SearchSpace:
+    """TextBlock, DenseBlock, head; with ``embeddings``, the choices for an embedding's width."""
+    inputs = ak.Input()
+    node = TextBlock(frame, settings)(inputs)
     return _with_dense_and_head(inputs, node, frame, settings, pruning_ratios)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nasturtium.data import prepared
-from nasturtium.data.splits import stored_fill
+from nasturtium.data.splits import stored_fill, stored_words
 from nasturtium.deployment.bare_net import without_frame
 from nasturtium.deployment.card import card
 from nasturtium.deployment.predictor import CARD, FLOAT32, INT8, describe_model
@@ -41,8 +41,9 @@ def run(job: Job) -> None:
     content = convert(model)
     check_measured(content, row["tflite_sha256"], metrics)
     source = prepared.read_card(job.data_folder)
-    description, fill = prepared.read(job.data_folder).description, stored_fill(job.split)
-    described = describe_model(description, fill)
+    data = prepared.read(job.data_folder)
+    description, words = data.description, stored_words(job.split, data)
+    described = describe_model(description, stored_fill(job.split), words)
     bare = without_frame(model)
     files = {FLOAT32: _file(row["tflite_sha256"], Scaling(), Scaling())}
     if row["tflite_int8_sha256"] is not None:

@@ -4,6 +4,7 @@ import numpy as np
 
 from nasturtium.data.catalog import Description
 from nasturtium.data.splits import TrainingData
+from nasturtium.data.text import FIRST_WORD
 from nasturtium.errors import DataError
 from nasturtium.models.frame import Frame
 
@@ -14,7 +15,7 @@ _LEAST_DEVIATION, _MOST_DEVIATION = 1e-6, 1e18
 def frame_of(data: TrainingData) -> Frame:
     """The frame of every net that is trained on ``data``."""
     description, train = data.description, data.train
-    tabular = description.input_scale is None
+    tabular = description.input_scale is None and description.text is None
     features = None
     if tabular:
         # A channel of a sequence has one mean and deviation over all its steps.
@@ -29,6 +30,7 @@ def frame_of(data: TrainingData) -> Frame:
         feature_variance=_variance(features, description) if tabular else None,
         target_mean=float(np.mean(train.targets, dtype=np.float64)) if regression else None,
         target_std=target_std(train.targets) if regression else None,
+        vocabulary=description.text and description.text["vocabulary"] + FIRST_WORD,
     )
 
 

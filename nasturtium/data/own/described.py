@@ -43,7 +43,14 @@ _SEQUENCE_KEYS = {
     "parquet": _LONG_TABLE,
     "ts": _KEYS["ts"],
 }
-_LONG_NEEDED = ("target", "id", "time")
+_TEXT = {"text", "target", "threshold", "tokens", "ngram", "length", "vocabulary"}
+_TEXT_KEYS = {"csv": _TEXT | _WRITTEN, "parquet": _TEXT}
+# By kind: keys of each format, and what a table of it needs.
+_OF_KIND = {
+    None: (_KEYS, None),
+    "sequence": (_SEQUENCE_KEYS, ("target", "id", "time")),
+    "text": (_TEXT_KEYS, ("target", "text")),
+}
 _NEEDED = {
     "npz": (),
     "idx": ("target_path",),
@@ -59,19 +66,19 @@ def check(name: str, own: Mapping) -> None:
     kind, where = own["format"], f"Configuration key 'own_datasets.{name}"
     if name in NAMES:
         raise ConfigError(f"{where}' has the name of a built-in data set; choose another.")
-    is_sequence = own.get("kind") == "sequence"
-    known = (_SEQUENCE_KEYS if is_sequence else _KEYS).get(kind)
+    content = own.get("kind")
+    keys, needed_of_table = _OF_KIND[content]
+    known = keys.get(kind)
     if known is None:
-        raise ConfigError(
-            f"{where}.format' {kind} holds no sequences; choose {', '.join(_SEQUENCE_KEYS)}."
-        )
+        raise ConfigError(f"{where}.format' {kind} holds no {content}s; choose {', '.join(keys)}.")
     for key in sorted(set(own) - _COMMON - known):
-        of_kind = " of kind sequence" if is_sequence else ""
+        of_kind = f" of kind {content}" if content else ""
         raise ConfigError(
             f"{where}.{key}' means nothing for format {kind}{of_kind}; remove it. See "
             "config/README.md."
         )
-    needed = [*(_LONG_NEEDED if is_sequence and "id" in known else _NEEDED[kind])]
+    is_table = kind in ("csv", "parquet")
+    needed = [*(needed_of_table if needed_of_table and is_table else _NEEDED[kind])]
     if kind == "idx" and "test_path" in own:
         needed.append("test_target_path")
     for key in needed:
@@ -145,7 +152,7 @@ def _check_columns(own: Mapping, where: str) -> None:
     if isinstance(features, str):
         raise ConfigError(f"{where}.features' must be a list of columns, not {features!r}.")
     for column in (*features, *own.get("categorical", [])):
-        for key in ("target", "id", "time"):
+        for key in ("target", "id", "time", "text"):
             if column == own.get(key):
                 raise ConfigError(
                     f"{where}' has the {key} '{column}' among its features; remove it."
@@ -186,6 +193,11 @@ def _check_reference(own: Mapping, where: str) -> None:
         raise ConfigError(
             f"{where}.reference' is a cnn1d, which is for sequences; set kind: sequence, or give "
             "another."
+        )
+    if (own.get("kind") == "text") != ("textcnn" in reference):
+        raise ConfigError(
+            f"{where}.reference' of texts must be a textcnn, and of nothing else; mend it, or set "
+            "kind: text."
         )
     if is_sequence and "cnn" in reference:
         raise ConfigError(f"{where}.reference' is a cnn, which is for images; give a cnn1d.")

@@ -1,0 +1,95 @@
+"""Texts in a column of a CSV or Parquet file: a row a sample."""
+
+import logging
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from nasturtium.data import text
+from nasturtium.data.catalog import Description
+from nasturtium.data.own import checks, classes, tables
+from nasturtium.data.samples import Samples
+from nasturtium.data.sources import file_sha256
+from nasturtium.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_DEFAULTS = {"tokens": "words", "ngram": 3, "length": 50, "vocabulary": 5000}
+
+
+def read(name: str, own: Mapping) -> tuple[Description, Samples]:
+    """The texts of one table, or of two where ``test_path`` names the test split's.
+
+    Features are the first ``length`` tokens of each text, numbered over the whole data set. Which
+    of them a net knows is decided by the train split, when it is drawn.
+
+    Raises
+    ------
+    DataError
+        Not such a table, or a text or target is missing.
+    """
+    settings = {key: own.get(key, value) for key, value in _DEFAULTS.items()}
+    paths = [own[key] for key in ("path", "test_path") if key in own]
+    parts = [_rows(path, own) for path in paths]
+    texts = [row for rows, _ in parts for row in rows]
+    found = dict.fromkeys(token for row in texts for token in text.tokens_of(row, settings))
+    features = text.encoded(texts, settings, text.numbers_of([*found]), len(texts))
+    wheres = [f"{path}: column '{own['target']}'" for path in paths]
+    targets, names = _targets([values for _, values in parts], own, wheres, paths)
+    settings["vocabulary"] = min(settings["vocabulary"], len(found))
+    described = checks.description(
+        name, own, (settings["length"],), targets, class_names=names, text=settings
+    )
+    return described, Samples(
+        features=features,
+        targets=targets,
+        test_from=len(parts[0][0]) if len(paths) > 1 else None,
+        sources={os.path.basename(path): file_sha256(path) for path in paths},
+        tokens=tuple(found),
+    )
+
+
+def _rows(path: str, own: Mapping) -> tuple[list[str], list]:
+    """Texts and targets of one file, without rows whose target is the threshold itself."""
+    as_text = own["task"] == "classification" and "threshold" not in own
+    columns, _ = tables.read_columns(
+        path,
+        {**own, "features": [own["text"]], "categorical": []},
+        [own["text"], own["target"]] if as_text else [own["text"]],
+    )
+    texts, targets = columns[own["text"]].to_pylist(), columns[own["target"]].to_pylist()
+    first_row = 2 if own["format"] == "csv" else 1
+    for column, values in ((own["text"], texts), (own["target"], targets)):
+        if None in values:
+            raise DataError(
+                f"{path}: column '{column}': row {values.index(None) + first_row} is empty; mend "
+                "or remove the row."
+            )
+    if not texts:
+        raise DataError(f"{path}: has no rows; put samples in it.")
+    if "threshold" in own:
+        kept = [i for i, value in enumerate(targets) if value != own["threshold"]]
+        if len(kept) < len(targets):
+            logger.warning(
+                "%s: %d of %d rows have a '%s' of exactly %g, neither above nor below, and are "
+                "left out.",
+                path,
+                len(targets) - len(kept),
+                len(targets),
+                own["target"],
+                own["threshold"],
+            )
+        texts, targets = [texts[i] for i in kept], [targets[i] for i in kept]
+    return texts, targets
+
+
+def _targets(values: list[list], own: Mapping, wheres: list[str], paths: list[str]):
+    if own["task"] == "regression":
+        found = [checks.targets(np.array(v), w) for v, w in zip(values, wheres, strict=True)]
+        return np.concatenate(found), None
+    if "threshold" in own:
+        above = np.concatenate([np.array(part) > own["threshold"] for part in values])
+        at = f"{own['threshold']:g}"
+        return above.astype(np.int64), (f"below {at}", f"above {at}")
+    return classes.numbered(values, wheres, paths)
