@@ -155,6 +155,13 @@ def _input(inputs: Mapping) -> str:
     if inputs["kind"] == "pictures":
         largest = inputs["largest_value"]
         return f"Pictures of {shape} (height, width, channels), raw values up to {largest:g}."
+    if inputs["kind"] == "text":
+        known = f"{len(inputs['words']):,} of their tokens"
+        return (
+            f"Texts, of which the first {inputs['length']} tokens ({inputs['tokens']}, in small "
+            f"letters) are read and {known} known: the files take these tokens' places in `words` "
+            "of `model.json` plus 2, 1 for an unknown one, and 0 for what is filled up."
+        )
     if inputs["kind"] != "table":
         return f"{shape} numbers a sample, as they stand in the data."
     lines = ["Columns of a table, by name and in the data's own units:", ""]

@@ -18,7 +18,7 @@ def run(job: Job) -> None:
     Raises
     ------
     MeasurementError
-        The model has no full-integer file, or another one than was measured.
+        The model has no full-integer file, or another one than was measured, or takes texts.
     """
     metrics, model_path = job.folder.parent / "metrics.parquet", job.folder.parent / "model.keras"
     (row,) = read_rows(metrics)
@@ -26,6 +26,11 @@ def run(job: Job) -> None:
         raise MeasurementError(
             f"{model_path}: has no full-integer file ({row['tflite_int8_reason']}); use "
             "model_float32.tflite."
+        )
+    if job.data().description.kind == "text":
+        raise MeasurementError(
+            f"{model_path}: takes tokens, and the C code for a microcontroller is for numbers "
+            "alone; use model_float32.tflite."
         )
     content, bare = convert_full_integer(load_inference_form(model_path), job.data().train.features)
     check_measured(content, row["tflite_int8_sha256"], metrics)
