@@ -8,7 +8,8 @@ scikit-learn's HistGradientBoosting on the splits that the study draws for the s
 it makes the prepared form in a temporary folder. The learning rate and the largest number of leaves
 are chosen by the validation split among four pairs, early stopping looks at the validation split
 too, and the chosen model is measured once on the test split. Prints a line a seed, then mean and
-sample standard deviation. "values" counts what the trees store: two a split, one a leaf.
+sample standard deviation, and the same of a linear model. "values" counts what the trees store: two
+a split, one a leaf.
 """
 
 import argparse
@@ -47,6 +48,16 @@ def fitted(task: str, train, validation, rate: float, leaves: int, seed: int):
     )
 
 
+def linear_model(task: str, train):
+    """Least squares with a little ridge, or logistic regression, on standardised columns."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = LogisticRegression(max_iter=1000) if task == "classification" else Ridge()
+    return make_pipeline(StandardScaler(), model).fit(train.features, train.targets)
+
+
 def figures(task: str, model, split) -> dict[str, float]:
     """MAE and RMSE in the target's unit, or the accuracy."""
     predicted = model.predict(split.features)
@@ -69,9 +80,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--configfile", type=Path, help="laid over config/config.yaml")
     arguments = parser.parse_args()
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     given = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    if arguments.configfile:
+        given |= yaml.safe_load(arguments.configfile.read_text())
     config = configuration.validated(given, schema)
     shares = configuration.for_dataset(config, arguments.dataset)["split"]
     rows = []
@@ -102,6 +116,9 @@ def main() -> None:
                 "trees": model.n_iter_,
                 "values": stored_values(model),
             }
+            linear = linear_model(task, training.train)
+            beside = figures(task, linear, splits.test_data(data, path))
+            row |= {f"linear_{name}": value for name, value in beside.items()}
             rows.append(row)
             shown = "  ".join(f"{name} {value:,.4g}" for name, value in row.items())
             print(f"seed {seed}: {shown}  (learning rate {rate}, {leaves} leaves)")

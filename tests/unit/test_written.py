@@ -1,6 +1,7 @@
 """CSV and Parquet files as people have them: encodings, notations, dates, truth values."""
 
 import datetime
+import gzip
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,17 @@ def test_texts_of_any_encoding_are_the_same(tmp_path, encoding):
     # What predicts reads the same file alike.
     given = features_of(describe_inputs(found[0], None), found[2])
     np.testing.assert_array_equal(given, found[1].features)
+
+
+def test_a_packed_file_is_read_as_the_file_itself(tmp_path):
+    plain = read(tmp_path, "a;b;y\n1,5;yes;1\n2,5;no;2\n")
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(plain[2].read_bytes()))
+    own = {"format": "csv", "task": "regression", "target": "y", "reference": {"mlp": [2]}}
+    packed = readers.read_described("mine", {**own, "path": str(tmp_path / "a.csv.gz")})
+    np.testing.assert_array_equal(packed[1].features, plain[1].features)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(plain[2].read_bytes())[:-9])
+    with pytest.raises(DataError, match=r"a\.csv\.gz: "):
+        readers.read_described("mine", {**own, "path": str(tmp_path / "a.csv.gz")})
 
 
 def test_what_is_no_text_is_refused(tmp_path):

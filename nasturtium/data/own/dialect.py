@@ -4,7 +4,8 @@ import codecs
 import io
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 import pyarrow as pa
@@ -149,13 +150,13 @@ def encoding_of(path: str) -> str:
     DataError
         It is no text.
     """
-    with open(path, "rb") as file:
-        start = file.read(4)
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        file.seek(0)
-        decoder, is_utf8 = codecs.getincrementaldecoder("utf-8")(), True
+    # pyarrow unpacks what its name says is packed, as it does when the whole is read.
+    with _opened(path) as file:
+        decoder, is_utf8, is_first = codecs.getincrementaldecoder("utf-8")(), True, True
         while block := file.read(_HEAD_BYTES):
+            if is_first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return "utf-16"
+            is_first = False
             if b"\0" in block:
                 raise DataError(f"{path}: holds bytes that are no text; save it as CSV in UTF-8.")
             try:
@@ -174,15 +175,27 @@ def encoding_of(path: str) -> str:
     return "windows-1252"
 
 
+@contextmanager
+def _opened(path: str) -> Iterator[pa.NativeFile]:
+    try:
+        with pa.input_stream(path) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        said = " ".join(str(error).split())[:160]
+        raise DataError(f"{path}: can't be read ({said}); mend it.") from error
+
+
 def _head(path: str, encoding: str) -> str:
     """Whole lines of the first megabyte; empty where they can't be decoded."""
     try:
-        with open(path, encoding=encoding, newline="") as file:
-            text = file.read(_HEAD_BYTES)
+        with _opened(path) as file:
+            content = file.read(_HEAD_BYTES)
+        # A character may be cut at the end.
+        text = codecs.getincrementaldecoder(encoding)().decode(content)
     except (UnicodeError, LookupError):
         return ""
     text = text.removeprefix("\ufeff")
-    if len(text) < _HEAD_BYTES:
+    if len(content) < _HEAD_BYTES:
         return text
     return text[: text.rfind("\n") + 1]
 
