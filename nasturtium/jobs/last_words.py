@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasturtium.plain_text import shown
+
 _NOTHING_MEASURED = 3
 _BLOCK = re.compile(r"^Error in rule (?P<rule>\w+):\n(?P<facts>(?:    .*\n?)*)", re.MULTILINE)
 _LOG = re.compile(r"^    log: (?P<log>[^\s,]+)", re.MULTILINE)
@@ -31,9 +33,11 @@ class Failure:
 def answer(results: str | Path = "results") -> None:
     """Say which nets to take, where that is known, and where there is more."""
     text = Path(results, "verdict.txt")
-    if text.exists():
+    if text.is_file():
         page = Path(results, "index.html")
-        sys.stderr.write(f"\n{text.read_text(encoding='utf-8')}\nAll of it on one page: {page}\n")
+        # It may be damaged; names in it are plain, but the file is anyone's.
+        said = shown(text.read_text(encoding="utf-8", errors="replace"))
+        sys.stderr.write(f"\n{said}\nAll of it on one page: {page}\n")
 
 
 def after_failures(

@@ -2,7 +2,7 @@
 
 import json
 
-from nasturtium.jobs.last_words import failures
+from nasturtium.jobs.last_words import answer, failures
 from nasturtium.records.parquet import read_rows
 from nasturtium.stages import partial
 from tests.generated_study import write_study
@@ -28,6 +28,16 @@ Error in rule killed:
     output: results/digits/seed0/nas/model.keras
     log: logs/digits/seed0/nas.log (check log file(s) for error details)
 """
+
+
+def test_a_damaged_answer_is_shown_plainly(tmp_path, capsys):
+    (tmp_path / "verdict.txt").write_bytes(b"take \x1b[2J\xff")
+    answer(tmp_path)
+    assert "take \\x1b[2J\ufffd" in capsys.readouterr().err
+    (tmp_path / "verdict.txt").unlink()
+    (tmp_path / "verdict.txt").mkdir()
+    answer(tmp_path)
+    assert capsys.readouterr().err == ""
 
 
 def test_each_failed_job_is_named_once_with_its_last_error(tmp_path):
