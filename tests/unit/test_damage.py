@@ -138,7 +138,15 @@ def test_a_folder_in_place_of_a_table_drops_no_run(tmp_path):
     (tmp_path / "metrics.parquet").mkdir()
     with pytest.raises(DamageError, match="a folder stands in its place"):
         summarise.run(
-            [tmp_path / "metrics.parquet"], [], tmp_path / "s.parquet", tmp_path / "s.md", "abc"
+            [tmp_path / "metrics.parquet"],
+            predictions=[],
+            trials=[],
+            latencies=[],
+            table=tmp_path / "s.parquet",
+            text=tmp_path / "s.md",
+            answer=tmp_path / "verdict.txt",
+            verdicts=[],
+            code="abc",
         )
     assert not (tmp_path / "s.parquet").exists()
 
