@@ -82,9 +82,10 @@ def fold_batch_normalization(model: keras.Model) -> Folding:
         return plain_copy(layer, None, {"use_bias": True} if "bias" in new else None)
 
     folded = rebuild(graph, whole_plan(graph), clone, skipped=skipped)
+    originals = {layer.name: layer for layer in model.layers}
     for layer in folded.layers:
-        original = model.get_layer(layer.name)
-        if type(layer) is type(original):
+        # A Sequential does not list its input.
+        if type(original := originals.get(layer.name)) is type(layer):
             set_weights(layer, original, weights.get(layer.name))
     names = [step.layer.name for step in skipped] + inside
     return Folding(folded, names, params, folded.count_params())

@@ -183,3 +183,11 @@ def test_a_net_is_measured_folded_and_its_file_keeps_what_it_is_trained_on_with(
         assert used is path
     with inference_file(path, plain) as used:
         assert used is path
+
+
+def test_a_sequential_is_folded_too():
+    parts = [layers.Dense(3), norm(), layers.ReLU(), layers.Dense(2)]
+    model = randomised(keras.Sequential([keras.Input((4,)), *parts]))
+    folding = fold_batch_normalization(model)
+    assert folding.folded == ["norm"]
+    assert verify(model, folding.model) < 1e-5
