@@ -9,6 +9,9 @@ from nasturtium.errors import DataError
 Task = Literal["classification", "regression"]
 Kind = Literal["table", "sequence", "image", "text"]
 
+# Nets of the literature that a data set can take for its reference net.
+LITERATURE = ("lenet_300_100", "lenet_5", "resnet_8", "resnet_20", "vgg_small")
+
 
 @dataclass(frozen=True)
 class Description:

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-import numpy as np
 import tf_keras as keras
 
+from nasturtium.models.allowed_graph import MOST_STATISTICS, calls_of, check_order
 from nasturtium.models.archive import NotAllowed
 from nasturtium.models.layers import LAYERS
 
@@ -64,7 +64,7 @@ _DTYPES = _names(
 )
 _MOST_LAYERS, _DEEPEST, _LONGEST_TEXT, _LARGEST_NUMBER = 1_000, 64, 500, 1e30
 # Of lists in arguments: axes and sizes are short, statistics have a number a column.
-_LARGEST_SIZE, _LONGEST_LIST, _MOST_STATISTICS = 10**7, 64, 10**5
+_LARGEST_SIZE, _LONGEST_LIST = 10**7, 64
 
 
 def check_config(text: bytes) -> dict:
@@ -126,62 +126,9 @@ def _checked_model(config: Mapping, depth: int) -> Iterator[int]:
         else:
             _check_layer(layer, depth + 1)
         layer.pop("build_config", None)
-        yield max(1, sum(len(call) for call in _calls(layer)))
+        yield max(1, sum(len(call) for call in calls_of(layer)))
     if kind == "Functional":
-        _check_order(layers)
-
-
-def _calls(layer: Mapping) -> list[list[tuple[str, int]]]:
-    """Of each call of a layer: the calls that its inputs are of, as a layer's name and a number."""
-    nodes = layer.get("inbound_nodes") or []
-    if not isinstance(nodes, list):
-        raise NotAllowed("has a layer without a list of its calls")
-    calls = []
-    for node in nodes:
-        # A single input stands without a list around it.
-        single = isinstance(node, list) and node and isinstance(node[0], str)
-        inputs = [node] if single else node
-        if not isinstance(inputs, list):
-            raise NotAllowed("has a call of a layer without a list of inputs")
-        for tensor in inputs:
-            is_input = isinstance(tensor, list) and len(tensor) in (3, 4)
-            if not is_input or not isinstance(tensor[0], str) or not isinstance(tensor[1], int):
-                raise NotAllowed("has a call of a layer whose inputs are no layers' outputs")
-            if len(tensor) == 4 and tensor[3]:
-                raise NotAllowed("has a call of a layer with more than its inputs")
-        calls.append([(tensor[0], tensor[1]) for tensor in inputs])
-    return calls
-
-
-def _check_order(layers: list[Mapping]) -> None:
-    """Refuse layers in a circle, and inputs that are not there: Keras would wait for them forever.
-
-    As Keras does, a layer's calls are made in their order, each as soon as its inputs are there.
-    """
-    waiting = {}
-    for layer in layers:
-        name = layer.get("name", layer["config"].get("name"))
-        if not isinstance(name, str) or name in waiting:
-            raise NotAllowed("has two layers of one name, or one without a name")
-        waiting[name] = _calls(layer)
-    done = {name: 0 if calls else 1 for name, calls in waiting.items()}
-    readers: dict[str, list[str]] = {}
-    for name, calls in waiting.items():
-        for before, _ in {tensor for call in calls for tensor in call}:
-            readers.setdefault(before, []).append(name)
-    ready = list(waiting)
-    while ready:
-        name = ready.pop()
-        made = done[name]
-        while done[name] < len(waiting[name]) and all(
-            0 <= number < done.get(before, 0) for before, number in waiting[name][done[name]]
-        ):
-            done[name] += 1
-        if done[name] > made:
-            ready.extend(readers.get(name, ()))
-    for name, calls in waiting.items():
-        if done[name] < len(calls):
-            raise NotAllowed(f"has a layer '{name[:40]}' whose input is not there, or itself")
+        check_order(layers)
 
 
 def _check_layer(config: Mapping, depth: int) -> None:
@@ -198,30 +145,6 @@ def _check_layer(config: Mapping, depth: int) -> None:
     _check_keys(arguments, _arguments(kind), f"layer '{kind}'")
     for name, value in arguments.items():
         _check_argument(name, value, depth + 1)
-
-
-def given_statistics(layer: Mapping) -> dict[str, object]:
-    """Mean and variance that a checked layer's configuration gives, where it gives any."""
-    if layer.get("class_name") != "Normalization":
-        return {}
-    found = {name: layer["config"].get(name) for name in ("mean", "variance")}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def check_statistics(statistics: Mapping[str, object], values: int) -> None:
-    """Refuse a frame's statistics that are not one number, or ``values`` of them.
-
-    Raises
-    ------
-    NotAllowed
-        There are other numbers of them, or more than fit a table.
-    """
-    if values > _MOST_STATISTICS:
-        raise NotAllowed(f"standardises more than {_MOST_STATISTICS:,} values")
-    for name, value in statistics.items():
-        count = np.size(value)
-        if np.ndim(value) > 1 or count not in (1, values):
-            raise NotAllowed(f"standardises {values:,} values by a {name} of {count:,}")
 
 
 def _check_argument(name: str, value: object, depth: int) -> None:
@@ -259,8 +182,8 @@ def _check_argument(name: str, value: object, depth: int) -> None:
 def _check_numbers(value: object, name: str) -> None:
     """A number or a plain list of them; a frame's are not bounded, but finite."""
     numbers = value if isinstance(value, list) else [] if value is None else [value]
-    if len(numbers) > _MOST_STATISTICS:
-        raise NotAllowed(f"has more than {_MOST_STATISTICS:,} numbers as {name}")
+    if len(numbers) > MOST_STATISTICS:
+        raise NotAllowed(f"has more than {MOST_STATISTICS:,} numbers as {name}")
     for number in numbers:
         if type(number) not in (int, float) or not abs(number) < _LARGEST_NUMBER:
             raise NotAllowed(f"has a {name} that is no list of finite numbers")

@@ -1,23 +1,22 @@
 """Models on disk: inference-ready ``.keras`` files, written atomically, loaded safely."""
 
-import contextlib
 import json
 import math
 import os
-import random
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras as keras
-from tf_keras.src import backend as keras_backend
 
 from nasturtium.errors import ModelError
 from nasturtium.models import archive
-from nasturtium.models.allowed import check_config, check_statistics, given_statistics
+from nasturtium.models.allowed import check_config
+from nasturtium.models.allowed_graph import check_statistics, given_statistics
+from nasturtium.models.seeds import seeds_kept
 from nasturtium.records.atomic import atomic_path
 
 _LARGEST_FILE = 2**30
@@ -103,7 +102,7 @@ def _check_size(config: dict, shapes: list[tuple[int, ...]]) -> None:
         The numbers of weights differ.
     """
     # In a graph of its own nothing is computed, so variables have a shape only.
-    with _seeds_kept(), tf.Graph().as_default():
+    with seeds_kept(), tf.Graph().as_default():
         # Dropout asks for one where TensorFlow is deterministic.
         tf.compat.v1.set_random_seed(0)
         model = keras.saving.deserialize_keras_object(_without_statistics(config), safe_mode=True)
@@ -142,18 +141,6 @@ def _check_values(model: keras.Model, config: dict) -> int:
                 if math.prod(size or 1 for size in tensor.shape[1:]) > _MOST_VALUES:
                     raise archive.NotAllowed(f"has a layer '{layer.name[:40]}' with a huge output")
     return extra
-
-
-@contextlib.contextmanager
-def _seeds_kept() -> Iterator[None]:
-    """Let what is built in the block take no seed from what is built after it."""
-    # Where set_random_seed was called, Keras draws seeds from a generator of its own.
-    keras_seeds = getattr(keras_backend._SEED_GENERATOR, "generator", random)
-    state = keras_seeds.getstate()
-    try:
-        yield
-    finally:
-        keras_seeds.setstate(state)
 
 
 def _load(members: Mapping[str, bytes]) -> keras.Model:

@@ -5,11 +5,14 @@ returns class probabilities, or the target in its own unit. The statistics are c
 layers' configuration, so they add no parameter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
+
+from nasturtium.models.encoding import start_at_quantiles
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Frame:
     feature_mean, feature_variance
         Columns of a table, or channels of a sequence at all its steps, are standardised by them;
         shape (columns,).
+    quantiles
+        Standardised quantiles of a table's columns, shape (quantiles, columns), evenly spaced in
+        probability; an encoding of the columns begins with them.
     target_mean, target_std
         A regression's last layer maps standardised values back to the target's unit by them.
     """
@@ -39,15 +45,24 @@ class Frame:
     input_scale: float | None = None
     feature_mean: np.ndarray | None = None
     feature_variance: np.ndarray | None = None
+    quantiles: np.ndarray | None = None
     target_mean: float | None = None
     target_std: float | None = None
     vocabulary: int | None = None
 
 
-def build_framed(frame: Frame, body: Sequence[keras.layers.Layer], name: str) -> keras.Model:
-    """A functional model: the frame's input layer, ``body`` in order, the frame's output layer.
+def build_framed(
+    frame: Frame,
+    body: Sequence[keras.layers.Layer] | Callable[[tf.Tensor], tf.Tensor],
+    name: str,
+) -> keras.Model:
+    """A functional model: the frame's input layer, ``body``, the frame's output layer.
 
-    ``body`` ends with as many units as there are classes and a softmax, or with one linear unit.
+    Parameters
+    ----------
+    body
+        Layers in a row, or a function of the scaled input. It ends with as many units as there are
+        classes and a softmax, or with one linear unit.
     """
     dtype = None if frame.vocabulary is None else "int32"
     inputs = tensor = keras.Input(frame.input_shape, name="input", dtype=dtype)
@@ -59,10 +74,16 @@ def build_framed(frame: Frame, body: Sequence[keras.layers.Layer], name: str) ->
         tensor = keras.layers.Normalization(
             mean=frame.feature_mean, variance=frame.feature_variance, name="standardise_input"
         )(inputs)
-    for layer in body:
-        tensor = layer(tensor)
+    if callable(body):
+        tensor = body(tensor)
+    else:
+        for layer in body:
+            tensor = layer(tensor)
     if frame.classes is None:
         tensor = keras.layers.Rescaling(
             frame.target_std, offset=frame.target_mean, name="restore_unit"
         )(tensor)
-    return keras.Model(inputs, tensor, name=name)
+    model = keras.Model(inputs, tensor, name=name)
+    if frame.quantiles is not None:
+        start_at_quantiles(model, frame.quantiles)
+    return model

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from nasturtium.models.encoding import ENCODING
 from nasturtium.models.layers import prunable_weight
 
 
@@ -60,10 +61,10 @@ def count_weights(model: keras.Model) -> WeightCounts:
 def with_new_weights(model: keras.Model) -> keras.Model:
     """A model of the same layers with new initial weights, by Keras's global seed.
 
-    Statistics that belong to the data, those of Normalization layers, stay.
+    What belongs to the data stays: statistics of Normalization layers, and an encoding's bins.
     """
     fresh = keras.models.clone_model(model)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
+        if isinstance(layer, keras.layers.Normalization) or layer.name == ENCODING:
             fresh.get_layer(layer.name).set_weights(layer.get_weights())
     return fresh

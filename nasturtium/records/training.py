@@ -33,6 +33,7 @@ TRAINING = pa.schema(
         column("sparsity", pa.float64(), "share of prunable weights masked; null if not pruning"),
         column("admissible", pa.bool_(), "whether the epoch could be kept", required=True),
         column("selected", pa.bool_(), "whether the epoch's weights were kept", required=True),
+        column("averaged", pa.bool_(), "whether the averaged weights were judged, being better"),
         column("steps_per_execution", pa.int64(), "steps between two returns to Python"),
         column("jit_compile", pa.bool_(), "whether XLA compiled the step"),
         *ARITHMETIC,

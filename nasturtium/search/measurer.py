@@ -21,7 +21,7 @@ from nasturtium.metering import Meter
 from nasturtium.metering.energy_file import stored_energy
 from nasturtium.models.files import load_model
 from nasturtium.models.weights import count_weights
-from nasturtium.training.fit import validation_loss
+from nasturtium.training.fit import evaluate
 
 _WARM_UP_RUNS = 20
 # One sample of a net this small costs a GPU hardly more than a launch; a batch costs its work.
@@ -108,7 +108,12 @@ class Measurer:
         """
         values = self.saved(model, path)
         latency_reason = values.pop("tflite_latency_reason")
-        values["validation_loss"] = validation_loss(model, data)
+        judged = evaluate(model, data.description, data.validation)
+        values["validation_loss"] = judged["loss"]
+        values["validation_accuracy"], values["validation_mae"] = (
+            judged.get("accuracy"),
+            judged.get("mae"),
+        )
         training = stored_energy(energy_path, "fit")
         # If the search itself can't be metered, no trial could be held against the baseline.
         values["training_energy_j"] = training.energy_j if self.meter.can_measure else None

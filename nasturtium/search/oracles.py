@@ -1,7 +1,8 @@
 """Oracles: which hyperparameters next? They know nothing of how a trial is run."""
 
+import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras_tuner
 import numpy as np
@@ -18,26 +19,14 @@ from nasturtium.models.search_space import SearchSpace
 
 SCORE = "score"
 
-_MOST_PROPOSALS = 50
+logger = logging.getLogger(__name__)
 
-
-def distinct(
-    propose: Callable[[str], dict], trial_id: str, space: SearchSpace, seen: set[str]
-) -> dict:
-    """A proposal whose net is not in ``seen``, to which it is added; or the end of the search."""
-    for _ in range(_MOST_PROPOSALS):
-        proposal = propose(trial_id)
-        if proposal["status"] != TrialStatus.RUNNING:
-            return proposal
-        signature = space.signature(proposal["values"])
-        if signature not in seen:
-            seen.add(signature)
-            return proposal
-    return {"status": TrialStatus.STOPPED, "values": None}
+# An oracle may be sure of nets that are known already: from here on they are drawn blindly.
+_OWN_PROPOSALS, _BLIND_PROPOSALS = 50, 2000
 
 
 class _Distinct:
-    """Before an oracle of KerasTuner's: no net is tried twice.
+    """Before an oracle of KerasTuner's: it begins with the start nets, and tries none twice.
 
     The oracles compare hyperparameters, and these may differ in a layer that the net does not
     have; the trial is then spent on a net whose score is known.
@@ -46,11 +35,47 @@ class _Distinct:
     def __init__(self, space: SearchSpace, **kwargs):
         super().__init__(**kwargs)
         self._space = space
+        self._starts = space.starts()
         self._seen: set[str] = set()
+        self._blind = random.Random(self.seed)
 
     def populate_space(self, trial_id: str) -> dict:
         """Hyperparameters of a net that is new to this search; stops when none is found."""
-        return distinct(super().populate_space, trial_id, self._space, self._seen)
+        while self._starts:
+            values = self._starts.pop(0)
+            if self._is_new(values):
+                return {"status": TrialStatus.RUNNING, "values": values}
+        for _ in range(_OWN_PROPOSALS):
+            proposal = super().populate_space(trial_id)
+            if proposal["status"] != TrialStatus.RUNNING:
+                break
+            if self._is_new(proposal["values"]):
+                return proposal
+        for _ in range(_BLIND_PROPOSALS):
+            values = {hp.name: self._drawn(hp) for hp in self.get_space().space}
+            if self._is_new(values):
+                return {"status": TrialStatus.RUNNING, "values": values}
+        tell_exhausted(len(self._seen), self.max_trials)
+        return {"status": TrialStatus.STOPPED, "values": None}
+
+    def _is_new(self, values: Mapping) -> bool:
+        signature = self._space.signature(values)
+        is_new = signature not in self._seen
+        self._seen.add(signature)
+        return is_new
+
+    def _drawn(self, hp: keras_tuner.engine.hyperparameters.HyperParameter) -> object:
+        return hp.random_sample(self._blind.randrange(2**31))
+
+
+def tell_exhausted(found: int, asked: int) -> None:
+    """Say that a search ends before it has had as many trials as it was asked for."""
+    logger.warning(
+        "The space has no further net that this search could find: it ends after %d of %d trials; "
+        "give the space more choices, or the search fewer trials.",
+        found,
+        asked,
+    )
 
 
 class DistinctGreedyOracle(_Distinct, GreedyOracle):
@@ -59,6 +84,10 @@ class DistinctGreedyOracle(_Distinct, GreedyOracle):
 
 class _DistinctRandomOracle(_Distinct, RandomSearchOracle):
     """Random search."""
+
+
+class _DistinctBayesianOracle(_Distinct, BayesianOptimizationOracle):
+    """Gaussian processes."""
 
 
 class LimitedHyperbandOracle(HyperbandOracle):
@@ -70,7 +99,7 @@ class LimitedHyperbandOracle(HyperbandOracle):
 
 
 def make_oracle(settings: Mapping, tuner: str, space: SearchSpace, seed: int):
-    """The KerasTuner oracle ``tuner``; ``greedy`` starts from the middle of ``space``.
+    """The KerasTuner oracle ``tuner``; all but ``hyperband`` begin with the start nets.
 
     Parameters
     ----------
@@ -93,13 +122,11 @@ def make_oracle(settings: Mapping, tuner: str, space: SearchSpace, seed: int):
     }
     trials = settings["trials"]
     if tuner == "greedy":
-        return DistinctGreedyOracle(
-            space, initial_hps=[space.middle()], max_trials=trials, **common
-        )
+        return DistinctGreedyOracle(space, max_trials=trials, **common)
     if tuner == "random":
         return _DistinctRandomOracle(space, max_trials=trials, **common)
     if tuner == "bayesian":
-        return BayesianOptimizationOracle(max_trials=trials, **common)
+        return _DistinctBayesianOracle(space, max_trials=trials, **common)
     if tuner == "hyperband":
         return LimitedHyperbandOracle(trials, max_epochs=settings["epochs"], **common)
     raise SearchError(

@@ -14,7 +14,7 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -42,13 +42,21 @@ class SearchState:
         self.folder = folder
         self.trials = folder / "trials"
 
-    def record(self, row: Mapping, epochs: list[Mapping]) -> None:
-        """Write down that a trial has ended: its row and those of its epochs."""
+    def record(
+        self, row: Mapping, epochs: Sequence[Mapping], rungs: Sequence[Mapping] | None = None
+    ) -> None:
+        """Write down how a trial stands: its row, those of its epochs, its rows rung by rung."""
         path = self.trials / f"trial_{row['trial']}" / "trial.json"
-        write_json(path, {"row": row, "epochs": epochs})
+        write_json(path, {"row": row, "epochs": list(epochs), "rungs": list(rungs or [row])})
+
+    def names(self) -> list[str]:
+        """Names of the trials that have a folder; not all of them need be recorded."""
+        if not self.trials.exists():
+            return []
+        return sorted(path.name.removeprefix("trial_") for path in self.trials.iterdir())
 
     def recorded(self) -> dict[str, dict]:
-        """``{"row": ..., "epochs": [...]}`` of each trial that ended, by its name."""
+        """``{"row": ..., "epochs": [...], "rungs": [...]}`` of each trial, by its name."""
         found = {}
         for path in sorted(self.trials.glob("trial_*/trial.json")):
             done = read_json(path)

@@ -1,11 +1,12 @@
-"""One trial: build, fit, keep the best admissible epoch, strip, save, measure, score, record."""
+"""Runs the trials of one search: build, fit a rung, strip, save, measure, score, record."""
 
 import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 import tf_keras as keras
@@ -14,13 +15,16 @@ from nasturtium.data.splits import TrainingData
 from nasturtium.errors import SearchError, StorageError
 from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
-from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace
+from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace, build_net
+from nasturtium.search.ledger import Ledger
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import TERMS, Objective
-from nasturtium.search.picks import covered, mark_best, mark_front, remove_models
+from nasturtium.search.picks import Standard, mark_best, mark_front, mark_picks, remove_models
+from nasturtium.search.rungs import promoted
 from nasturtium.search.state import SearchState
-from nasturtium.training.fit import Trained, fit
-from nasturtium.training.pruned_fit import pruned_fit
+from nasturtium.search.trial import train_rung
+from nasturtium.settings.rungs import promoted_count
+from nasturtium.training.fit import Trained
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ logger = logging.getLogger(__name__)
 REFERENCE_FACTOR = 10.0
 # KerasTuner's name for the epochs that Hyperband gives a trial.
 _HYPERBAND_EPOCHS = "tuner/epochs"
+_AIMS = ("validation_loss", "parameters")
 
 
 class RepeatedFailure(SearchError):
@@ -36,7 +41,7 @@ class RepeatedFailure(SearchError):
 
 @dataclass
 class Trials:
-    """Runs the trials of one search and keeps their rows.
+    """Runs the trials of one search.
 
     Attributes
     ----------
@@ -55,8 +60,13 @@ class Trials:
         Number of trials to come, for the progress line.
     keep
         So many models of the lowest scores stay on disk, and those of the Pareto front.
+    rungs
+        Epochs at the end of each rung; None for one rung of all epochs. Before the last one a net
+        is not pruned: pruning takes the epochs of the last rung.
     constraints
         Largest value by term of the objective that the exported model may have.
+    standard
+        What a net that is handed on should reach; None for nothing.
     state
         Each trial's record and model go there, and come from there in a resumed search.
     worker
@@ -64,9 +74,6 @@ class Trials:
         A worker's outcomes are recorded for all, and none of them is run again.
     sampler_seed
         Of the worker's sampler.
-    rows, epochs
-        Rows of ``trials.parquet`` and ``training.parquet`` so far, without the run's identity; of
-        a worker its own.
     """
 
     space: SearchSpace
@@ -81,62 +88,135 @@ class Trials:
     label: str
     state: SearchState
     keep: int = 5
+    rungs: Sequence[int] | None = None
     constraints: Mapping[str, float] = field(default_factory=dict)
+    standard: Standard | None = None
     worker: int | None = None
     sampler_seed: int | None = None
-    rows: list[dict] = field(default_factory=list)
-    epochs: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
-        self._recorded = self.state.recorded()
-        own = [
-            name
-            for name, done in self._recorded.items()
-            if self.worker is None or done["row"]["worker"] == self.worker
-        ]
-        # Failures that the search ended with may have had a cause that is gone by now.
-        for name in sorted(own, reverse=True):
-            if self._recorded[name]["row"]["status"] == "completed":
-                break
-            self.state.forget([name])
-            del self._recorded[name]
-            own.remove(name)
-        # Whether an earlier process ran some of the trials.
-        self.is_resumed = bool(own)
+        self.rungs = list(self.rungs or [self.recipe["epochs"]])
+        self.ledger = Ledger(self.state, self.keep, self.worker)
         if self.is_resumed:
             logger.info(
                 "%s: goes on after an interruption; %d of %d trials are done.",
                 self.label,
-                len(self._recorded),
+                self.ledger.resumed,
                 self.total,
             )
-        if self.worker is not None:
-            self._recorded.clear()
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier process ran some of the trials."""
+        return self.ledger.resumed > 0
+
+    @property
+    def rows(self) -> list[dict]:
+        """Rows of ``trials.parquet`` so far, without the run's identity."""
+        return self.ledger.rows
+
+    @property
+    def epochs(self) -> list[dict]:
+        """Rows of ``training.parquet`` so far, without the run's identity."""
+        return self.ledger.epochs
+
+    def row(self, name: str) -> Mapping:
+        """The row of the trial ``name`` at the end of its first rung, which its oracle is told."""
+        return self.ledger.first_row(name)
 
     def __call__(self, number: int, name: str, hyperparameters) -> float:
-        """Run trial ``number``, or take its recorded outcome; its score.
+        """Run the first rung of trial ``number``, or take its recorded outcome; its score.
 
         A failure is recorded and raised on.
         """
-        values = dict(hyperparameters.values)
-        row = self._begin(number, name, values)
-        recorded = self._recorded.pop(name, None)
-        if recorded and recorded["row"]["hyperparameters"] == row["hyperparameters"]:
+        row = self._begin(number, name, dict(hyperparameters.values))
+        first = self.ledger.recall(row)
+        if first is not None:
             # Building tells the oracle of hyperparameters, as it did when the trial was run.
             self.space.build(hyperparameters)
-            return self._take(recorded)
-        if recorded:
-            # Its models were judged in another order than this search's; none of them counts.
-            logger.warning("%s: the oracle goes another way from trial %s on.", self.label, name)
-            self.state.forget([name, *self._recorded])
-            self._recorded.clear()
-        start_s = time.monotonic()
-        epochs: list[dict] = []
+            if first["status"] != "completed":
+                raise RepeatedFailure(first["reason"])
+            return first["score"]
         self.rows.append(row)
+        self._run(row, 0, hyperparameters)
+        return row["score"]
+
+    def promote(self) -> None:
+        """Train the best of each rung on to the next one's end. What is on record is not repeated.
+
+        A net that fails is out; the others go on.
+        """
+        for rung in range(1, len(self.rungs)):
+            done = self.ledger.at_rung(rung - 1)
+            names = promoted(done, promoted_count(len(done)), _AIMS) if done else []
+            for row in done:
+                if row["trial"] not in names:
+                    self._checkpoint(row["trial"], rung - 1).unlink(missing_ok=True)
+            for name in sorted(names):
+                row = self.ledger.row(name)
+                if row["rung"] >= rung or row["status"] != "completed":
+                    continue
+                try:
+                    self._run(row, rung)
+                except StorageError:
+                    raise  # it interrupts the search
+                except Exception:
+                    logger.exception("Trial %s failed in rung %d.", name, rung)
+
+    def finish(self) -> dict | None:
+        """Mark the best trial, the picks and the Pareto front; the best trial's row, or None.
+
+        The best has the lowest score among those that were trained to the end, keep to the
+        constraints and reach the standard; if none does, among those that keep to the constraints.
+        """
+        mark_front(self.rows)
+        remove_models(self.rows, self.keep, self.finalist_rung)
+        mark_picks(self.rows, self.reference, self.standard, self.finalist_rung)
+        for path in self.state.trials.glob("trial_*/rung*.npz"):
+            path.unlink()
+        return mark_best(self.rows, self.standard, self.finalist_rung)
+
+    @property
+    def finalist_rung(self) -> int:
+        """The last rung that a trial came to the end of."""
+        done = [row["rung"] for row in self.rows if row["status"] == "completed"]
+        return max(done, default=0)
+
+    def _begin(self, number: int, name: str, values: Mapping) -> dict:
+        pruning = self.pruning
+        return {
+            "trial": name,
+            "number": number,
+            "worker": self.worker,
+            "sampler_seed": self.sampler_seed,
+            "status": "failed",
+            "rung": 0,
+            "score_terms": sorted(self.objective.weights),
+            "dropped_terms": [f"{k}: {v}" for k, v in sorted(self.objective.dropped.items())],
+            "hyperparameters": json.dumps(values, sort_keys=True),
+            "learning_rate": values[LEARNING_RATE],
+            "pruning_method": pruning["search_method"] if pruning else None,
+            "pruning_ratio": values[PRUNING_RATIO] if pruning else None,
+            "batch_size": self.recipe["batch_size"],
+            "epochs": values.get(_HYPERBAND_EPOCHS, self.rungs[0]),
+            "duration_s": 0.0,
+            "best": False,
+            "on_pareto_front": False,
+            "hypervolume_reference_loss": REFERENCE_FACTOR * self.reference["validation_loss"],
+            "hypervolume_reference_parameters": REFERENCE_FACTOR * self.reference["parameters"],
+        }
+
+    def _run(self, row: dict, rung: int, hyperparameters=None) -> None:
+        """One rung of a trial; its row, the ledger and the files follow."""
+        start_s = time.monotonic()
+        before = {**row}
+        epochs: list[dict] = []
+        row.update(status="failed", rung=rung)
+        row.pop("reason", None)
         try:
             # The trial's joules are those between its borders, whatever runs inside.
-            with self.measurer.meter.window("trial", key=self.label, trial=name):
-                self._run(name, hyperparameters, row, epochs)
+            with self.measurer.meter.window("trial", key=self.label, trial=row["trial"]):
+                self._train_and_measure(row, rung, hyperparameters, epochs, before)
             row["score"] = self.objective.score(row)
             row["feasible"] = self._is_feasible(row)
             row["status"] = "completed"
@@ -146,59 +226,13 @@ class Trials:
             row["reason"] = f"{type(error).__name__}: {error}".splitlines()[0]
             raise
         finally:
-            row["duration_s"] = time.monotonic() - start_s
+            row["duration_s"] = before["duration_s"] + time.monotonic() - start_s
             row["rss_bytes"] = psutil.Process().memory_info().rss
-            self._take_stock(row)
+            self.ledger.take_stock(row, len(self.rungs) - 1)
             self._report(row)
-            # What interrupts the search has no row: the trial is run again when it resumes.
+            # What interrupts the search has no record: the rung is run again when it resumes.
             if row["status"] == "completed" or "reason" in row:
-                self.state.record(row, epochs)
-                self.epochs.extend(epochs)
-        return row["score"]
-
-    def row(self, name: str) -> Mapping:
-        """The row of the trial ``name``, which this process ran."""
-        return next(row for row in self.rows if row["trial"] == name)
-
-    def finish(self) -> dict | None:
-        """Mark the best trial and the Pareto front; the best trial's row, or None without one.
-
-        The best has the lowest score among those that keep to the constraints.
-        """
-        mark_front(self.rows)
-        remove_models(self.rows, self.keep)
-        return mark_best(self.rows)
-
-    def _begin(self, number: int, name: str, values: Mapping) -> dict:
-        pruning = self.pruning
-        loss, parameters = self._corner()
-        return {
-            "trial": name,
-            "number": number,
-            "worker": self.worker,
-            "sampler_seed": self.sampler_seed,
-            "status": "failed",
-            "score_terms": sorted(self.objective.weights),
-            "dropped_terms": [f"{k}: {v}" for k, v in sorted(self.objective.dropped.items())],
-            "hyperparameters": json.dumps(values, sort_keys=True),
-            "learning_rate": values[LEARNING_RATE],
-            "pruning_method": pruning["search_method"] if pruning else None,
-            "pruning_ratio": values[PRUNING_RATIO] if pruning else None,
-            "batch_size": self.recipe["batch_size"],
-            "epochs": values.get(_HYPERBAND_EPOCHS, self.recipe["epochs"]),
-            "best": False,
-            "on_pareto_front": False,
-            "hypervolume_reference_loss": loss,
-            "hypervolume_reference_parameters": parameters,
-        }
-
-    def _take(self, recorded: Mapping) -> float:
-        row = recorded["row"]
-        self.rows.append(row)
-        self.epochs.extend(recorded["epochs"])
-        if row["status"] != "completed":
-            raise RepeatedFailure(row["reason"])
-        return row["score"]
+                self.ledger.record(row, epochs)
 
     def _is_feasible(self, row: Mapping) -> bool:
         return all(
@@ -206,38 +240,21 @@ class Trials:
             for term, most in self.constraints.items()
         )
 
-    def _corner(self) -> tuple[float, float]:
-        return (
-            REFERENCE_FACTOR * self.reference["validation_loss"],
-            REFERENCE_FACTOR * self.reference["parameters"],
-        )
-
-    def _take_stock(self, row: dict) -> None:
-        """The hypervolume after this trial, and the models that are worth keeping after it."""
-        known = self._known()
-        mark_front(known)
-        row["hypervolume"] = covered(known)
-        remove_models(known, self.keep)
-
-    def _known(self) -> list[dict]:
-        """The rows of all workers so far."""
-        if self.worker is None:
-            return self.rows
-        own = {row["trial"] for row in self.rows}
-        others = (done["row"] for done in self.state.recorded().values())
-        return [*(row for row in others if row["trial"] not in own), *self.rows]
-
-    def _run(self, name: str, hyperparameters, row: dict, epochs: list[dict]) -> None:
+    def _train_and_measure(
+        self, row: dict, rung: int, hyperparameters, epochs: list[dict], before: Mapping
+    ) -> None:
         runtime.seed_everything(self.seed)
-        recipe = {name: row[name] for name in ("epochs", "learning_rate")}
-        model = self.space.build(hyperparameters)
-        model, trained = self._train(model, {**self.recipe, **recipe}, row)
-        epochs.extend({"trial": name, **epoch} for epoch in trained.epochs)
-        path = self.state.trials / f"trial_{name}" / "model.keras"
+        if hyperparameters is not None:
+            model = self.space.build(hyperparameters)
+        else:
+            model = build_net(self.space, json.loads(row["hyperparameters"]))
+        model, trained = self._train(model, row, rung)
+        epochs.extend({"trial": row["trial"], **epoch} for epoch in trained.epochs)
+        path = self._folder(row["trial"]) / "model.keras"
         save_model(model, path)
         row.update(
             self.measurer.saved(model, path),
-            **self.measurer.fit_energy(name),
+            **self._energy(row, before),
             validation_loss=trained.validation_loss,
             validation_accuracy=trained.best["validation_accuracy"],
             validation_mae=trained.best["validation_mae"],
@@ -245,27 +262,36 @@ class Trials:
             model_path=str(path),
         )
 
-    def _train(self, model: keras.Model, recipe: Mapping, row: dict) -> tuple[keras.Model, Trained]:
-        label = f"{self.label} trial {row['number'] + 1}"
-        if not self.pruning:
-            trained = fit(model, self.data, recipe, seed=self.seed, label=label, trial=row["trial"])
-            return model, trained
-        trained, pruned = pruned_fit(
+    def _energy(self, row: Mapping, before: Mapping) -> dict:
+        """Joules of the trial's fits, all rungs together; null where one was not measured."""
+        energy = self.measurer.fit_energy(row["trial"])
+        if row["rung"] > 0 and energy["training_energy_j"] is not None:
+            earlier = before.get("training_energy_j")
+            energy["training_energy_j"] = earlier and earlier + energy["training_energy_j"]
+        return energy
+
+    def _train(self, model: keras.Model, row: dict, rung: int) -> tuple[keras.Model, Trained]:
+        return train_rung(
             model,
             self.data,
-            recipe,
-            method=row["pruning_method"],
-            ratio=row["pruning_ratio"],
+            self.recipe,
+            row,
+            self.rungs,
+            rung,
             pruning=self.pruning,
             seed=self.seed,
-            label=label,
-            trial=row["trial"],
+            label=f"{self.label} trial {row['trial']}",
+            checkpoint=lambda number: self._checkpoint(row["trial"], number),
         )
-        row.update(pruned.facts)
-        return pruned.model, trained
+
+    def _folder(self, name: str) -> Path:
+        return self.state.trials / f"trial_{name}"
+
+    def _checkpoint(self, name: str, rung: int) -> Path:
+        return self._folder(name) / f"rung{rung}.npz"
 
     def _report(self, row: Mapping) -> None:
-        known = self._known()
+        known = self.ledger.known()
         spent_s = sum(done["duration_s"] for done in known) / len({d["worker"] for d in known})
         left_s = max(0, spent_s / len(known) * (self.total - len(known)))
         if row["status"] == "completed":
@@ -273,12 +299,14 @@ class Trials:
             outcome = f"score {row['score']:.3f}, loss {loss:.4g}, {row['parameters']:,} parameters"
         else:
             outcome = f"failed: {row.get('reason', 'interrupted')}"
+        place = f"{row['number'] + 1} of {self.total}" if row["rung"] == 0 else "promoted"
         logger.info(
-            "%s: trial %d/%d %s, %.1f s, about %d s left",
+            "%s: trial %s (%s), %d epochs: %s, %.1f s%s",
             self.label,
-            row["number"] + 1,
-            self.total,
+            row["trial"],
+            place,
+            row["epochs"],
             outcome,
             row["duration_s"],
-            math.ceil(left_s),
+            "" if row["rung"] else f", about {math.ceil(left_s)} s left",
         )

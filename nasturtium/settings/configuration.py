@@ -17,6 +17,7 @@ from nasturtium.records.runs import BASELINE_LONGER
 from nasturtium.settings import early, magnitude, storage_url
 from nasturtium.settings.devices import DEVICES, with_device
 from nasturtium.settings.messages import sentence
+from nasturtium.settings.rungs import affordable_nets, rung_epochs
 from nasturtium.settings.schema import fill_defaults, load_defaults, resolved, stages_of_keys
 
 # A number or a truth value as YAML writes them.
@@ -52,6 +53,11 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
         _check_workers(config, dataset)
         early.check_pruning_shares(for_dataset(config, dataset)["pruning"], dataset)
         magnitude.check(for_dataset(config, dataset)["pruning"]["magnitude"], dataset)
+        prefix = f"per_dataset.{dataset}." if dataset else ""
+        described.check_reference_name(
+            for_dataset(config, dataset)["training"]["reference"],
+            f"Configuration key '{prefix}training.reference'",
+        )
     return config
 
 
@@ -76,7 +82,20 @@ def for_dataset(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     common = {key: value for key, value in config.items() if key != "per_dataset"}
     own = config.get("own_datasets", {}).get(dataset, {})
     common = _merged(common, {key: own[key] for key in ("split",) if key in own})
-    return _merged(common, config.get("per_dataset", {}).get(dataset, {}))
+    resolved = _merged(common, config.get("per_dataset", {}).get(dataset, {}))
+    _resolve_search(resolved)
+    return resolved
+
+
+def _resolve_search(resolved: dict[str, Any]) -> None:
+    """Fill in what a search takes from elsewhere: a baseline's epochs, and trials by a budget."""
+    search = resolved.get("search", {})
+    if search.get("epochs") is None and "training" in resolved:
+        search["epochs"] = resolved["training"]["epochs"]
+    budget = search.get("budget")
+    if budget is not None:
+        epochs = rung_epochs(search["epochs"], search["rungs"])
+        search["trials"] = affordable_nets(budget, epochs)
 
 
 def own_description(config: Mapping[str, Any], dataset: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ def run(job: Job) -> None:
     run = job.run
     with job.metered():
         data = job.data()
-        model = build_reference(run.dataset, frame_of(data), data.description.reference)
+        reference = job.settings["training"].get("reference") or data.description.reference
+        model = build_reference(run.dataset, frame_of(data), reference)
         trained = fit(model, data, job.settings["training"], seed=run.seed, label=run.label)
     job.write(model, trained.epochs)

@@ -8,10 +8,10 @@ from pathlib import Path
 from nasturtium.errors import SearchError
 from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
-from nasturtium.search.picks import covered, mark_best, mark_front, remove_models
+from nasturtium.search.picks import covered
 from nasturtium.search.state import SearchState, gather_state, join_state, made, open_state
 from nasturtium.search.study.password import password_hidden
-from nasturtium.stages.searches import Task, search, write_results
+from nasturtium.stages.searches import Task, search, trials_of, write_results
 
 __all__ = ["Task", "gather", "run", "work"]
 
@@ -93,14 +93,20 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
                 f"{task.run.label}: only {len(rows)} of {total} trials are done, since worker "
                 f"{lost[0]} was lost; run the same command with '--forcerun search_worker'."
             )
+        # What the workers proposed is promoted here, in the tables of one worker more.
+        tables = kept.tables(workers)
+        note_machine(tables)
+        with task.job.metered(tables) as meter:
+            trials, _ = trials_of(task, kept, meter)
+            trials.ledger.adopt_all()
+            trials.promote()
+            best = trials.finish()
+        rows = trials.rows
         for number, row in enumerate(rows):
             row["hypervolume"] = covered(rows[: number + 1])
-        mark_front(rows)
-        remove_models(rows, task.settings["search"]["keep"])
         windows, samples = join({n: kept.tables(n) for n in kept.workers_with_tables()})
         _judge(rows, windows, lost)
-        epochs = [epoch for name in sorted(recorded) for epoch in recorded[name]["epochs"]]
-        write_results(task, rows, epochs, mark_best(rows))
+        write_results(task, rows, trials.epochs, best)
         write_joined(task.job.folder, windows, samples, code=task.job.code)
         kept.finish(made(task.settings, task.job.code, workers))
 

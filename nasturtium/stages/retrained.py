@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nasturtium.errors import SearchError
 from nasturtium.jobs.job import Job
+from nasturtium.models.reference_nets import scaled_reference
 from nasturtium.models.search_space import LEARNING_RATE, build_net, make_space
 from nasturtium.records.parquet import read_rows
 from nasturtium.training.fit import fit
@@ -34,7 +35,15 @@ def run(job: Job, trials: str | Path, trial: str) -> None:
     values = json.loads(rows[trial]["hyperparameters"])
     with job.metered():
         data = job.data()
-        model = build_net(make_space(frame_of(data), job.settings["search"], []), values)
+        frame = frame_of(data)
+        reference = scaled_reference(
+            run.dataset,
+            job.settings["training"],
+            data.description.reference,
+            frame.vocabulary,
+        )
+        space = make_space(frame, job.settings["search"], [], reference)
+        model = build_net(space, values)
         recipe = {**job.settings["training"], "learning_rate": values[LEARNING_RATE]}
         trained = fit(model, data, recipe, seed=run.seed, label=run.label)
     job.write(model, trained.epochs)

@@ -10,17 +10,16 @@ from nasturtium.errors import SearchError
 from nasturtium.jobs.job import Job
 from nasturtium.metering import Meter
 from nasturtium.models.files import load_model
+from nasturtium.models.reference_nets import scaled_reference
 from nasturtium.models.search_space import make_space
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.runs import Run
 from nasturtium.records.trials import TRIALS
 from nasturtium.records.whole import check_zip, read_json
 from nasturtium.search.measurer import Measurer
-from nasturtium.search.objective import make_objective
-from nasturtium.search.oracles import make_oracle
+from nasturtium.search.run import make_trials, oracle_of, run_trials
 from nasturtium.search.state import SearchState, fingerprint
 from nasturtium.search.trials import Trials
-from nasturtium.search.tuner import TrialTuner
 from nasturtium.training.frame_statistics import frame_of
 from nasturtium.training.recipe import pruning_of_searched_nets
 
@@ -82,8 +81,52 @@ class Task:
 
 def without_limits(search: Mapping) -> dict:
     """``search`` less what does not change a trial: a search that may go on longer goes on."""
-    limits = ("trials", "keep", "max_consecutive_failures")
+    limits = ("trials", "budget", "keep", "max_consecutive_failures")
+    limits += ("tolerance_points", "tolerance_mae")
     return {key: value for key, value in search.items() if key not in limits}
+
+
+def trials_of(
+    task: Task, state: SearchState, meter: Meter, worker: int | None = None
+) -> tuple[Trials, dict]:
+    """The search's trials, and why values of the baseline are None that are."""
+    run, settings = task.run, task.settings["search"]
+    training, pruning = task.settings["training"], task.settings.get("pruning")
+    data = task.job.data()
+    measurer = Measurer(meter, settings, task.baseline)
+    reference, reasons = state.once(
+        "reference",
+        lambda: measurer.reference(
+            load_model(task.baseline), task.baseline, task.baseline_energy, data
+        ),
+    )
+    measurer.baseline_latency_ms = reference.get("tflite_latency_ms")
+    frame = frame_of(data)
+    space = make_space(
+        frame,
+        settings,
+        settings["pruning_ratios"] if pruning else [],
+        scaled_reference(run.dataset, training, data.description.reference, frame.vocabulary),
+    )
+    trials = make_trials(
+        settings,
+        space,
+        data,
+        {**training, "epochs": settings["epochs"]},
+        measurer=measurer,
+        reference=reference,
+        reasons=reasons,
+        state=state,
+        seed=run.seed,
+        label=run.label if worker is None else f"{run.label} worker {worker}",
+        pruning=pruning and pruning_of_searched_nets(pruning),
+        worker=worker,
+        tuner=task.tuner,
+    )
+    if trials.is_resumed:
+        # Each trial's own joules are in its row, whichever process ran it.
+        meter.remark("the last attempt alone: earlier trials ran before an interruption")
+    return trials, reasons
 
 
 def search(
@@ -95,69 +138,17 @@ def search(
 ) -> Trials:
     """Run the search's trials, alone or as a worker on the study in ``storage``."""
     run, settings = task.run, task.settings["search"]
-    data = task.job.data()
-    measurer = Measurer(meter, settings, task.baseline)
-    reference, reasons = state.once(
-        "reference",
-        lambda: measurer.reference(
-            load_model(task.baseline), task.baseline, task.baseline_energy, data
-        ),
-    )
-    measurer.baseline_latency_ms = reference.get("tflite_latency_ms")
-    pruning = task.settings.get("pruning")
-    trials = Trials(
-        space=make_space(frame_of(data), settings, settings["pruning_ratios"] if pruning else []),
-        data=data,
-        recipe={**task.settings["training"], "epochs": settings["epochs"]},
-        pruning=pruning and pruning_of_searched_nets(pruning),
-        measurer=measurer,
-        objective=make_objective(settings["objective"], reference, reasons),
-        reference=reference,
-        total=settings["trials"],
-        seed=run.seed,
-        label=run.label if worker is None else f"{run.label} worker {worker}",
-        state=state,
-        keep=settings["keep"],
-        constraints=settings["constraints"],
-        worker=worker,
-    )
-    if trials.is_resumed:
-        # Each trial's own joules are in its row, whichever process ran it.
-        meter.remark("the last attempt alone: earlier trials ran before an interruption")
-    if task.tuner == "pareto":
-        oracle = _pareto(task, trials, reasons, storage)
-    else:
-        oracle = make_oracle(settings, task.tuner, trials.space, run.seed)
+    trials, reasons = trials_of(task, state, meter, worker)
     folder = state.folder if worker is None else state.tables(worker)
-    TrialTuner(oracle, trials.space, trials, folder / "oracle").search()
+    shared = None
+    if worker is not None:
+        from nasturtium.search.study.storage import open_storage
+
+        name = "-".join([run.dataset, f"seed{run.seed}", run.name.replace("/", "-"), state.nonce])
+        shared = (lambda: open_storage(storage, state.folder / "study.journal", name)), name
+    oracle = oracle_of(settings, task.tuner, trials, reasons, shared)
+    run_trials(trials, oracle, folder / "oracle")
     return trials
-
-
-def _pareto(task: Task, trials: Trials, reasons: Mapping, storage: str | None):
-    # Optuna takes half a second to import; only this oracle needs it.
-    from nasturtium.search.study import oracle as pareto_oracle
-    from nasturtium.search.study import shared_oracle
-    from nasturtium.search.study.storage import open_storage
-
-    run, settings, state = task.run, task.settings["search"], trials.state
-    aims = settings["pareto"]["objectives"]
-    terms = pareto_oracle.measured_terms(aims, trials.reference, reasons)
-    common = {"terms": terms, "outcome": trials.row}
-    if trials.worker is None:
-        return pareto_oracle.make_oracle(settings, trials.space, **common, seed=run.seed)
-    begun = len(state.recorded())
-    trials.sampler_seed = shared_oracle.sampler_seed(run.seed, trials.worker, begun)
-    name = "-".join([run.dataset, f"seed{run.seed}", run.name.replace("/", "-"), state.nonce])
-    return shared_oracle.make_shared_oracle(
-        settings,
-        trials.space,
-        **common,
-        storage=lambda: open_storage(storage, state.folder / "study.journal", name),
-        name=name,
-        seed=trials.sampler_seed,
-        state=state,
-        worker=trials.worker,
-    )
 
 
 def write_results(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tf_keras as keras
 
+from nasturtium.models.encoding import ENCODING
 from nasturtium.models.layers import facts_of
 
 # Small nets spend half of a step in Python; beyond some tens of steps there is nothing to gain.
@@ -45,4 +46,7 @@ def choose(model: keras.Model, most_steps: int, steps_per_epoch: int, epochs: in
 
 def _suits_xla(layer: keras.layers.Layer) -> bool:
     facts = facts_of(layer)
+    # An encoding's convolution multiplies and adds, one position at a time.
+    if layer.name == ENCODING:
+        return True
     return facts is not None and facts.suits_xla

@@ -2,9 +2,9 @@
 
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import tf_keras as keras
@@ -15,16 +15,18 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.errors import TrainingError
 from nasturtium.jobs import runtime
-from nasturtium.jobs.logs import Progress
-from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, Execution, choose
+from nasturtium.models.seeds import seeds_kept
+from nasturtium.training import precision
+from nasturtium.training.best_epoch import BestEpoch
+from nasturtium.training.checkpoint import Checkpoint
+from nasturtium.training.execution import MOST_STEPS_PER_EXECUTION, choose
 from nasturtium.training.frame_statistics import target_std
-from nasturtium.training.losses import StandardisedError, squared_error_metric
+from nasturtium.training.losses import compile_model
 from nasturtium.training.optimizers import make_optimizer
 
 logger = logging.getLogger(__name__)
 
 _VALIDATION_BATCH = 1024
-_LOSSES = ("loss", "val_loss", "mse", "val_mse")
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,7 @@ class Trained:
     epochs: list[dict]
     best_epoch: int
     validation_loss: float
-
-    @property
-    def best(self) -> dict:
-        """The row of the kept epoch."""
-        return self.epochs[self.best_epoch]
+    best: dict
 
 
 def steps_per_epoch(data: TrainingData, batch_size: int) -> int:
@@ -68,6 +66,9 @@ def fit(
     steps_per_execution: int = MOST_STEPS_PER_EXECUTION,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     sparsity: Callable[[], float | None] = lambda: None,
+    until: int | None = None,
+    begin: Path | None = None,
+    end: Path | None = None,
 ) -> Trained:
     """Train ``model`` in place by ``recipe`` and leave it at its best admissible epoch.
 
@@ -75,8 +76,11 @@ def fit(
     ----------
     recipe
         ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule``,
-        ``weight_decay``, ``class_weights``, for a regression ``regression_loss`` and, where images
-        are changed by chance, ``augmentation``.
+        ``weight_decay``, ``class_weights``, for a regression ``regression_loss``
+        and, where images are changed by chance, ``augmentation``; ``warm_up``,
+        ``label_smoothing``, ``average`` and ``precision`` where they are not the defaults.
+        A model that is being pruned is trained in float32 and not averaged: its callbacks hold on
+        to its own weights.
     label
         Names the run in progress lines and in the windows of its energy.
     trial
@@ -89,6 +93,11 @@ def fit(
         to act at every step.
     sparsity
         Called at the end of each epoch; its value goes to the epoch's row.
+    until
+        Epoch to stop after, of the recipe's, whose schedule stays as long; None for the last.
+    begin, end
+        Checkpoint to go on from, and where to write the next one; None for the start, and for no
+        checkpoint. Rows are those of the epochs in between, the kept epoch may lie before them.
 
     Raises
     ------
@@ -96,21 +105,44 @@ def fit(
         No admissible epoch has a finite validation loss.
     """
     steps = steps_per_epoch(data, recipe["batch_size"])
+    chosen, net = precision.FLOAT32, model
+    found = None if begin is None else Checkpoint.read(begin)
+    if found is not None:
+        chosen = found.precision
+    elif not callbacks:
+        batch = np.asarray(data.train.features[: recipe["batch_size"]])
+        setting = recipe.get("precision", precision.FLOAT32)
+        chosen = precision.choose(model, batch, setting, recipe["epochs"] * steps)
+    if callbacks:
+        recipe = {**recipe, "average": 0.0}
+    if chosen == precision.MIXED:
+        net = precision.in_mixed_precision(model)
     execution = choose(model, steps_per_execution, steps, recipe["epochs"])
     std = _scale(data.description, data.train)
     compile_model(
-        model,
+        net,
         data.description,
         make_optimizer(recipe, recipe["epochs"] * steps),
         execution,
         target_std=std,
         huber=recipe.get("regression_loss") == "huber",
+        label_smoothing=recipe.get("label_smoothing", 0.0),
     )
-    keeper = _BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity, std**2)
-    model.fit(
-        training_batches(data.train, recipe["batch_size"], seed, recipe.get("augmentation")),
-        validation_data=batches(data.validation, _VALIDATION_BATCH),
-        epochs=recipe["epochs"],
+    # Keras judges the weights that it trains, as it trains them; others are judged apart.
+    judge = _judge(model, data, std) if net is not model or recipe.get("average") else None
+    keeper = BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity, std**2, judge)
+    first, last = 0, recipe["epochs"] if until is None else until
+    if found is not None:
+        found.restore(net)
+        first = found.epoch
+        keeper.go_on(found)
+    # Each part of a training has an order of samples of its own.
+    order = seed + 100_003 * first
+    net.fit(
+        training_batches(data.train, recipe["batch_size"], order, recipe.get("augmentation")),
+        validation_data=None if judge else batches(data.validation, _VALIDATION_BATCH),
+        initial_epoch=first,
+        epochs=last,
         callbacks=[
             metering.MeterCallback(label, trial),
             *callbacks,
@@ -127,10 +159,15 @@ def fit(
         )
     model.set_weights(keeper.weights)
     facts = {**asdict(execution), **runtime.arithmetic()}
+    if chosen == precision.MIXED:
+        facts["precision"] = chosen
     for row in keeper.rows:
         row["selected"] = row["epoch"] == keeper.epoch
         row.update(facts)
-    return Trained(keeper.rows, keeper.epoch, keeper.loss)
+    if end is not None:
+        state = [variable.numpy() for variable in net.optimizer.variables]
+        Checkpoint(last, chosen, net.get_weights(), state, keeper.weights, keeper.best).write(end)
+    return Trained(keeper.rows, keeper.epoch, keeper.loss, keeper.best)
 
 
 def validation_loss(model: keras.Model, data: TrainingData) -> float:
@@ -144,30 +181,6 @@ def evaluate(model: keras.Model, description: Description, split: Split) -> dict
     compile_model(model, description, keras.optimizers.SGD(), target_std=std)
     found = model.evaluate(batches(split, _VALIDATION_BATCH), verbose=0, return_dict=True)
     return {**found, "loss": found["loss"] * std**2}
-
-
-def compile_model(
-    model: keras.Model,
-    description: Description,
-    optimizer: keras.optimizers.Optimizer,
-    execution: Execution = Execution(1, False),  # noqa: B008  (frozen)
-    target_std: float = 1.0,
-    huber: bool = False,
-) -> None:
-    """Compile with the task's loss and metrics: cross-entropy and accuracy, or MSE and MAE.
-
-    A regression's loss is of errors divided by ``target_std``, and its MAE is in the target's unit.
-    With ``huber`` it minimises Huber's loss instead of the squared error, which becomes the metric
-    ``mse``, divided alike.
-    """
-    if description.classes is not None:
-        loss = keras.losses.SparseCategoricalCrossentropy()
-        metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
-    else:
-        loss = StandardisedError(target_std, huber)
-        metrics = [keras.metrics.MeanAbsoluteError("mae")]
-        metrics += [squared_error_metric(target_std)] if huber else []
-    model.compile(optimizer, loss, metrics=metrics, **asdict(execution))
 
 
 def _class_weights(data: TrainingData) -> dict[int, float] | None:
@@ -190,72 +203,18 @@ def _scale(description: Description, split: Split) -> float:
     return target_std(split.targets) if description.classes is None else 1.0
 
 
-class _BestEpoch(keras.callbacks.Callback):
-    """Collects a row an epoch and keeps the weights of the best admissible one in memory."""
+def _judge(
+    model: keras.Model, data: TrainingData, std: float
+) -> Callable[[list], dict[str, float]]:
+    """A function of a model's weights: its validation figures in float32, named as Keras does."""
+    with seeds_kept():
+        copy = keras.models.clone_model(model)
+    compile_model(copy, data.description, keras.optimizers.SGD(), target_std=std)
+    split = batches(data.validation, _VALIDATION_BATCH)
 
-    def __init__(
-        self, first_admissible: int, epochs: int, label: str, sparsity: Callable, unit: float
-    ):
-        super().__init__()
-        self.rows: list[dict] = []
-        self.weights: list[np.ndarray] | None = None
-        self.epoch = -1
-        self.loss = math.inf
-        self._first_admissible = first_admissible
-        self._label = label
-        self._sparsity = sparsity
-        self._unit = unit  # of a loss: the square of what errors are divided by
-        self._progress = Progress(epochs)
-        self._epochs = epochs
-        self._start_s = 0.0
+    def judge(weights: list[np.ndarray]) -> dict[str, float]:
+        copy.set_weights(weights)
+        figures = copy.evaluate(split, verbose=0, return_dict=True)
+        return {f"val_{name}": value for name, value in figures.items()}
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._start_s = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        duration_s = time.monotonic() - self._start_s
-        # NaN and infinity have no place in a table: a diverged epoch's figure is null.
-        figures = {
-            name: float(value) * (self._unit if name in _LOSSES else 1.0)
-            if math.isfinite(value)
-            else None
-            for name, value in logs.items()
-        }
-        # Choices are by the squared error whatever was minimised, so that runs can be compared.
-        loss = figures.get("val_mse", figures.get("val_loss"))
-        admissible = epoch >= self._first_admissible
-        if admissible and loss is not None and loss < self.loss:
-            self.epoch, self.loss = epoch, loss
-            self.weights = self.model.get_weights()
-        self.rows.append(
-            {
-                "epoch": epoch,
-                "loss": figures["loss"],
-                "validation_loss": loss,
-                "accuracy": figures.get("accuracy"),
-                "validation_accuracy": figures.get("val_accuracy"),
-                "mae": figures.get("mae"),
-                "validation_mae": figures.get("val_mae"),
-                "learning_rate": _learning_rate(self.model.optimizer),
-                "sparsity": self._sparsity(),
-                "admissible": admissible,
-                "duration_s": duration_s,
-            }
-        )
-        self._progress.step(epoch + 1, self._line(epoch, figures))
-
-    def _line(self, epoch: int, figures: Mapping) -> str:
-        metric = "val_accuracy" if "val_accuracy" in figures else "val_mae"
-        value = figures.get(metric)
-        shown = "diverged" if value is None else f"{value:.4f}"
-        loss, sparsity = figures["loss"], self.rows[-1]["sparsity"]
-        return (
-            f"{self._label}: epoch {epoch + 1}/{self._epochs}, "
-            f"loss {'diverged' if loss is None else f'{loss:.4g}'}, {metric} {shown}"
-            + ("" if sparsity is None else f", sparsity {sparsity:.2f}")
-        )
-
-
-def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The rate of the last step; an optimizer with a schedule computes it from its step count."""
-    return float(keras.backend.get_value(optimizer.learning_rate))
+    return judge

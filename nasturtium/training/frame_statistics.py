@@ -10,6 +10,8 @@ from nasturtium.models.frame import Frame
 
 # Keras's Normalization divides by 1e-7 at least, and holds the variance in float32.
 _LEAST_DEVIATION, _MOST_DEVIATION = 1e-6, 1e18
+# Whole fractions of it are the bins that are usual: 8, 16, 24, 32, 40, 48.
+_QUANTILES = 481
 
 
 def frame_of(data: TrainingData) -> Frame:
@@ -21,17 +23,25 @@ def frame_of(data: TrainingData) -> Frame:
         # A channel of a sequence has one mean and deviation over all its steps.
         columns = train.features.shape[-1]
         features = np.asarray(train.features, np.float64).reshape(-1, columns)
+        mean, variance = features.mean(axis=0), _variance(features, description)
+    is_table = tabular and len(description.input_shape) == 1
     regression = description.classes is None
     return Frame(
         input_shape=description.input_shape,
         classes=description.classes,
         input_scale=description.input_scale,
-        feature_mean=features.mean(axis=0) if tabular else None,
-        feature_variance=_variance(features, description) if tabular else None,
+        feature_mean=mean if tabular else None,
+        feature_variance=variance if tabular else None,
+        quantiles=_quantiles((features - mean) / np.sqrt(variance)) if is_table else None,
         target_mean=float(np.mean(train.targets, dtype=np.float64)) if regression else None,
         target_std=target_std(train.targets) if regression else None,
         vocabulary=description.text and description.text["vocabulary"] + FIRST_WORD,
     )
+
+
+def _quantiles(standardised: np.ndarray) -> np.ndarray:
+    """Of each column, shape (quantiles, columns)."""
+    return np.quantile(standardised, np.linspace(0, 1, _QUANTILES), axis=0)
 
 
 def target_std(targets: np.ndarray) -> float:

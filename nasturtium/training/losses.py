@@ -1,9 +1,19 @@
-"""What a regression minimises: errors in standard deviations of the target, whatever its unit."""
+"""What a training minimises, and what it reports.
+
+A regression minimises errors in standard deviations of the target, whatever its unit.
+"""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import tensorflow as tf
 import tf_keras as keras
+
+from nasturtium.data.catalog import Description
+from nasturtium.training.execution import Execution
+
+# Metrics that stand for the loss when epochs are compared, where another loss is minimised.
+COMPARED = ("mse", "cross_entropy")
 
 # Where Huber's loss turns from square to linear, in standard deviations of the targets.
 _HUBER_DELTA = 0.5
@@ -44,3 +54,41 @@ def _huber(error: tf.Tensor) -> tf.Tensor:
     size = tf.abs(error)
     linear = _HUBER_DELTA * (size - 0.5 * _HUBER_DELTA)
     return tf.where(size <= _HUBER_DELTA, 0.5 * tf.square(error), linear)
+
+
+def compile_model(
+    model: keras.Model,
+    description: Description,
+    optimizer: keras.optimizers.Optimizer,
+    execution: Execution = Execution(1, False),  # noqa: B008  (frozen)
+    target_std: float = 1.0,
+    huber: bool = False,
+    label_smoothing: float = 0.0,
+) -> None:
+    """Compile with the task's loss and metrics: cross-entropy and accuracy, or MSE and MAE.
+
+    A regression's loss is of errors divided by ``target_std``, and its MAE is in the target's unit.
+    With ``huber`` it minimises Huber's loss instead of the squared error, which becomes the metric
+    ``mse``, divided alike. With ``label_smoothing`` a classification takes so much of each label
+    and spreads it over all classes (Szegedy et al. 2016, arXiv 1512.00567, section 7), and the
+    cross-entropy is the metric ``cross_entropy``.
+    """
+    if description.classes is None:
+        loss = StandardisedError(target_std, huber)
+        metrics = [keras.metrics.MeanAbsoluteError("mae")]
+        metrics += [squared_error_metric(target_std)] if huber else []
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy()
+        metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+        if label_smoothing:
+            loss = _smoothed(description.classes, label_smoothing)
+            metrics.append(keras.metrics.SparseCategoricalCrossentropy("cross_entropy"))
+    model.compile(optimizer, loss, metrics=metrics, **asdict(execution))
+
+
+def _smoothed(classes: int, share: float):
+    def smoothed_cross_entropy(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+        spread = tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), classes)
+        return keras.losses.categorical_crossentropy(spread, probabilities, label_smoothing=share)
+
+    return smoothed_cross_entropy

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import tf_keras as keras
+
+from nasturtium.models.encoding import ENCODING
 
 
 class _OneDevice:
@@ -29,16 +32,48 @@ class _SGD(_OneDevice, keras.optimizers.SGD):
     pass
 
 
+# Names of weights that do not decay: biases, scales and shifts have no size to keep small, and an
+# encoding's bins lie where the columns' values are.
+_NOT_DECAYED = ["bias", "gamma", "beta", "alpha", ENCODING]
+
+
 def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:
     """The recipe's optimizer, its learning rate constant or decaying as a cosine over ``steps``.
 
-    The cosine ends at zero (Loshchilov and Hutter 2017, arXiv 1608.03983, section 3, one cycle).
+    The cosine ends at zero (Loshchilov and Hutter 2017, arXiv 1608.03983, section 3, one cycle);
+    before it the rate rises linearly for the share ``warm_up`` of the steps. Weight decay is
+    decoupled (the same, arXiv 1711.05101) and holds for kernels only. With ``average`` the
+    optimizer keeps a moving average of the weights beside them.
     """
     rate = recipe["learning_rate"]
-    if recipe["schedule"] == "cosine":
+    warm_up = round(recipe.get("warm_up", 0.0) * steps)
+    if recipe["schedule"] == "cosine" and warm_up:
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, steps - warm_up, warmup_target=rate, warmup_steps=warm_up
+        )
+    elif recipe["schedule"] == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    average = recipe.get("average", 0.0)
+    options = {"use_ema": True, "ema_momentum": average} if average else {}
+    decay = recipe.get("weight_decay") or None
     if recipe["optimizer"] == "adamw":
-        return _AdamW(rate, weight_decay=recipe["weight_decay"])
-    if recipe["optimizer"] == "adam":
-        return _Adam(rate)
-    return _SGD(rate, momentum=0.9, nesterov=True)
+        optimizer = _AdamW(rate, weight_decay=recipe["weight_decay"], **options)
+    elif recipe["optimizer"] == "adam":
+        return _Adam(rate, **options)
+    else:
+        optimizer = _SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay, **options)
+    if optimizer.weight_decay is not None:
+        optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
+    return optimizer
+
+
+def averaged_weights(model: keras.Model) -> list[np.ndarray] | None:
+    """The model's weights with the optimizer's averages in place of those that are trained.
+
+    None where it keeps none. Statistics of BatchNormalization are averages already.
+    """
+    if not getattr(model.optimizer, "use_ema", False):
+        return None
+    trained = [weight.ref() for weight in model.trainable_variables]
+    averages = dict(zip(trained, model.optimizer._model_variables_moving_average, strict=True))
+    return [averages.get(weight.ref(), weight).numpy() for weight in model.weights]

@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import keras_tuner
 import numpy as np
 import pytest
 
@@ -14,17 +15,18 @@ from nasturtium.errors import SearchError, StorageError
 from nasturtium.metering.clock import Clock
 from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.models.files import load_model
-from nasturtium.models.search_space import LEARNING_RATE, conv_space, tabular_space
+from nasturtium.models.search_space import LEARNING_RATE, build_net, make_space
 from nasturtium.search.measurer import Measurer
-from nasturtium.search.objective import make_objective
-from nasturtium.search.oracles import make_oracle
 from nasturtium.search.pareto import hypervolume, pareto_front
+from nasturtium.search.picks import make_standard, mark_best, mark_picks
+from nasturtium.search.run import make_trials, oracle_of, run_trials
+from nasturtium.search.rungs import promoted
 from nasturtium.search.state import SearchState, open_state
-from nasturtium.search.study import oracle as pareto_oracle
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.settings.devices import with_device
-from nasturtium.training.fit import evaluate
+from nasturtium.settings.rungs import affordable_nets, rung_epochs, spent_epochs
+from nasturtium.training.fit import evaluate, fit
 from nasturtium.training.frame_statistics import frame_of
 from tests.digits_data import digits_data
 from tests.nvml_fake import Board, FakeNvml, constant, installed
@@ -35,6 +37,7 @@ SETTINGS = {
     "epochs": 3,
     "max_consecutive_failures": 5,
     "objective": {"validation_loss": 1.0, "parameters": 0.1, "inference_energy": 0.0},
+    "families": ["plain"],
     "filters": [2, 4],
     "kernel_sizes": [3],
     "conv_blocks": [1],
@@ -69,33 +72,26 @@ def search(
     data, folder, settings=SETTINGS, pruning=None, spoil=None, sources=(), watch=None
 ) -> Trials:
     ratios = settings.get("pruning_ratios", [0.3]) if pruning else []
-    space = conv_space(frame_of(data), settings, ratios)
+    space = make_space(frame_of(data), settings, ratios)
     reference = {"validation_loss": 1.0, "parameters": 1000, "training_energy_j": 10.0}
     with metering.session(sources=list(sources), idle_s=0) as meter:
-        trials = Trials(
-            space=space,
-            data=data,
-            recipe=RECIPE,
+        trials = make_trials(
+            settings,
+            space,
+            data,
+            {**RECIPE, "epochs": settings["epochs"]},
             pruning=pruning,
             measurer=Measurer(meter, settings, baseline=folder / "no-baseline.keras"),
-            objective=make_objective(settings["objective"], reference, {}),
             reference=reference,
-            total=settings["trials"],
+            reasons={},
+            state=SearchState(folder),
             seed=0,
             label="test",
-            state=SearchState(folder),
-            keep=settings.get("keep", 5),
-            constraints=settings.get("constraints", {}),
+            tuner=settings["tuner"],
         )
-        run = trials if spoil is None else lambda *arguments: spoil(trials, *arguments)
-        if settings["tuner"] == "pareto":
-            terms = ["validation_loss", "parameters"]
-            oracle = pareto_oracle.make_oracle(
-                settings, space, terms=terms, outcome=trials.row, seed=0
-            )
-        else:
-            oracle = make_oracle(settings, settings["tuner"], space, 0)
-        TrialTuner(oracle, space, run, folder / "oracle").search()
+        run = None if spoil is None else lambda *arguments: spoil(trials, *arguments)
+        oracle = oracle_of(settings, settings["tuner"], trials, {})
+        run_trials(trials, oracle, folder / "oracle", run)
     if watch is not None:
         watch(meter)
     return trials
@@ -325,15 +321,26 @@ PARETO = {
 }
 
 
-def test_pareto_starts_from_the_corners_and_asks_only_for_what_a_net_has(digits, tmp_path):
-    settings = {**PARETO, "trials": 8, "dense_layers": [1, 2], "units": [4, 8, 16]}
+def test_pareto_starts_from_the_corners(digits, tmp_path):
+    settings = {**PARETO, "trials": 3, "filters": [2, 4, 8], "units": [4, 8, 16]}
     trials = search(digits, tmp_path, settings)
-    sizes = [row["parameters"] for row in trials.rows]
-    assert sizes[1] < sizes[0] < sizes[2]
-    for row in trials.rows:
-        values = json.loads(row["hyperparameters"])
-        units = [name for name in values if "units" in name]
-        assert len(units) == values["dense_block_1/num_layers"]
+    middle, smallest, largest = (row["parameters"] for row in trials.rows)
+    assert smallest < middle < largest
+
+
+def test_only_what_a_net_has_is_asked_for_and_equal_nets_are_known_unbuilt(digits):
+    settings = {**SETTINGS, "dense_layers": [1, 2], "units": [4, 8, 16]}
+    space = make_space(frame_of(digits), settings, [])
+    asked = keras_tuner.HyperParameters()
+    asked.values["body/dense_layers"] = 1
+    values = space.suggest(asked)
+    assert "body/units_0" in asked.values
+    assert "body/units_1" not in asked.values
+    assert "body/units_1" in values
+    assert space.signature({**values, "body/units_1": 4}) == space.signature(values)
+    assert space.signature({**values, "body/units_0": 4}) != space.signature(values)
+    for changed in ({"body/dense_layers": 2}, {LEARNING_RATE: 0.003}):
+        assert space.signature({**values, **changed}) != space.signature(values)
 
 
 def test_a_constraint_is_respected(digits, tmp_path):
@@ -402,7 +409,7 @@ def test_the_hypervolume_only_grows_and_is_counted_from_a_recorded_point(digits,
 
 
 def test_a_ratio_of_zero_is_a_trial_without_pruning(digits, tmp_path):
-    assert conv_space(frame_of(digits), SETTINGS, [0, 0.5]).middle()["pruning_ratio"] == 0.5
+    assert make_space(frame_of(digits), SETTINGS, [0, 0.5]).middle()["pruning_ratio"] == 0.5
     settings = {**SETTINGS, "trials": 1, "pruning_ratios": [0]}
     (row,) = search(digits, tmp_path, settings, PRUNING).rows
     assert row["status"] == "completed", row["reason"]
@@ -475,8 +482,146 @@ def test_a_tabular_space_gives_values_in_the_target_s_unit():
     targets = (1000 + 10 * features[:, 0]).astype(np.float32)
     split = Split(features, targets)
     data = TrainingData(describe("diabetes"), split, split)
-    space = tabular_space(frame_of(data), SETTINGS, [])
-    import keras_tuner
-
+    space = make_space(frame_of(data), SETTINGS, [])
     model = space.build(keras_tuner.HyperParameters())
     assert model(features).numpy().mean() == pytest.approx(1000, abs=30)
+
+
+RUNGS = {**SETTINGS, "tuner": "random", "trials": 6, "epochs": 9, "rungs": 3, "pareto": {}}
+
+
+@pytest.fixture(scope="module")
+def in_rungs(digits, tmp_path_factory) -> Trials:
+    return search(digits, tmp_path_factory.mktemp("rungs"), RUNGS)
+
+
+def test_many_nets_get_few_epochs_and_a_few_of_them_all(in_rungs):
+    assert sorted(row["epochs"] for row in in_rungs.rows) == [1, 1, 1, 1, 3, 9]
+    for row in in_rungs.rows:
+        own = [e for e in in_rungs.epochs if e["trial"] == row["trial"]]
+        assert [e["epoch"] for e in own] == list(range(row["epochs"]))
+        assert [e["epoch"] for e in own if e["selected"]] == [row["best_epoch"]]
+    best = in_rungs.finish()
+    assert best["epochs"] == 9
+    assert load_model(best["model_path"]).count_params() == best["parameters"]
+    assert not list(in_rungs.state.trials.glob("*/*.npz"))
+
+
+def test_a_net_goes_on_in_one_schedule_that_ends_where_an_uncut_one_does(digits, tmp_path):
+    recipe = {**RECIPE, "epochs": 4, "schedule": "cosine", "learning_rate": 0.01}
+    space = make_space(frame_of(digits), SETTINGS, [])
+    values, path = space.middle(), tmp_path / "cut.npz"
+    whole = fit(build_net(space, values), digits, recipe, seed=0, label="whole")
+    cut = fit(build_net(space, values), digits, recipe, seed=0, label="cut", until=2, end=path)
+    rest = fit(build_net(space, values), digits, recipe, seed=0, label="cut", begin=path)
+    rates = [row["learning_rate"] for row in (*cut.epochs, *rest.epochs)]
+    assert rates == [row["learning_rate"] for row in whole.epochs]
+    assert rest.epochs[0]["loss"] < cut.epochs[0]["loss"]
+    assert rest.validation_loss <= cut.validation_loss
+
+
+@pytest.mark.parametrize("rung", [1, 2])
+def test_a_search_that_is_cut_between_rungs_ends_where_it_would_have(
+    digits, tmp_path, in_rungs, monkeypatch, rung
+):
+    run = Trials._run
+
+    def cut(self, row, number, hyperparameters=None):
+        if number == rung:
+            raise KeyboardInterrupt
+        run(self, row, number, hyperparameters)
+
+    monkeypatch.setattr(Trials, "_run", cut)
+    with pytest.raises(KeyboardInterrupt):
+        search(digits, tmp_path, RUNGS)
+    ran = []
+
+    def count(self, row, number, hyperparameters=None):
+        ran.append(number)
+        run(self, row, number, hyperparameters)
+
+    monkeypatch.setattr(Trials, "_run", count)
+    resumed = search(digits, tmp_path, RUNGS)
+    assert ran == list({1: [1, 1, 2], 2: [2]}[rung])
+    for name in ("hyperparameters", "validation_loss", "parameters", "epochs", "rung"):
+        assert [row[name] for row in resumed.rows] == [row[name] for row in in_rungs.rows]
+    assert len(resumed.epochs) == len(in_rungs.epochs)
+
+
+def test_a_pruned_search_prunes_in_its_last_rung(digits, tmp_path):
+    settings = {**RUNGS, "trials": 3, "epochs": 6, "rungs": 2}
+    trials = search(digits, tmp_path, settings, PRUNING)
+    pruned = [row for row in trials.rows if row["rung"] == 1]
+    assert len(pruned) == 1
+    assert pruned[0]["reached_ratio"] >= 0.3
+    assert all("reached_ratio" not in row for row in trials.rows if row["rung"] == 0)
+    assert trials.finish() is pruned[0]
+
+
+def test_promoted_are_the_best_by_score_and_then_the_front():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        rows = [
+            {"trial": f"{n:04d}", "feasible": True, "score": x + y, "a": x, "b": y}
+            for n, (x, y) in enumerate(rng.integers(1, 9, (10, 2)).astype(float))
+        ]
+        names = promoted(rows, 4, ("a", "b"))
+        assert len(set(names)) == 4
+        assert names[0] == min(rows, key=lambda row: (row["score"], row["trial"]))["trial"]
+        front = pareto_front([(row["a"], row["b"]) for row in rows])
+        on_front = {row["trial"] for row, is_on in zip(rows, front, strict=True) if is_on}
+        assert len(on_front & set(names)) == min(4, len(on_front))
+
+
+def test_a_net_that_keeps_to_the_constraints_is_promoted_before_one_that_does_not():
+    rows = [
+        {"trial": "0000", "feasible": False, "score": 0.0, "a": 1, "b": 1},
+        {"trial": "0001", "feasible": True, "score": 5.0, "a": 9, "b": 9},
+        {"trial": "0002", "feasible": True, "score": 6.0, "a": 10, "b": 10},
+    ]
+    assert promoted(rows, 2, ("a", "b")) == ["0001", "0002"]
+
+
+def test_a_budget_is_spent_and_not_exceeded():
+    for epochs in ([30], [4, 10, 30], [1, 2]):
+        for budget in (50, 150, 1000):
+            nets = affordable_nets(budget, epochs)
+            assert spent_epochs(nets, epochs) <= budget < spent_epochs(nets + 1, epochs)
+    assert rung_epochs(30, 3) == [4, 10, 30]
+    assert rung_epochs(2, 3) == [1, 2]
+    assert affordable_nets(1, [30]) == 1
+
+
+def row(name, loss, parameters, accuracy, rung=0, score=0.0) -> dict:
+    return {
+        "trial": name, "status": "completed", "validation_loss": loss, "parameters": parameters,
+        "validation_accuracy": accuracy, "rung": rung, "feasible": True, "score": score,
+        "model_path": name,
+    }  # fmt: skip
+
+
+def test_a_net_beyond_the_tolerance_is_not_handed_on_while_there_is_another(caplog):
+    reference = {"validation_accuracy": 0.95, "parameters": 1000}
+    standard = make_standard(reference, 1.0, 0.05)
+    rows = [row("small", 0.5, 10, 0.90, score=-2.0), row("good", 0.2, 900, 0.945, score=-0.1)]
+    assert mark_best(rows, standard, 0)["trial"] == "good"
+    assert rows[1]["meets_standard"]
+    assert mark_best(rows[:1], standard, 0)["trial"] == "small"
+    assert not rows[0]["meets_standard"]
+    assert "worse than the baseline" in caplog.text
+
+
+def test_picks_are_the_best_the_smallest_that_is_good_and_the_knee():
+    reference = {"validation_accuracy": 0.95, "parameters": 1000}
+    rows = [
+        row("tiny", 2.0, 10, 0.5), row("knee", 0.3, 30, 0.945), row("large", 0.2, 900, 0.95),
+        row("huge", 0.1, 9000, 0.99), row("early", 0.01, 5, 0.99, rung=-1),
+    ]  # fmt: skip
+    mark_picks(rows, reference, make_standard(reference, 1.0, 0.05), 0)
+    assert [done["picked_as"] for done in rows] == [[], ["small", "knee"], ["best"], [], []]
+
+
+def test_a_regression_s_standard_is_its_error():
+    standard = make_standard({"validation_mae": 2.0}, 1.0, 0.05)
+    assert standard.is_met({"validation_mae": 2.1})
+    assert not standard.is_met({"validation_mae": 2.11})

@@ -351,11 +351,12 @@ def test_an_int8_file_of_sequences_answers_as_the_net_does():
 
 def test_the_search_space_holds_plain_and_separable_convolutions():
     settings = {"kernel_sizes": [3, 5], "conv_blocks": [1, 2], "filters": [4, 8], "units": [8]}
+    settings |= {"stages": [1, 2], "stage_blocks": [1]}
     settings |= {"dense_layers": [1], "learning_rates": [0.01]}
     space = make_space(FRAME, settings, [])
     kinds = set()
     for separable in (False, True):
-        net = build_net(space, {**space.middle(), "conv_block_1/separable": separable})
+        net = build_net(space, {**space.middle(), "body/separable": separable})
         assert net.input_shape == (None, 25, 12)
         assert count_macs(net)[0] > 0
         assert verify(net, compact(net).model) < 1e-5

@@ -171,7 +171,7 @@ def test_a_model_with_nothing_to_prune_is_refused(digits):
 
 
 def test_an_unknown_method_is_refused(net, digits):
-    with pytest.raises(PruningError, match="magnitude, channels or random"):
+    with pytest.raises(PruningError, match="choose one of magnitude, channels, random"):
         pruned_fit(
             net, digits, RECIPE, method="magic", ratio=0.5, pruning=PRUNING, seed=0, label="test"
         )

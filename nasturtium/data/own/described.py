@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from nasturtium.data.catalog import NAMES
+from nasturtium.data.catalog import LITERATURE, NAMES
 from nasturtium.errors import ConfigError
 
 _COMMON = {
@@ -180,13 +180,7 @@ def _check_split_columns(own: Mapping, where: str) -> None:
 
 def _check_reference(own: Mapping, where: str) -> None:
     reference = own["reference"]
-    if isinstance(reference, str):
-        if reference not in NAMES:
-            raise ConfigError(
-                f"{where}.reference' must be one of {', '.join(NAMES)}, or mlp or cnn with sizes, "
-                f"not {reference!r}."
-            )
-        return
+    check_reference_name(reference, f"{where}.reference'")
     shape = own.get("input_shape")
     is_sequence = own.get("kind") == "sequence" or own["format"] == "ts"
     if "cnn1d" in reference and not is_sequence:
@@ -201,15 +195,33 @@ def _check_reference(own: Mapping, where: str) -> None:
         )
     if is_sequence and "cnn" in reference:
         raise ConfigError(f"{where}.reference' is a cnn, which is for images; give a cnn1d.")
-    if "cnn" not in reference:
-        return
-    if own["format"] in ("csv", "parquet") and shape is None:
+    is_table = own["format"] in ("csv", "parquet") and shape is None
+    kind = next((k for k in ("cnn", "residual") if k in reference), None)
+    if isinstance(reference, Mapping) and kind and is_table:
         raise ConfigError(
-            f"{where}.reference' is a cnn, but columns are no images; give an mlp or input_shape."
+            f"{where}.reference' is a {kind}, but columns are no images; give an mlp or "
+            "input_shape."
         )
+    if isinstance(reference, str) or "cnn" not in reference:
+        return
     halvings = len(reference["cnn"]["filters"])
     if shape is not None and (len(shape) != 3 or min(shape[:2]) < 2**halvings):
         raise ConfigError(
             f"{where}.reference.cnn.filters' has {halvings} layers, each of which halves the "
             f"image: too many for input_shape {list(shape)}."
+        )
+
+
+def check_reference_name(reference: str | Mapping | None, where: str) -> None:
+    """Refuse the name of a reference net that there is not; ``where`` is its key, ended by a quote.
+
+    Raises
+    ------
+    ConfigError
+        There is no such net.
+    """
+    if isinstance(reference, str) and reference not in (*NAMES, *LITERATURE):
+        raise ConfigError(
+            f"{where} must be one of {', '.join((*NAMES, *LITERATURE))}, or mlp, cnn or residual "
+            f"with sizes, not {reference!r}."
         )

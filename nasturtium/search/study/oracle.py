@@ -13,12 +13,12 @@ from optuna.trial import TrialState
 from nasturtium.errors import SearchError
 from nasturtium.models.search_space import SearchSpace
 from nasturtium.search.objective import TERMS
-from nasturtium.search.oracles import SCORE
+from nasturtium.search.oracles import SCORE, tell_exhausted
 
 logger = logging.getLogger(__name__)
 
 # Small spaces run out of new nets; from here on they are drawn blindly, and then no more.
-_SAMPLED_PROPOSALS, _MOST_PROPOSALS = 20, 60
+_SAMPLED_PROPOSALS, _MOST_PROPOSALS = 20, 400
 _POPULATION = 16
 # Attributes of a study's trials, and one of the study.
 SIGNATURE, FAILED, _SLACK = "signature", "failed", "slack"
@@ -97,7 +97,7 @@ class ParetoOracle(keras_tuner.Oracle):
         self._outcome = outcome
         self._asked: dict[str, optuna.Trial] = {}
         if not study.user_attrs.get(_STARTED):
-            for values in space.corners():
+            for values in space.starts():
                 study.enqueue_trial(self._parameters(values), skip_if_exists=True)
             study.set_user_attr(_STARTED, True)
 
@@ -119,8 +119,7 @@ class ParetoOracle(keras_tuner.Oracle):
                     break
                 trial = self._study.ask()
                 suggesting = _Suggesting(trial)
-                self._space.build(suggesting)
-                values = dict(suggesting.values)
+                values = self._space.suggest(suggesting)
                 signature = self._space.signature(values)
                 if self._is_known(signature):
                     self._study.tell(trial, state=TrialState.FAIL)
@@ -128,6 +127,8 @@ class ParetoOracle(keras_tuner.Oracle):
                 self._claim(trial, signature)
                 self._asked[trial_id] = trial
                 return {"status": TrialStatus.RUNNING, "values": values}
+            else:
+                tell_exhausted(len(self._counting()), self.max_trials)
             return {"status": TrialStatus.STOPPED, "values": None}
         finally:
             self._study.sampler = sampler
@@ -173,7 +174,7 @@ class ParetoOracle(keras_tuner.Oracle):
         """``values`` of hyperparameters as the parameters of an Optuna trial."""
         hyperparameters = keras_tuner.HyperParameters()
         hyperparameters.values.update(values)
-        self._space.build(hyperparameters)
+        self._space.suggest(hyperparameters)
         return {
             hp.name: list(hp.values).index(values[hp.name]) if _is_ordered(hp) else values[hp.name]
             for hp in hyperparameters.space

@@ -1,0 +1,130 @@
+"""What a search has on record: its trials' rows, rung by rung, their epochs, the models to keep."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+
+from nasturtium.search.picks import covered, mark_front, remove_models
+from nasturtium.search.state import SearchState
+
+logger = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Rows of one process's trials, as they are now and as they were at the end of each rung.
+
+    Parameters
+    ----------
+    state
+        Each trial's record is a file in it.
+    keep
+        So many models of the lowest scores stay on disk, those of the front, and those that were
+        trained to the end.
+    worker
+        Number of this process among those that run the search together; None where it is alone.
+
+    Attributes
+    ----------
+    rows, epochs
+        Rows of ``trials.parquet`` and ``training.parquet`` so far, without the run's identity; of
+        a worker its own.
+    """
+
+    def __init__(self, state: SearchState, keep: int, worker: int | None = None):
+        self.state, self.worker = state, worker
+        self.rows: list[dict] = []
+        self.epochs: list[dict] = []
+        self._keep = keep
+        self._rungs: dict[str, list[dict]] = {}
+        self._others: dict[str, dict] = {}
+        self._recorded = state.recorded()
+        own = [
+            name
+            for name, done in self._recorded.items()
+            if worker is None or done["row"]["worker"] == worker
+        ]
+        # Failures that the search ended with may have had a cause that is gone by now.
+        for name in sorted(own, reverse=True):
+            if self._recorded[name]["row"]["status"] == "completed":
+                break
+            state.forget([name])
+            del self._recorded[name]
+            own.remove(name)
+        # Trials that an earlier process ran.
+        self.resumed = len(own)
+        if worker is not None:
+            self._recorded.clear()
+
+    def recall(self, row: Mapping) -> dict | None:
+        """The row at the end of the first rung of the trial that ``row`` begins, if on record.
+
+        The trial as it is now joins the rows. A record of other hyperparameters is forgotten with
+        all that come after it: the oracle goes another way than when they were run.
+        """
+        recorded = self._recorded.pop(row["trial"], None)
+        if recorded is None:
+            return None
+        if recorded["row"]["hyperparameters"] != row["hyperparameters"]:
+            logger.warning("The oracle goes another way from trial %s on.", row["trial"])
+            self.state.forget([row["trial"], *self._recorded])
+            self._recorded.clear()
+            return None
+        self._adopt(recorded)
+        return recorded["rungs"][0]
+
+    def adopt_all(self) -> None:
+        """Take the records of all workers for this process's own."""
+        for _, recorded in sorted(self.state.recorded().items()):
+            self._adopt(recorded)
+
+    def record(self, row: dict, epochs: Sequence[dict]) -> None:
+        """Write down how ``row``'s trial stands at the end of a rung; ``epochs`` are new."""
+        self.epochs.extend(epochs)
+        own = [epoch for epoch in self.epochs if epoch["trial"] == row["trial"]]
+        for epoch in own:
+            epoch["selected"] = epoch["epoch"] == row.get("best_epoch")
+        rungs = self._rungs.setdefault(row["trial"], [])
+        rungs.append(json.loads(json.dumps(row)))
+        self.state.record(row, own, rungs)
+
+    def at_rung(self, rung: int) -> list[dict]:
+        """Rows as they were at the end of that rung, of the trials that came so far."""
+        return [
+            done
+            for rungs in self._rungs.values()
+            for done in rungs
+            if done["rung"] == rung and done["status"] == "completed"
+        ]
+
+    def first_row(self, name: str) -> Mapping:
+        """The row of the trial ``name`` at the end of its first rung."""
+        return self._rungs[name][0] if name in self._rungs else self.row(name)
+
+    def row(self, name: str) -> dict:
+        """The row of the trial ``name`` as it is now."""
+        return next(row for row in self.rows if row["trial"] == name)
+
+    def take_stock(self, row: dict, finalists: int) -> None:
+        """The hypervolume after this trial, and the models that are worth keeping after it."""
+        known = self.known()
+        mark_front(known)
+        row["hypervolume"] = covered(known)
+        remove_models(known, self._keep, finalists)
+
+    def known(self) -> list[dict]:
+        """The rows of all workers so far; each record is read once."""
+        if self.worker is None:
+            return self.rows
+        own = {row["trial"] for row in self.rows}
+        for name in self.state.names():
+            if name not in own and name not in self._others:
+                row = self.state.row(name)
+                if row is not None:
+                    self._others[name] = row
+        return [*self._others.values(), *self.rows]
+
+    def _adopt(self, recorded: Mapping) -> None:
+        row = recorded["row"]
+        self.rows.append(row)
+        self.epochs.extend(recorded["epochs"])
+        self._rungs[row["trial"]] = list(recorded["rungs"])

@@ -1,0 +1,124 @@
+"""A search, assembled: its trials, its oracle, and the tuner that brings them together."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from nasturtium.data.splits import TrainingData
+from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.measurer import Measurer
+from nasturtium.search.objective import make_objective
+from nasturtium.search.oracles import make_oracle
+from nasturtium.search.picks import make_standard
+from nasturtium.search.state import SearchState
+from nasturtium.search.trials import Trials
+from nasturtium.search.tuner import TrialTuner
+from nasturtium.settings.rungs import rung_epochs
+
+
+def make_trials(
+    settings: Mapping,
+    space: SearchSpace,
+    data: TrainingData,
+    recipe: Mapping,
+    *,
+    measurer: Measurer,
+    reference: Mapping,
+    reasons: Mapping[str, str],
+    state: SearchState,
+    seed: int,
+    label: str,
+    pruning: Mapping | None = None,
+    worker: int | None = None,
+    tuner: str = "",
+) -> Trials:
+    """The trials of a search by section ``search`` of the settings.
+
+    Parameters
+    ----------
+    recipe
+        How a net is trained to the end.
+    reference, reasons
+        The baseline's values by column, and why those are None that are.
+    tuner
+        Name of what proposes the nets; ``hyperband`` has rungs of its own.
+    """
+    rungs = 1 if tuner == "hyperband" else settings.get("rungs", 1)
+    standard = make_standard(
+        reference, settings.get("tolerance_points", 100.0), settings.get("tolerance_mae", 100.0)
+    )
+    return Trials(
+        space=space,
+        data=data,
+        recipe=recipe,
+        pruning=pruning,
+        measurer=measurer,
+        objective=make_objective(settings["objective"], reference, reasons),
+        reference=reference,
+        total=settings["trials"],
+        seed=seed,
+        label=label,
+        state=state,
+        keep=settings.get("keep", 5),
+        rungs=rung_epochs(recipe["epochs"], rungs),
+        constraints=settings.get("constraints", {}),
+        standard=standard,
+        worker=worker,
+    )
+
+
+def make_pareto(settings: Mapping, trials: Trials, reasons: Mapping[str, str], storage=None):
+    """The oracle ``pareto`` for ``trials``, alone or on a study that workers share.
+
+    Parameters
+    ----------
+    storage
+        For a worker: a function that opens the Optuna storage, and the study's name.
+    """
+    # Optuna takes half a second to import; only this oracle needs it.
+    from nasturtium.search.study import oracle, shared_oracle
+
+    aims = settings["pareto"].get("objectives", ["validation_loss", "parameters"])
+    terms = oracle.measured_terms(aims, trials.reference, reasons)
+    common = {"terms": terms, "outcome": trials.row}
+    if trials.worker is None:
+        return oracle.make_oracle(settings, trials.space, **common, seed=trials.seed)
+    begun = len(trials.state.recorded())
+    trials.sampler_seed = shared_oracle.sampler_seed(trials.seed, trials.worker, begun)
+    opened, name = storage
+    return shared_oracle.make_shared_oracle(
+        settings,
+        trials.space,
+        **common,
+        storage=opened,
+        name=name,
+        seed=trials.sampler_seed,
+        state=trials.state,
+        worker=trials.worker,
+    )
+
+
+def run_trials(
+    trials: Trials, oracle, folder: Path, run_trial: Callable[..., float] | None = None
+) -> None:
+    """Run all trials: their first rung as the ``oracle`` proposes them, then those promoted.
+
+    Several workers leave promotions to whoever collects from them, since each would have to wait
+    for the others.
+
+    Parameters
+    ----------
+    folder
+        For files of KerasTuner's.
+    run_trial
+        In place of ``trials`` itself, for tests and benchmarks that watch.
+    """
+    TrialTuner(oracle, trials.space, run_trial or trials, folder).search()
+    if trials.worker is None:
+        trials.promote()
+
+
+def oracle_of(settings: Mapping, tuner: str, trials: Trials, reasons: Mapping, storage=None):
+    """What proposes the nets of ``trials``."""
+    if tuner == "pareto":
+        return make_pareto(settings, trials, reasons, storage)
+    return make_oracle(settings, tuner, trials.space, trials.seed)

@@ -1,0 +1,58 @@
+"""Which nets are promoted from one rung to the next.
+
+Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943, section 3) whose promotions are
+by the front of several aims (Schmucker et al. 2021, arXiv 2106.12639, section 4.2). A promoted net
+goes on from where it stopped, in one long schedule of the learning rate.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from nasturtium.search.pareto import pareto_front
+
+
+def promoted(rows: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[str]:
+    """Names of the ``count`` trials that go on, of those at one rung.
+
+    The one with the lowest score is the first. The others are those of the front of ``aims``,
+    then those of the front of what is left, and so on; of a front that is too large, those that
+    lie farthest apart (crowding distance, Deb et al. 2002, IEEE TEC 6(2), section III-B).
+
+    Parameters
+    ----------
+    rows
+        Rows of the trials as they were at the rung's end.
+    aims
+        Columns, each to be low.
+    """
+    ordered = sorted(rows, key=lambda row: (not row["feasible"], row["score"], row["trial"]))
+    chosen = [row["trial"] for row in ordered[:1]]
+    # What keeps to the constraints comes before what does not.
+    for feasible in (True, False):
+        left = [row for row in ordered if row["feasible"] == feasible]
+        while left and len(chosen) < count:
+            on_front = pareto_front([tuple(row[aim] for aim in aims) for row in left])
+            front = [row for row, is_on in zip(left, on_front, strict=True) if is_on]
+            left = [row for row in left if row not in front]
+            new = [row for row in front if row["trial"] not in chosen]
+            room = count - len(chosen)
+            taken = new if len(new) <= room else _farthest_apart(new, room, aims)
+            chosen += [row["trial"] for row in taken]
+    return chosen
+
+
+def _farthest_apart(front: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[Mapping]:
+    distance = {row["trial"]: 0.0 for row in front}
+    for aim in aims:
+        ordered = sorted(front, key=lambda row, aim=aim: (row[aim], row["trial"]))
+        spread = math.log(_positive(ordered[-1][aim]) / _positive(ordered[0][aim])) or 1.0
+        for row in (ordered[0], ordered[-1]):
+            distance[row["trial"]] = math.inf
+        for below, row, above in zip(ordered, ordered[1:], ordered[2:], strict=False):
+            gap = math.log(_positive(above[aim]) / _positive(below[aim]))
+            distance[row["trial"]] += gap / spread
+    return sorted(front, key=lambda row: (-distance[row["trial"]], row["trial"]))[:count]
+
+
+def _positive(value: float) -> float:
+    return max(float(value), 1e-12)

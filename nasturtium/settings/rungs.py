@@ -1,0 +1,44 @@
+"""Rungs of a search: many nets for few epochs, a third of them for more, a few to the end."""
+
+import math
+from collections.abc import Sequence
+
+# Of so many nets one is promoted, for so many times the epochs.
+FACTOR = 3
+
+
+def rung_epochs(epochs: int, rungs: int) -> list[int]:
+    """Epochs that a net has been trained for at the end of each rung, rising to ``epochs``.
+
+    Fewer rungs than asked for where there are too few epochs to part.
+    """
+    shares = (math.ceil(epochs / FACTOR**rung) for rung in reversed(range(rungs)))
+    return sorted(set(shares))
+
+
+def promoted_count(nets: int) -> int:
+    """How many of so many nets at a rung go on to the next one: a third, at least one."""
+    return max(1, nets // FACTOR)
+
+
+def affordable_nets(budget: int, epochs: Sequence[int]) -> int:
+    """Largest number of nets, at least one, whose rungs take at most ``budget`` epochs in all.
+
+    Parameters
+    ----------
+    epochs
+        What :func:`rung_epochs` gives.
+    """
+    nets = 1
+    while spent_epochs(nets + 1, epochs) <= budget:
+        nets += 1
+    return nets
+
+
+def spent_epochs(nets: int, epochs: Sequence[int]) -> int:
+    """Epochs of a search that begins with so many nets, all rungs together."""
+    spent, before = 0, 0
+    for until in epochs:
+        spent += nets * (until - before)
+        nets, before = promoted_count(nets), until
+    return spent
