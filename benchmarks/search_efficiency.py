@@ -1,13 +1,14 @@
-"""How much of the front a search covers: pareto and scored greedy against AutoKeras's greedy.
+"""How much of the front a search covers with the same epochs, by rungs and without.
 
-    python -m benchmarks.search_efficiency --trials 12 --epochs 8
+    python -m benchmarks.search_efficiency --budget 150 --epochs 30
 
-On scikit-learn's digits. All three search the same space with the same trials, epochs and seeds,
-and each trial is run by the same code; what differs is who chooses the next net. `stock` is
-AutoKeras's own greedy oracle, which sees the validation loss alone. The hypervolume is the area
-between the front of (validation error, ln parameters) and the corner (0.9, ln parameters of the
-largest net of the space): 0.9 is the error of guessing. Printed are each seed's hypervolumes and
-the median over the seeds of the ratios to `stock`.
+On scikit-learn's digits. All searches have the same space, start nets (but `stock`), seeds and
+epochs in all; a net is trained for `--epochs` at most. `stock` is AutoKeras's own greedy oracle,
+which sees the validation loss alone; `random` and `pareto` train every net to the end;
+`random rungs` and `pareto rungs` spend the same epochs by rungs. The hypervolume is the area
+between the front of (validation error, ln parameters) of the nets that were trained to the end and
+the corner (0.9, ln parameters of the largest net of the space): 0.9 is the error of guessing.
+Printed are each seed's hypervolumes, and the median over the seeds of the ratios to `random`.
 """
 
 import argparse
@@ -19,7 +20,13 @@ from pathlib import Path
 
 import nasturtium  # noqa: F401  (chooses Keras 2)
 
-SEARCHES = ("stock", "greedy", "pareto")
+SEARCHES = {
+    "stock": ("stock", 1),
+    "random": ("random", 1),
+    "pareto": ("pareto", 1),
+    "random rungs": ("random", 3),
+    "pareto rungs": ("pareto", 3),
+}
 RECIPE = {
     "batch_size": 64,
     "optimizer": "adamw",
@@ -32,8 +39,8 @@ def main() -> None:
     """Print a line a seed, and the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--budget", type=int, default=150)
+    parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
 
     from nasturtium.jobs import runtime
@@ -41,82 +48,74 @@ def main() -> None:
     runtime.configure(1)
     logging.disable(logging.WARNING)
     ratios = {name: [] for name in SEARCHES}
-    print("seed  " + "  ".join(f"{name:>8}" for name in SEARCHES))
+    print("seed  " + "  ".join(f"{name:>12}" for name in SEARCHES))
     for seed in range(arguments.seeds):
         volumes = {
-            name: covered(name, seed, arguments.trials, arguments.epochs) for name in SEARCHES
+            name: covered(name, seed, arguments.budget, arguments.epochs) for name in SEARCHES
         }
         for name, volume in volumes.items():
-            ratios[name].append(volume / volumes["stock"])
-        print(f"{seed:4d}  " + "  ".join(f"{volumes[name]:8.3f}" for name in SEARCHES), flush=True)
-    medians = (f"{statistics.median(ratios[name]):8.3f}" for name in SEARCHES)
-    print("ratio " + "  ".join(medians) + "  (median to stock)")
+            ratios[name].append(volume / volumes["random"])
+        print(f"{seed:4d}  " + "  ".join(f"{volumes[name]:12.3f}" for name in SEARCHES), flush=True)
+    medians = (f"{statistics.median(ratios[name]):12.3f}" for name in SEARCHES)
+    print("ratio " + "  ".join(medians) + "  (median to random)")
 
 
-def covered(name: str, seed: int, count: int, epochs: int) -> float:
-    """The hypervolume of the search ``name`` after ``count`` trials."""
+def covered(name: str, seed: int, budget: int, epochs: int) -> float:
+    """The hypervolume of the search ``name`` after so many epochs in all."""
     import keras_tuner
     from autokeras.tuners.greedy import GreedyOracle
 
     from nasturtium import metering
+    from nasturtium.models.reference_nets import scaled_reference
     from nasturtium.models.search_space import build_net, make_space
     from nasturtium.search.measurer import Measurer
-    from nasturtium.search.objective import make_objective
     from nasturtium.search.oracles import SCORE, make_oracle
     from nasturtium.search.pareto import hypervolume
+    from nasturtium.search.run import make_trials, oracle_of, run_trials
     from nasturtium.search.state import SearchState
-    from nasturtium.search.study import oracle as pareto_oracle
-    from nasturtium.search.trials import Trials
-    from nasturtium.search.tuner import TrialTuner
     from nasturtium.settings import configuration
+    from nasturtium.settings.rungs import affordable_nets, rung_epochs
     from nasturtium.training.frame_statistics import frame_of
 
-    config = shipped_configuration()
+    tuner, rungs = SEARCHES[name]
     search = {
-        **configuration.for_dataset(config, "digits")["search"],
-        "trials": count,
-        "epochs": epochs,
+        **configuration.for_dataset(shipped_configuration(), "digits")["search"],
+        "trials": affordable_nets(budget, rung_epochs(epochs, rungs)),
+        "rungs": rungs,
+        "latency_runs": 5,
+        "objective": {"validation_loss": 1.0, "parameters": 0.1 if tuner != "stock" else 0.0},
     }
-    search["latency_runs"] = 5
-    weights = {"validation_loss": 1.0}
-    if name == "greedy":
-        weights = {"validation_loss": 1.0, "parameters": 0.1}
-    search["objective"] = weights
     data = digits(seed)
-    space = make_space(frame_of(data), search, [])
+    space = make_space(frame_of(data), search, [], scaled_reference("digits", {}, None))
     largest = build_net(space, space.corners()[2]).count_params()
     reference = {"validation_loss": 0.1, "parameters": 11_034}
     with tempfile.TemporaryDirectory() as folder, metering.session(sources=[], idle_s=0) as meter:
-        trials = Trials(
-            space=space,
-            data=data,
-            recipe={**RECIPE, "epochs": epochs},
-            pruning=None,
-            measurer=Measurer(meter, search),
-            objective=make_objective(weights, reference, {}),
+        trials = make_trials(
+            search,
+            space,
+            data,
+            {**RECIPE, "epochs": epochs},
+            measurer=Measurer(meter, search, Path(folder) / "no-baseline.keras"),
             reference=reference,
-            total=count,
+            reasons={},
+            state=SearchState(Path(folder)),
             seed=seed,
             label=name,
-            state=SearchState(Path(folder)),
         )
-        if name == "stock":
+        if tuner == "stock":
             make_oracle(search, "greedy", space, seed)  # seeds the global generators alike
             oracle = GreedyOracle(
-                objective=keras_tuner.Objective(SCORE, "min"), max_trials=count, seed=seed + 1
-            )
-        elif name == "pareto":
-            terms = ["validation_loss", "parameters"]
-            oracle = pareto_oracle.make_oracle(
-                search, space, terms=terms, outcome=trials.row, seed=seed
+                objective=keras_tuner.Objective(SCORE, "min"),
+                max_trials=search["trials"],
+                seed=seed + 1,
             )
         else:
-            oracle = make_oracle(search, name, space, seed)
-        TrialTuner(oracle, space, trials, Path(folder) / "oracle").search()
+            oracle = oracle_of(search, tuner, trials, {})
+        run_trials(trials, oracle, Path(folder) / "oracle")
     points = [
         (1 - row["validation_accuracy"], math.log(row["parameters"]))
         for row in trials.rows
-        if row["status"] == "completed"
+        if row["status"] == "completed" and row["epochs"] == epochs
     ]
     return hypervolume(points, (0.9, math.log(largest)))
 

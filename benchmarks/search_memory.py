@@ -59,7 +59,7 @@ def resident_mib(tuner: str, count: int) -> list[float]:
             data=data,
             recipe={**RECIPE, "epochs": 2},
             pruning=None,
-            measurer=Measurer(meter, search),
+            measurer=Measurer(meter, search, Path(folder) / "no-baseline.keras"),
             objective=make_objective({"validation_loss": 1.0}, reference, {}),
             reference=reference,
             total=count,

@@ -96,7 +96,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
     space = make_space(frame_of(data), search, [])
     nets = drawn(space, count)
     # What a search starts from, and here all of it.
-    space.corners = lambda: nets
+    space.starts = lambda: nets
     reference = {"validation_loss": 0.1, "parameters": 11_034}
     objective = make_objective({"validation_loss": 1.0}, reference, {})
     with (
@@ -108,7 +108,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
             data=data,
             recipe={**RECIPE, "epochs": epochs},
             pruning=None,
-            measurer=Measurer(meter, search),
+            measurer=Measurer(meter, search, folder / "no-baseline.keras"),
             objective=objective,
             reference=reference,
             total=count,

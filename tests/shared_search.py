@@ -34,7 +34,11 @@ class Space:
         hp.values.update(values)
         return str(self.build(hp))
 
-    def corners(self) -> list[dict]:
+    def suggest(self, hp) -> dict:
+        self.build(hp)
+        return dict(hp.values)
+
+    def starts(self) -> list[dict]:
         return [
             {"units_0": size, "layers": layers, **({"units_1": size} if layers == 2 else {})}
             for size, layers in ((8, 1), (2, 1), (32, 2))

@@ -157,7 +157,7 @@ def _columns(inputs: Mapping, where: str) -> list[Column]:
 
 def _load_array(path: Path) -> np.ndarray:
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(path)
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:

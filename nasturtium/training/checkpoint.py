@@ -49,7 +49,7 @@ class Checkpoint:
     @classmethod
     def read(cls, path: str | os.PathLike) -> "Checkpoint":
         """The checkpoint in ``path``."""
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path) as file:
             facts = json.loads(str(file["facts"]))
 
             def arrays(name: str) -> list[np.ndarray]:

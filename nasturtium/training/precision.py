@@ -77,7 +77,7 @@ def _has_bfloat16() -> bool:
     if tf.config.list_physical_devices("GPU"):
         return True
     cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
+    flags = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
     return "amx_bf16" in flags or "avx512_bf16" in flags
 
 

@@ -174,7 +174,7 @@ def test_a_net_is_measured_folded_and_its_file_keeps_what_it_is_trained_on_with(
     assert size["parameters"] == 19_786
     assert not used.exists()
     with metering.session(sources=[], idle_s=0) as meter:
-        measurer = Measurer(meter, {"latency_runs": 2, "objective": {}})
+        measurer = Measurer(meter, {"latency_runs": 2, "objective": {}}, path)
         assert measurer.saved(load_model(path), path)["parameters"] == 19_786
     assert path.read_bytes() == kept
     plain = net(layers.Dense(3), layers.Dense(2))

@@ -260,6 +260,8 @@ def test_every_script_of_a_rule_with_a_gpu_starts_its_job_before_it_imports_a_st
         for rule in re.split(r"^(?=rule |use rule )", rules, flags=re.MULTILINE)
         if "gpu=1" in rule
     }
+    # It times files on the CPU, and asks for the GPU only so that no other job runs beside it.
+    with_gpu -= {"latency.py"}
     assert len(with_gpu) >= 7
     for script in with_gpu:
         text = (SCRIPTS / script).read_text()

@@ -173,6 +173,7 @@ def test_of_equal_scores_every_worker_keeps_the_same_model(tmp_path):
                 {
                     "trial": name,
                     "status": "completed",
+                    "rung": 0,
                     "feasible": True,
                     "score": 1.0 if name != "c" else 2.0,
                     "validation_loss": 2.0 if name != "c" else 1.0,
@@ -187,7 +188,7 @@ def test_of_equal_scores_every_worker_keeps_the_same_model(tmp_path):
     for order in ("abc", "bac", "cba"):
         found = rows(order)
         mark_front(found)
-        remove_models(found, 1)
+        remove_models(found, 1, 0)
         kept.append(sorted(path.name for path in tmp_path.iterdir()))
     # The front's model, and one of the two with the lowest score.
     assert kept == [["a", "c"]] * 3

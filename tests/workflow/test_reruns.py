@@ -57,6 +57,7 @@ def test_a_changed_parameter_reruns_its_stage_and_what_follows(finished, changed
     assert _planned(finished) == {
         "all": 1,
         "baseline_longer": 1,
+        "latency": 1,
         "measure": 6,
         "nas_pruned": 2,
         "pruned": 2,
@@ -70,6 +71,7 @@ def test_how_it_is_pruned_reruns_no_training_without_pruning(finished, changed):
     # The pruned shape is another one then, so its control is trained anew.
     assert set(_planned(finished)) == {
         "all",
+        "latency",
         "measure",
         "nas_pruned",
         "nas_with_pruning",
@@ -81,13 +83,14 @@ def test_how_it_is_pruned_reruns_no_training_without_pruning(finished, changed):
 
 def test_a_parameter_of_the_measurer_trains_nothing(finished, changed):
     changed.config("measure", latency_runs=25)
-    assert _planned(finished) == {"all": 1, "measure": 9, "summary": 1}
+    assert _planned(finished) == {"all": 1, "latency": 1, "measure": 9, "summary": 1}
 
 
 def test_a_changed_search_reruns_what_builds_on_it(finished, changed):
     changed.config("search", trials=3)
     assert _planned(finished) == {
         "all": 1,
+        "latency": 1,
         "measure": 4,
         "nas": 1,
         "nas_pruned": 2,
@@ -100,6 +103,7 @@ def test_another_ratio_plans_only_what_is_new(finished, changed):
     changed.config("pruning", ratios=[0.5, 0.7])
     assert _planned(finished) == {
         "all": 1,
+        "latency": 1,
         "measure": 5,
         "nas_pruned": 2,
         "pruned": 2,
@@ -130,11 +134,15 @@ def test_a_comment_or_docstring_reruns_nothing(finished, changed):
     ("module", "planned"),
     [
         ("report/summary.py", {"all": 1, "summary": 1}),
-        ("measurement/quality.py", {"all": 1, "measure": 9, "summary": 1}),
+        (
+            "measurement/quality.py",
+            {"all": 1, "latency": 1, "measure": 9, "summary": 1},
+        ),
         (
             "pruning/start.py",
             {
                 "all": 1,
+                "latency": 1,
                 "measure": 7,
                 "nas": 1,
                 "nas_pruned": 2,

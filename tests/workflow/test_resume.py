@@ -17,7 +17,7 @@ TRIALS = 5
 @pytest.fixture
 def started(project):
     """The tiny study with a search of five trials, and a way to start it without waiting."""
-    project.configure({**TINY, "search": {**TINY["search"], "trials": TRIALS}})
+    project.configure({**TINY, "search": {**TINY["search"], "trials": TRIALS, "rungs": 1}})
     done = project.snakemake("results/digits/seed0/baseline/model.keras")
     assert done.returncode == 0, done.stdout + done.stderr
 
