@@ -1,12 +1,13 @@
 """Two studies in one folder: the second takes none of the first one's results without a word."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasturtium.errors import ConfigError
+from nasturtium.errors import ConfigError, StorageError
 from nasturtium.records.whole import read_json, write_json
 from nasturtium.settings.configuration import for_stage, own_description
 from nasturtium.settings.schema import stages_of_keys
@@ -67,7 +68,9 @@ def remember(config: Mapping[str, Any], files: Sequence[str], results: str | Pat
     """Write down which study's results lie there, with those of the data sets of earlier ones."""
     path, now = Path(results) / NOTE, note(config, files)
     before = read_json(path)["settings"] if path.exists() else {}
-    write_json(path, {**now, "settings": {**before, **now["settings"]}})
+    # Where nothing can be written, the first job that tries says why.
+    with contextlib.suppress(OSError, StorageError):
+        write_json(path, {**now, "settings": {**before, **now["settings"]}})
 
 
 def _digest(config: Mapping[str, Any], dataset: str) -> str:
