@@ -13,6 +13,9 @@ from nasturtium.search.state import SearchState
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.settings.rungs import rung_epochs
+from nasturtium.training.fit import steps_per_epoch
+
+_LEAST_PRUNING_STEPS = 60
 
 
 def make_trials(
@@ -43,6 +46,12 @@ def make_trials(
         Name of what proposes the nets; ``hyperband`` has rungs of its own.
     """
     rungs = 1 if tuner == "hyperband" else settings.get("rungs", 1)
+    rungs = rung_epochs(recipe["epochs"], rungs)
+    if pruning:
+        steps = steps_per_epoch(data, recipe["batch_size"])
+        # A schedule of pruning has to fit into the last rung.
+        while len(rungs) > 1 and (rungs[-1] - rungs[-2]) * steps < _LEAST_PRUNING_STEPS:
+            rungs = [*rungs[:-2], rungs[-1]]
     standard = make_standard(
         reference, settings.get("tolerance_points", 100.0), settings.get("tolerance_mae", 100.0)
     )
@@ -59,7 +68,7 @@ def make_trials(
         label=label,
         state=state,
         keep=settings.get("keep", 5),
-        rungs=rung_epochs(recipe["epochs"], rungs),
+        rungs=rungs,
         constraints=settings.get("constraints", {}),
         standard=standard,
         worker=worker,

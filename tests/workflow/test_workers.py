@@ -17,6 +17,7 @@ SEARCH = {
     **TINY["search"],
     "epochs": 2,
     "trials": TRIALS,
+    "rungs": 1,
     "tuner": "pareto",
     "tuner_with_pruning": "pareto",
     "workers": 2,
