@@ -5,6 +5,7 @@ One process runs it, or several workers share it and a last one collects what th
 
 from pathlib import Path
 
+from nasturtium import metering
 from nasturtium.errors import SearchError
 from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
@@ -95,8 +96,11 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
             )
         # What the workers proposed is promoted here, in the tables of one worker more.
         tables = kept.tables(workers)
-        note_machine(tables)
-        with task.job.metered(tables) as meter:
+        promotes = task.settings["search"]["rungs"] > 1
+        if promotes:
+            note_machine(tables)
+        quiet = metering.session(sources=[], idle_s=0)
+        with task.job.metered(tables) if promotes else quiet as meter:
             trials, _ = trials_of(task, kept, meter)
             trials.ledger.adopt_all()
             trials.promote()

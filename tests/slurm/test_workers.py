@@ -28,6 +28,7 @@ CONFIG = {
         "tuner_with_pruning": "pareto",
         "workers": WORKERS,
         "trials": TRIALS,
+        "rungs": 1,
         "epochs": 2,
         "filters": [4, 8, 16],
     },
