@@ -12,7 +12,7 @@ import tf_keras as keras
 logger = logging.getLogger(__name__)
 
 FLOAT32, MIXED = "float32", "mixed_bfloat16"
-# Layers that gain by bfloat16; dense ones do not (docs/training.md).
+# Layers that may gain by bfloat16; dense ones were not seen to.
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.SeparableConv2D)
 # What else is computed in it: what lies between convolutions.
 _BETWEEN = (
