@@ -57,13 +57,15 @@ def test_all_but_tables_and_pictures_ran_as_jobs_of_slurm(study):
         "split_data",
         "baseline",
         "measure",
+        "latency",
         "pruned",
         "nas",
         "nas_pruned",
         "nas_with_pruning",
     }
-    # Each once but the cancelled one: 5 runs, their measurements, and the data's two.
-    assert len(logs) == 13
+    # Each once but the cancelled one: 5 runs, their measurements, the latencies of all, and the
+    # data's two.
+    assert len(logs) == 14
     assert logs.count("nas") == 2
 
 
