@@ -24,9 +24,11 @@ def draw_progress(tables: Tables, title: str, path: str | os.PathLike) -> None:
         2, len(tables), max(7.0, 4.2 * len(tables)), 6, sharex="col", sharey="row"
     )
     for (above, below), (name, seeds) in zip(axes.T, tables.items(), strict=True):
-        failed = sum(row["status"] == "failed" for trials in seeds for row in trials)
-        total = sum(map(len, seeds))
-        above.set_title(f"{name}\n{total} trials, {failed} failed, {_seeds(seeds)}")
+        statuses = [row["status"] for trials in seeds for row in trials]
+        failed, skipped = statuses.count("failed"), statuses.count("skipped")
+        too_large = f", {skipped} too large" if skipped else ""
+        counted = f"{len(statuses) - skipped} trials, {failed} failed{too_large}"
+        above.set_title(f"{name}\n{counted}, {_seeds(seeds)}")
         for number, trials in enumerate(seeds):
             _scores(above, trials, style.colour(_stage(name)), named=number == 0)
             _hypervolume(below, trials, style.colour(_stage(name)))
@@ -105,7 +107,7 @@ def _scores(panel, trials: Sequence[Mapping], colour: str, *, named: bool) -> No
         numbers, [r["score"] for r in scored], "o", ms=size, color=colour, alpha=0.4, label=names[0]
     )
     panel.step(numbers, best, where="post", color=colour, lw=1.3, label=names[1])
-    failed = [row["number"] for row in trials if row["score"] is None]
+    failed = [row["number"] for row in trials if row["status"] == "failed"]
     if failed:
         # At the panel's lower edge: a failed trial has no score.
         edge = panel.get_xaxis_transform()

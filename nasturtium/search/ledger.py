@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered, mark_front, remove_models
 from nasturtium.search.state import SearchState
 
@@ -45,13 +46,13 @@ class Ledger:
         ]
         # Failures that the search ended with may have had a cause that is gone by now.
         for name in sorted(own, reverse=True):
-            if self._recorded[name]["row"]["status"] == "completed":
+            if self._recorded[name]["row"]["status"] != "failed":
                 break
             state.forget([name])
             del self._recorded[name]
             own.remove(name)
         # Trials that an earlier process ran.
-        self.resumed = len(own)
+        self.resumed = len(tried([self._recorded[name]["row"] for name in own]))
         if worker is not None:
             self._recorded.clear()
 

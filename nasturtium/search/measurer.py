@@ -7,7 +7,7 @@ from functools import cached_property
 import tf_keras as keras
 
 from nasturtium.data.splits import TrainingData
-from nasturtium.deployment.footprint import measure_footprint
+from nasturtium.deployment.footprint import Footprint, measure_footprint
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.energy import measure_energy
 from nasturtium.measurement.gpu_memory import measure_gpu_memory_apart
@@ -53,6 +53,7 @@ class Measurer:
         self._settings = settings
         self._baseline = baseline
         self.baseline_latency_ms: float | None = None
+        self._footprints: dict[str, Footprint] = {}
 
     def saved(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
         """Size, memory, latency and inference energy of ``model``, whose file is ``path``.
@@ -168,12 +169,19 @@ class Measurer:
         """Flash and RAM of the int8 file, where anything asks for them: it takes a second."""
         if not {"int8_flash", "int8_ram"} & self._asked():
             return {"tflite_int8_reason": "neither a term, nor constrained, nor an aim"}
-        needed = measure_footprint(model)
+        needed = self.footprint(model)
         return {
             "tflite_int8_bytes": needed.flash_bytes,
             "tflite_int8_arena_bytes": needed.ram_bytes,
             "tflite_int8_reason": needed.reason,
         }
+
+    def footprint(self, model: keras.Model) -> Footprint:
+        """Flash and RAM of the int8 file, which do not depend on the weights: measured once."""
+        shape = model.to_json()
+        if shape not in self._footprints:
+            self._footprints = {shape: measure_footprint(model)}
+        return self._footprints[shape]
 
     def _asked(self) -> set[str]:
         settings = self._settings

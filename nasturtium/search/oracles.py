@@ -16,6 +16,7 @@ from keras_tuner.oracles import (
 
 from nasturtium.errors import SearchError
 from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.limits import MOST_SKIPPED_IN_A_ROW
 
 SCORE = "score"
 
@@ -25,7 +26,38 @@ logger = logging.getLogger(__name__)
 _OWN_PROPOSALS, _BLIND_PROPOSALS = 50, 2000
 
 
-class _Distinct:
+class Patient:
+    """Before an oracle of KerasTuner's: what is skipped is neither a trial nor a failure to it."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._skipped: set[str] = set()
+
+    def skip(self, trial_id: str) -> None:
+        """The trial was not trained; another one takes its place."""
+        self._skipped.add(trial_id)
+        self.max_trials += 1
+
+    def give_up(self) -> None:
+        """Propose no further net."""
+        logger.warning(
+            "The last %d nets were all too large for search.constraints: the search ends after %d "
+            "trials; loosen them, or give the space smaller sizes.",
+            MOST_SKIPPED_IN_A_ROW,
+            len(self.trials) - len(self._skipped),
+        )
+        self.max_trials = len(self.trials)
+
+    def _check_consecutive_failures(self) -> None:
+        ended = self.end_order
+        self.end_order = [name for name in ended if name not in self._skipped]
+        try:
+            super()._check_consecutive_failures()
+        finally:
+            self.end_order = ended
+
+
+class _Distinct(Patient):
     """Before an oracle of KerasTuner's: it begins with the start nets, and tries none twice.
 
     The oracles compare hyperparameters, and these may differ in a layer that the net does not
@@ -90,7 +122,7 @@ class _DistinctBayesianOracle(_Distinct, BayesianOptimizationOracle):
     """Gaussian processes."""
 
 
-class LimitedHyperbandOracle(HyperbandOracle):
+class LimitedHyperbandOracle(Patient, HyperbandOracle):
     """Hyperband that also ends after ``max_trials``; a promoted net is trained anew."""
 
     def __init__(self, max_trials: int, **kwargs):

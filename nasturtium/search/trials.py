@@ -17,6 +17,7 @@ from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace, build_net
 from nasturtium.search.ledger import Ledger
+from nasturtium.search.limits import SKIPPED, TooLarge, check_limits, has_given_up, tried
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import TERMS, Objective
 from nasturtium.search.picks import Standard, mark_best, mark_front, mark_picks, remove_models
@@ -127,13 +128,15 @@ class Trials:
     def __call__(self, number: int, name: str, hyperparameters) -> float:
         """Run the first rung of trial ``number``, or take its recorded outcome; its score.
 
-        A failure is recorded and raised on.
+        A failure is recorded and raised on, as is a net that is too large to be trained.
         """
         row = self._begin(number, name, dict(hyperparameters.values))
         first = self.ledger.recall(row)
         if first is not None:
             # Building tells the oracle of hyperparameters, as it did when the trial was run.
             self.space.build(hyperparameters)
+            if first["status"] == SKIPPED:
+                raise TooLarge(first["reason"])
             if first["status"] != "completed":
                 raise RepeatedFailure(first["reason"])
             return first["score"]
@@ -175,6 +178,11 @@ class Trials:
         for path in self.state.trials.glob("trial_*/rung*.npz"):
             path.unlink()
         return mark_best(self.rows, self.standard, self.finalist_rung)
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether nothing that was proposed lately keeps to the constraints."""
+        return has_given_up(self.rows)
 
     @property
     def finalist_rung(self) -> int:
@@ -222,6 +230,9 @@ class Trials:
             row["status"] = "completed"
         except StorageError:
             raise  # it interrupts the search
+        except TooLarge as error:
+            row.update(status=SKIPPED, reason=str(error))
+            raise
         except Exception as error:
             row["reason"] = f"{type(error).__name__}: {error}".splitlines()[0]
             raise
@@ -248,6 +259,8 @@ class Trials:
             model = self.space.build(hyperparameters)
         else:
             model = build_net(self.space, json.loads(row["hyperparameters"]))
+        if rung == 0:
+            check_limits(model, row, self.constraints, self.measurer.footprint)
         model, trained = self._train(model, row, rung)
         epochs.extend({"trial": row["trial"], **epoch} for epoch in trained.epochs)
         path = self._folder(row["trial"]) / "model.keras"
@@ -291,15 +304,15 @@ class Trials:
         return self._folder(name) / f"rung{rung}.npz"
 
     def _report(self, row: Mapping) -> None:
-        known = self.ledger.known()
+        known = tried(self.ledger.known()) or [row]
         spent_s = sum(done["duration_s"] for done in known) / len({d["worker"] for d in known})
         left_s = max(0, spent_s / len(known) * (self.total - len(known)))
         if row["status"] == "completed":
             loss = row["validation_loss"]
             outcome = f"score {row['score']:.3f}, loss {loss:.4g}, {row['parameters']:,} parameters"
         else:
-            outcome = f"failed: {row.get('reason', 'interrupted')}"
-        place = f"{row['number'] + 1} of {self.total}" if row["rung"] == 0 else "promoted"
+            outcome = f"{row['status']}: {row.get('reason', 'interrupted')}"
+        place = f"{len(known)} of {self.total}" if row["rung"] == 0 else "promoted"
         logger.info(
             "%s: trial %s (%s), %d epochs: %s, %.1f s%s",
             self.label,

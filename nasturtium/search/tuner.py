@@ -18,6 +18,7 @@ from autokeras.engine.tuner import AutoTuner
 
 from nasturtium.errors import SearchError, StorageError
 from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.limits import TooLarge
 from nasturtium.search.oracles import SCORE
 from nasturtium.search.trials import RepeatedFailure
 
@@ -94,6 +95,11 @@ class TrialTuner(AutoTuner):
         oracle_state = np.random.get_state(), random.getstate()  # noqa: NPY002
         try:
             return {SCORE: self._run(number, name, trial.hyperparameters)}
+        except TooLarge as error:
+            self.oracle.skip(trial.trial_id)
+            if getattr(self._run, "has_given_up", False):
+                self.oracle.give_up()
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except RepeatedFailure as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except StorageError as error:

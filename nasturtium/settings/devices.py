@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 
-# Flash and RAM in bytes by the makers' data sheets. Firmware, interpreter and buffers have to fit
-# beside a net, so these are the most that a net could take.
+# Flash and RAM in bytes. Firmware, interpreter and buffers have to fit beside a net, so these are
+# the most that a net could take.
 DEVICES = {
-    # docs.arduino.cc/hardware/nano-33-ble: nRF52840, 1 MB flash, 256 kB RAM.
+    # github.com/arduino/docs-content, nano-33-ble/tech-specs.yml: "256 KB SRAM, 1MB flash".
     "arduino_nano_33_ble": {"flash_bytes": 1_048_576, "ram_bytes": 262_144},
-    # raspberrypi.com/documentation/microcontrollers: RP2040, 2 MB flash on the board, 264 kB RAM.
+    # datasheets.raspberrypi.com/pico/pico-product-brief.pdf: "264KB on-chip SRAM; 2MB on-board
+    # QSPI Flash".
     "raspberry_pi_pico": {"flash_bytes": 2_097_152, "ram_bytes": 270_336},
-    # st.com, NUCLEO-F446RE: STM32F446RE, 512 kB flash, 128 kB RAM.
+    # docs.zephyrproject.org/boards/st/nucleo_f446re: "512 KB Flash, 128 KB SRAM"; doc.riot-os.org,
+    # nucleo-f446re, has the same.
     "nucleo_f446re": {"flash_bytes": 524_288, "ram_bytes": 131_072},
-    # st.com, NUCLEO-L031K6: STM32L031K6, 32 kB flash, 8 kB RAM.
+    # STMicroelectronics' data sheet DS10668, STM32L031x6: "32-Kbyte Flash, 8-Kbyte RAM";
+    # doc.riot-os.org, nucleo-l031k6, has the same.
     "nucleo_l031k6": {"flash_bytes": 32_768, "ram_bytes": 8_192},
 }
 _TERMS = {"flash_bytes": "int8_flash", "ram_bytes": "int8_ram"}

@@ -9,6 +9,7 @@ from nasturtium import metering
 from nasturtium.errors import SearchError
 from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
+from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered
 from nasturtium.search.state import SearchState, gather_state, join_state, made, open_state
 from nasturtium.search.study.password import password_hidden
@@ -88,11 +89,11 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
         recorded = kept.recorded()
         rows = [recorded[name]["row"] for name in sorted(recorded)]
         lost, total = kept.lost_workers(), task.settings["search"]["trials"]
-        if lost and len(rows) < total:
+        if lost and len(tried(rows)) < total:
             # Fewer workers than before: the others had ended already when one was lost.
             raise SearchError(
-                f"{task.run.label}: only {len(rows)} of {total} trials are done, since worker "
-                f"{lost[0]} was lost; run the same command with '--forcerun search_worker'."
+                f"{task.run.label}: only {len(tried(rows))} of {total} trials are done, since "
+                f"worker {lost[0]} was lost; run the same command with '--forcerun search_worker'."
             )
         # What the workers proposed is promoted here, in the tables of one worker more.
         tables = kept.tables(workers)
@@ -118,7 +119,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
 def _is_complete(task: Task, state: SearchState) -> bool:
     rows = [done["row"] for done in state.recorded().values()]
     completed = any(row["status"] == "completed" for row in rows)
-    return completed and len(rows) >= task.settings["search"]["trials"]
+    return completed and len(tried(rows)) >= task.settings["search"]["trials"]
 
 
 def _judge(rows: list[dict], windows: list[dict], lost: list[int]) -> None:

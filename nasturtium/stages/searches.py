@@ -16,6 +16,7 @@ from nasturtium.records.compaction import FACTS
 from nasturtium.records.runs import Run
 from nasturtium.records.trials import TRIALS
 from nasturtium.records.whole import check_zip, read_json
+from nasturtium.search.limits import tried
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.run import make_trials, oracle_of, run_trials
 from nasturtium.search.state import SearchState, fingerprint
@@ -185,11 +186,17 @@ def write_results(
 
 
 def _nothing_found(task: Task, rows: Sequence[Mapping]) -> str:
+    limits = dict(task.settings["search"]["constraints"])
+    if rows and not tried(rows):
+        return (
+            f"{task.run.label}: none of the {len(rows)} nets that were proposed keeps to "
+            f"search.constraints {limits} (search.device sets int8_flash and int8_ram); loosen "
+            "them, or give the search smaller sizes."
+        )
     if any(row["status"] == "completed" for row in rows):
         return (
             f"{task.run.label}: no trial keeps to search.constraints "
-            f"{dict(task.settings['search']['constraints'])}; loosen them, or give the search more "
-            "trials or smaller sizes."
+            f"{limits}; loosen them, or give the search more trials or smaller sizes."
         )
     if any(row["worker"] is not None for row in rows):
         return (

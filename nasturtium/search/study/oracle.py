@@ -12,8 +12,9 @@ from optuna.trial import TrialState
 
 from nasturtium.errors import SearchError
 from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.limits import SKIPPED
 from nasturtium.search.objective import TERMS
-from nasturtium.search.oracles import SCORE, tell_exhausted
+from nasturtium.search.oracles import SCORE, Patient, tell_exhausted
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def make_study(
     )
 
 
-class ParetoOracle(keras_tuner.Oracle):
+class ParetoOracle(Patient, keras_tuner.Oracle):
     """KerasTuner's face of an Optuna study.
 
     A hyperparameter is suggested at the moment when the net is built and asks for it, so that
@@ -95,6 +96,7 @@ class ParetoOracle(keras_tuner.Oracle):
         self._space, self._study = space, study
         self._terms, self._constraints = list(terms), dict(constraints)
         self._outcome = outcome
+        self._wanted = self.max_trials
         self._asked: dict[str, optuna.Trial] = {}
         if not study.user_attrs.get(_STARTED):
             for values in space.starts():
@@ -115,7 +117,7 @@ class ParetoOracle(keras_tuner.Oracle):
                     # for all, each trial would be offered the same few.
                     seed = self.seed + len(self._asked)
                     self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
-                if len(self._counting()) >= self.max_trials:
+                if len(self._counting()) >= self._wanted:
                     break
                 trial = self._study.ask()
                 suggesting = _Suggesting(trial)
@@ -128,7 +130,7 @@ class ParetoOracle(keras_tuner.Oracle):
                 self._asked[trial_id] = trial
                 return {"status": TrialStatus.RUNNING, "values": values}
             else:
-                tell_exhausted(len(self._counting()), self.max_trials)
+                tell_exhausted(len(self._counting()), self._wanted)
             return {"status": TrialStatus.STOPPED, "values": None}
         finally:
             self._study.sampler = sampler
@@ -146,7 +148,7 @@ class ParetoOracle(keras_tuner.Oracle):
             asked.set_user_attr(_SLACK, slack)
             self._study.tell(asked, [row[TERMS[term]] for term in self._terms])
         else:
-            asked.set_user_attr(FAILED, True)
+            asked.set_user_attr(SKIPPED if row["status"] == SKIPPED else FAILED, True)
             self._study.tell(asked, state=TrialState.FAIL)
 
     def _claim(self, trial: optuna.Trial, signature: str) -> None:
@@ -159,10 +161,12 @@ class ParetoOracle(keras_tuner.Oracle):
         pass
 
     def _is_known(self, signature: str) -> bool:
-        return any(trial.user_attrs[SIGNATURE] == signature for trial in self._counting())
+        skipped = [t for t in self._study.get_trials(deepcopy=False) if SKIPPED in t.user_attrs]
+        known = [*self._counting(), *skipped]
+        return any(trial.user_attrs[SIGNATURE] == signature for trial in known)
 
     def _counting(self) -> list[optuna.trial.FrozenTrial]:
-        """Trials that ran or are running; not duplicates, nor those that were lost."""
+        """Trials that ran or are running; not duplicates, nor those that were lost or skipped."""
         return [
             trial
             for trial in self._study.get_trials(deepcopy=False)

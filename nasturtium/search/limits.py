@@ -1,0 +1,111 @@
+"""What of a net is known before it is trained, held against the limits of its search."""
+
+from collections.abc import Callable, Mapping
+
+import tf_keras as keras
+
+from nasturtium.compaction import compact, fold_batch_normalization
+from nasturtium.deployment.footprint import Footprint
+from nasturtium.errors import SearchError
+from nasturtium.measurement.activations import peak_activation_bytes
+from nasturtium.measurement.macs import count_macs
+from nasturtium.measurement.size import weight_bytes
+from nasturtium.models.weights import count_weights
+from nasturtium.search.objective import TERMS
+
+SKIPPED = "skipped"
+# After so many nets in a row that are too large, a search gives up.
+MOST_SKIPPED_IN_A_ROW = 100
+
+_OF_SHAPE = ("parameters", "macs", "calculated_memory")
+_OF_FILE = ("int8_flash", "int8_ram")
+
+
+class TooLarge(SearchError):
+    """A net that can't keep to the limits, however it is trained."""
+
+
+def check_limits(
+    model: keras.Model,
+    row: dict,
+    constraints: Mapping[str, float],
+    footprint: Callable[[keras.Model], Footprint],
+) -> None:
+    """Refuse a net whose shape alone exceeds a limit; what was found out stands in ``row`` then.
+
+    Parameters
+    ----------
+    model
+        The net before its training. One that is pruned while it trains becomes smaller, nobody
+        knows by how much: only ratio 0 is judged.
+    row
+        The trial's row of ``trials.parquet``.
+    constraints
+        Largest value by term of the objective.
+    footprint
+        Flash and RAM of a net's full-integer file; called only if nothing else is exceeded, since
+        it takes a second.
+
+    Raises
+    ------
+    TooLarge
+        With the term, its value and its limit.
+    """
+    if row["pruning_ratio"] or not constraints.keys() & {*_OF_SHAPE, *_OF_FILE}:
+        return
+    # As it will be measured.
+    used = fold_batch_normalization(model).model
+    if row["pruning_ratio"] is not None:
+        used = compact(used).model
+    counts = count_weights(used)
+    macs, macs_reason = count_macs(used)
+    memory_bytes = weight_bytes(used) + peak_activation_bytes(used)
+    found = {
+        "parameters": counts.parameters,
+        "prunable_parameters": counts.prunable,
+        "macs": macs,
+        "macs_reason": macs_reason,
+        "calculated_memory_bytes": memory_bytes,
+    }
+    reason = _exceeded(_OF_SHAPE, found, constraints)
+    most_bytes = constraints.get("int8_flash")
+    if reason is None and most_bytes is not None and counts.prunable > most_bytes:
+        reason = (
+            f"int8_flash is above {counts.prunable:,}, a byte for each weight, and may be "
+            f"{most_bytes:,.0f}"
+        )
+    if reason is None and constraints.keys() & set(_OF_FILE):
+        needed = footprint(used)
+        found |= {
+            "tflite_int8_bytes": needed.flash_bytes,
+            "tflite_int8_arena_bytes": needed.ram_bytes,
+            "tflite_int8_reason": needed.reason,
+        }
+        reason = _exceeded(_OF_FILE, found, constraints)
+    if reason is not None:
+        row.update(found, epochs=0, feasible=False)
+        raise TooLarge(reason)
+
+
+def _exceeded(terms: tuple[str, ...], found: Mapping, constraints: Mapping) -> str | None:
+    for term in terms:
+        value, most = found[TERMS[term]], constraints.get(term)
+        if most is None:
+            continue
+        if value is None:
+            why = found.get("macs_reason" if term == "macs" else "tflite_int8_reason")
+            return f"{term} is limited, and not known: {why}"
+        if value > most:
+            return f"{term} is {value:,}, and may be {most:,.0f}"
+    return None
+
+
+def has_given_up(rows: list[dict]) -> bool:
+    """Whether the last so many trials of a search were all skipped."""
+    last = rows[-MOST_SKIPPED_IN_A_ROW:]
+    return len(last) == MOST_SKIPPED_IN_A_ROW and all(row["status"] == SKIPPED for row in last)
+
+
+def tried(rows: list[dict]) -> list[dict]:
+    """The rows of the trials that count: those that were not skipped."""
+    return [row for row in rows if row["status"] != SKIPPED]
