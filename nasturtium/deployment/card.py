@@ -17,6 +17,9 @@ _MADE = {
     "nas": "the best trial of an architecture search",
     "nas_pruned": "the best trial of an architecture search, pruned, and compacted",
     "nas_with_pruning": "the best trial of a search that prunes every trial",
+    "random_search": "the best of the nets that a search drew at random",
+    "baseline_best_of_k": "the best of several reference nets that differ in their seed alone",
+    "scaled": "the reference net, its widths scaled to the size of the net that a search found",
     "retrained": "a trial of an architecture search, trained for the whole budget",
     "retrained_pruned": "a trial of a search, trained for the whole budget, pruned, and compacted",
 }

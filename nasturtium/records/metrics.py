@@ -168,6 +168,7 @@ METRICS = pa.schema(
             "wall time of its job or jobs",
             required=True,
         ),
+        column("job_epochs", pa.int64(), "epochs that its job trained, of all nets"),
         # machine
         column("device_kind", pa.string(), "cpu or gpu", required=True),
         column("device_name", pa.string(), "what latency was measured on", required=True),
@@ -242,6 +243,11 @@ SUMMARY = pa.schema(
                 ("_high", "upper end"),
             )
         ),
+        column("total_epochs", pa.int64(), "of its job and of all jobs that it started from"),
+        column("total_duration_s", pa.float64(), "wall time of the same jobs"),
+        column("total_energy_j", pa.float64(), "joules of the same jobs; null where one is"),
+        column("trial", pa.string(), "trial of the search that the net is"),
+        column("meets_standard", pa.bool_(), "of a search: within the tolerance of the baseline"),
         column("chosen_from_trials", pa.int64(), "trials of the search that the net was best of"),
     ]
 )

@@ -10,10 +10,18 @@ SCRATCH = "scratch"
 NAS = "nas"
 NAS_PRUNED = "nas_pruned"
 NAS_WITH_PRUNING = "nas_with_pruning"
+RANDOM_SEARCH = "random_search"
+BEST_OF_K = "baseline_best_of_k"
+SCALED = "scaled"
 RETRAINED = "retrained"
 RETRAINED_PRUNED = "retrained_pruned"
 
+# What of a search is handed on beside its best net by the objective; see docs/search.md.
+PICKS = ("best", "knee", "small")
+SEARCHES = (NAS, NAS_WITH_PRUNING, RANDOM_SEARCH)
+
 _PRUNED = re.compile(r"/([a-z][a-z0-9_]*)-(0\.\d\d)$")
+_PICK = re.compile(rf"-({'|'.join(PICKS)})$")
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,33 @@ class Run:
         return float(found[2]) if (found := _PRUNED.search(self.name)) else None
 
     @property
+    def pick(self) -> str | None:
+        """What of its search the net was picked as, else None: ``small`` of ``nas-small``."""
+        return found[1] if (found := _PICK.search(self.name)) else None
+
+    @property
+    def is_search(self) -> bool:
+        """Whether it is a search, with a table of trials."""
+        return self.stage in SEARCHES and self.pick is None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the runs whose results its own job started from."""
+        if self.pick is not None:
+            return (self.name.removesuffix(f"-{self.pick}"),)
+        if self.stage in (BASELINE, BEST_OF_K):
+            return ()
+        if self.stage == SCRATCH:
+            return (self.name.replace(SCRATCH, PRUNED, 1),)
+        if self.stage in (NAS_PRUNED, SCALED):
+            return (NAS,)
+        if self.stage == RETRAINED:
+            return (self.name.split("/")[1].rsplit("-", 1)[0],)
+        if self.stage == RETRAINED_PRUNED:
+            return (f"{RETRAINED}/{self.name.split('/')[1]}",)
+        return (BASELINE,)
+
+    @property
     def is_compacted(self) -> bool:
         """Whether its model was pruned and compacted by its own job."""
         return self.stage in (PRUNED, NAS_PRUNED, NAS_WITH_PRUNING, RETRAINED_PRUNED)
@@ -61,7 +96,12 @@ def pruned_run(stage: str, method: str, ratio: float) -> str:
 
 
 def run_names(
-    methods: list[str], ratios: list[float], controls: list[str], objectives: list[str] = ()
+    methods: list[str],
+    ratios: list[float],
+    controls: list[str],
+    objectives: list[str] = (),
+    picks: list[str] = (),
+    search_controls: list[str] = (),
 ) -> list[str]:
     """Names of all runs of one data set and seed, in the order of the stages.
 
@@ -72,6 +112,10 @@ def run_names(
         ``scratch/magnitude``, ``pruned/random``.
     objectives
         Names of the objectives that are searched for beside the default one.
+    picks
+        Of each search, which of :data:`PICKS` are runs of their own.
+    search_controls
+        ``random_search``, ``baseline_best_of_k``, ``scaled``.
     """
     grid = [(method, ratio) for method in methods for ratio in ratios]
     families = [control.split("/") for control in controls if "/" in control]
@@ -81,9 +125,12 @@ def run_names(
         *(pruned_run(PRUNED, *point) for point in grid),
         *(pruned_run(*family, ratio) for family in families for ratio in ratios),
         NAS,
+        *(f"{NAS}-{pick}" for pick in picks),
         *(pruned_run(NAS_PRUNED, *point) for point in grid),
         NAS_WITH_PRUNING,
+        *(f"{NAS_WITH_PRUNING}-{pick}" for pick in picks),
         *(f"{search}-{name}" for name in objectives for search in (NAS, NAS_WITH_PRUNING)),
+        *search_controls,
     ]
     # A control may be one of the methods too.
     return list(dict.fromkeys(names))

@@ -17,7 +17,7 @@ TRIALS = pa.schema(
         column("status", pa.string(), "completed, failed, or skipped: not trained", required=True),
         column("reason", pa.string(), "why it failed, or was skipped"),
         column("best", pa.bool_(), "whether it is the exported model", required=True),
-        column("meets_standard", pa.bool_(), "of the exported model: within the tolerance"),
+        column("meets_standard", pa.bool_(), "of nets trained to the end: within the tolerance"),
         column("picked_as", pa.list_(pa.string()), "best, small, knee: see docs/search.md"),
         column("rung", pa.int64(), "last rung that it was trained in, from 0", required=True),
         column("on_pareto_front", pa.bool_(), "of validation loss and parameters", required=True),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nasturtium.records.runs import Run
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -35,6 +37,8 @@ def costs(rows: Sequence[Mapping]) -> list[Cost]:
     """The cost of each data set and stage of a summary, in its order."""
     groups: dict[tuple[str, str], list[Mapping]] = {}
     for row in rows:
+        if Run(row["dataset"], row["seed"], row["run"]).pick is not None:
+            continue  # its search's job made it
         groups.setdefault((row["dataset"], row["stage"]), []).append(row)
     return [_cost(dataset, stage, group) for (dataset, stage), group in groups.items()]
 

@@ -25,9 +25,20 @@ STAGES = {
     "retrained_pruned": "#CC79A7",
     "baseline_longer": GREY,
     "scratch": GREY,
+    "random_search": GREY,
+    "baseline_best_of_k": GREY,
+    "scaled": GREY,
 }
-CONTROLS = ("baseline_longer", "scratch")
-MARKERS = {"baseline": "*", "baseline_longer": "o", "nas": "D", "nas_with_pruning": "P"}
+CONTROLS = ("baseline_longer", "scratch", "random_search", "baseline_best_of_k", "scaled")
+MARKERS = {
+    "baseline": "*",
+    "baseline_longer": "o",
+    "nas": "D",
+    "nas_with_pruning": "P",
+    "random_search": "D",
+    "baseline_best_of_k": "*",
+    "scaled": "X",
+}
 _RESULTS = [name for name, method in METHODS.items() if not method.is_control]
 _METHODS = {
     **dict(zip(_RESULTS, cycle("s^<>hp"))),

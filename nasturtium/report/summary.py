@@ -43,6 +43,8 @@ def readable(rows: Sequence[Mapping]) -> str:
         "int8 flash",
         "int8 RAM",
         "J/sample",
+        "epochs in all",
+        "seconds in all",
     )
     lines: list[list[str]] = []
     for row in rows:
@@ -52,7 +54,10 @@ def readable(rows: Sequence[Mapping]) -> str:
                 [row["dataset"], str(row["seed"]), name, figure, *["-"] * (len(header) - 4)]
                 for name, figure in without_net(row)
             ]
-    note = "In brackets behind a size or a latency: its ratio to the baseline's."
+    note = (
+        "In brackets behind a size or a latency: its ratio to the baseline's. In all: of the job "
+        "that made the net and of those whose results it started from, with all trials."
+    )
     return f"{aligned(header, lines, names=3)}\n{note}\n"
 
 
@@ -142,7 +147,13 @@ def _figures(row: Mapping) -> list[str]:
         int8_change_text(row),
         *(_size(row.get(f"tflite_int8_{name}bytes")) for name in ("", "arena_")),
         "not measured" if joules is None else f"{joules:.3g}",
+        *_costs(row),
     ]
+
+
+def _costs(row: Mapping) -> list[str]:
+    epochs, duration_s = row.get("total_epochs"), row.get("total_duration_s")
+    return ["-" if value is None else f"{value:,.0f}" for value in (epochs, duration_s)]
 
 
 def _told(row: Mapping) -> str:

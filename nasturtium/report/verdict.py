@@ -85,8 +85,9 @@ def markdown(verdict: Verdict) -> str:
 
 
 def missing(verdict: Verdict) -> list[str]:
-    """A sentence for each choice that nobody makes."""
-    return [f"{c.name}: none, {c.reason}." for c in verdict.choices if c.candidate is None]
+    """A sentence for each choice that nobody makes, and each search that found nothing as good."""
+    nobody = [f"{c.name}: none, {c.reason}." for c in verdict.choices if c.candidate is None]
+    return [*nobody, *verdict.below_standard]
 
 
 def without_baseline(dataset: str) -> str:

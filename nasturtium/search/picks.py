@@ -68,9 +68,10 @@ def mark_best(rows: Sequence[dict], standard: Standard | None, rung: int) -> dic
             "lowest score is handed on, and it is worse than the baseline."
         )
     best = min(good or candidates, key=_order, default=None)
+    for row in candidates:
+        row["meets_standard"] = row in good
     if best is not None:
         best["best"] = True
-        best["meets_standard"] = best in good
     return best
 
 

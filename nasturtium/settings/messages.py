@@ -2,6 +2,8 @@
 
 import difflib
 
+from nasturtium.records.runs import PICKS
+
 
 def sentence(error) -> str:
     """The key, what is wrong with it and what to do, of a ``jsonschema.ValidationError``."""
@@ -30,6 +32,11 @@ def sentence(error) -> str:
         }[rule]
         remedy = f"must be {bound} {wanted}, not {value!r}."
     elif rule == "pattern":
+        if value in PICKS:
+            return (
+                f"Configuration key '{key}' has the name {value!r}, which is that of a pick of "
+                "every search; choose another. See config/README.md."
+            )
         return (
             f"Configuration key '{key}' has the name {value!r}, but a name may hold small letters, "
             "digits and, after the first, underscores only. See config/README.md."

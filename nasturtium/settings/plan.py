@@ -10,10 +10,20 @@ from typing import Any, Protocol
 from nasturtium.data.catalog import NAMES
 from nasturtium.data.own import described
 from nasturtium.pruning.methods import METHODS
-from nasturtium.records.runs import NAS, NAS_WITH_PRUNING, Run, run_names
+from nasturtium.records.runs import (
+    BEST_OF_K,
+    NAS,
+    PICKS,
+    RANDOM_SEARCH,
+    SCALED,
+    Run,
+    run_names,
+)
 from nasturtium.settings import configuration
+from nasturtium.settings.rungs import rung_epochs, spent_epochs
 
-_OBJECTIVE = "(-[a-z][a-z0-9_]*)?"
+# Names of picks are none of objectives.
+_OBJECTIVE = f"(-(?!({'|'.join(PICKS)})([-/]|$))[a-z][a-z0-9_]*)?"
 _SEARCH = f"nas(_with_pruning)?{_OBJECTIVE}"
 
 
@@ -35,7 +45,10 @@ def wildcard_patterns(config: Mapping[str, Any]) -> dict[str, str]:
         "baseline",
         "baseline_longer",
         f"((nas_)?pruned|scratch)/{pruned}",
-        _SEARCH,
+        f"{_SEARCH}(-({'|'.join(PICKS)}))?",
+        RANDOM_SEARCH,
+        BEST_OF_K,
+        SCALED,
         "retrained/[a-z0-9_-]+",
         f"retrained_pruned/[a-z0-9_-]+/{pruned}",
     )
@@ -45,7 +58,7 @@ def wildcard_patterns(config: Mapping[str, Any]) -> dict[str, str]:
         "method": method,
         "ratio": r"0\.\d\d",
         "objective": _OBJECTIVE,
-        "search": _SEARCH,
+        "search": f"{_SEARCH}|{RANDOM_SEARCH}",
         "trial": r"\d\d\d\d",
         "worker": r"\d+",
         "run": "|".join(runs),
@@ -60,6 +73,16 @@ def run_outputs(run: str, *more: str) -> dict[str, str]:
         "model": f"{folder}/model.keras",
         **{name: f"{folder}/{name}.parquet" for name in tables},
     }
+
+
+def search_outputs(run: str, *more: str) -> dict[str, str]:
+    """The files of a search, and those of its picks: runs of their own, made by the same job."""
+    picked = {
+        f"{pick}_{name}": path
+        for pick in PICKS
+        for name, path in run_outputs(f"{run}-{pick}", *more).items()
+    }
+    return {**run_outputs(run, "trials", *more), **picked}
 
 
 def compaction_of_run(wildcards: Wildcards) -> dict[str, str]:
@@ -87,6 +110,18 @@ class Plan:
             lambda dataset, name: configuration.for_search(self._config, stage, dataset, name)
         )
         return lambda wildcards: of_search(wildcards.dataset, wildcards.objective.lstrip("-"))
+
+    def random_search_settings(self, wildcards: Wildcards) -> dict[str, Any]:
+        """The settings of ``nas``, but for what proposes the nets."""
+        found = configuration.for_search(self._config, NAS, wildcards.dataset, "")
+        return {**found, "search": {**found["search"], "tuner": "random"}}
+
+    def seeds_for_a_search(self, wildcards: Wildcards) -> int:
+        """How many baselines can be trained for the epochs of a search, at least two."""
+        chosen = self.of_dataset(wildcards.dataset)
+        search = chosen["search"]
+        spent = spent_epochs(search["trials"], rung_epochs(search["epochs"], search["rungs"]))
+        return max(2, spent // chosen["training"]["epochs"])
 
     def worker_settings(self, wildcards: Wildcards) -> dict[str, Any]:
         """The settings of the search that a worker takes part in."""
@@ -151,7 +186,12 @@ class Plan:
         chosen = self.of_dataset(dataset)
         pruning, objectives = chosen["pruning"], chosen["search"]["objectives"]
         names = run_names(
-            pruning["methods"], pruning["ratios"], pruning["controls"], list(objectives)
+            pruning["methods"],
+            pruning["ratios"],
+            pruning["controls"],
+            list(objectives),
+            chosen["search"]["picks"],
+            chosen["search"]["controls"],
         )
         return [Run(dataset, seed, name) for seed in self._config["seeds"] for name in names]
 
@@ -178,7 +218,7 @@ class Plan:
 
     def trials(self, wildcards: Wildcards) -> list[str]:
         """The table of trials of each search."""
-        return [f"{_folder(run)}/trials.parquet" for run in self._all() if _is_search(run)]
+        return [f"{_folder(run)}/trials.parquet" for run in self._all() if run.is_search]
 
     def deployed(self, wildcards: Wildcards) -> list[str]:
         """The int8 file of every run; what is beside it comes with it."""
@@ -190,7 +230,7 @@ class Plan:
         return [
             f"{_folder(run)}/{name}.parquet"
             for run in self.runs(wildcards.dataset)
-            for name in (*names, *(("trials",) if _is_search(run) else ()))
+            for name in (*names, *(("trials",) if run.is_search else ()))
         ]
 
     def _of_seed(self, wildcards: Wildcards) -> list[Run]:
@@ -205,7 +245,3 @@ class Plan:
 
 def _folder(run: Run) -> str:
     return f"results/{run.dataset}/seed{run.seed}/{run.name}"
-
-
-def _is_search(run: Run) -> bool:
-    return run.stage in (NAS, NAS_WITH_PRUNING)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nasturtium.pruning.methods import is_control
 from nasturtium.records.parquet import read_columns, read_rows
+from nasturtium.records.runs import Run
 from nasturtium.report.answers import draw_answers, runs_to_show
 from nasturtium.report.choice import draw_choice
 from nasturtium.report.learning import draw_learning, draw_trial_learning
@@ -13,7 +14,6 @@ from nasturtium.report.pruning_curves import draw_pruning_curves
 from nasturtium.report.searches import draw_progress, draw_trials
 from nasturtium.report.tradeoff import draw_tradeoff
 
-_SEARCHES = ("nas", "nas_with_pruning")
 _STAGES = ("baseline", "pruned", "nas", "nas_pruned", "nas_with_pruning")
 
 
@@ -43,7 +43,8 @@ def run(dataset: str, summary: str | Path, folder: str | Path) -> None:
     ):
         title = f"{dataset}: learning curves of {name}"
         draw_learning(training, stages, title, folder / f"learning-{name}.svg")
-    trials = _tables(results, rows, "trials", stages=_SEARCHES)
+    searches = [row for row in rows if Run(dataset, row["seed"], row["run"]).is_search]
+    trials = _tables(results, searches, "trials")
     best = {name: next(r["trial"] for r in seeds[0] if r["best"]) for name, seeds in trials.items()}
     draw_trial_learning(
         {name: training[name][:1] for name in trials},
@@ -67,14 +68,11 @@ def _of(results: Path, row: Mapping) -> Path:
     return results / row["dataset"] / f"seed{row['seed']}" / row["run"]
 
 
-def _tables(
-    results: Path, rows: Sequence[Mapping], name: str, stages: Sequence[str] | None = None
-) -> dict[str, list[list[dict]]]:
+def _tables(results: Path, rows: Sequence[Mapping], name: str) -> dict[str, list[list[dict]]]:
     tables: dict[str, list[list[dict]]] = {}
     for row in rows:
-        if stages is None or row["stage"] in stages:
-            table = read_rows(_of(results, row) / f"{name}.parquet")
-            tables.setdefault(row["run"], []).append(table)
+        table = read_rows(_of(results, row) / f"{name}.parquet")
+        tables.setdefault(row["run"], []).append(table)
     return tables
 
 

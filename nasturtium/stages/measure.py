@@ -36,7 +36,7 @@ from nasturtium.models.files import load_model
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.latency import LITE
 from nasturtium.records.metrics import METRICS
-from nasturtium.records.parquet import read_rows
+from nasturtium.records.parquet import count_rows, read_rows
 from nasturtium.records.predictions import PREDICTIONS
 from nasturtium.records.runs import BASELINE
 
@@ -110,6 +110,7 @@ def run(job: Job) -> None:
         "job_energy_quality": making.quality,
         "job_energy_reason": making.reason,
         "job_duration_s": making.duration_s,
+        "job_epochs": count_rows(job.folder / "training.parquet"),
         **describe_machine(),
     }
     of_int8 = {}

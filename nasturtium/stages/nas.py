@@ -13,7 +13,7 @@ from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered
 from nasturtium.search.state import SearchState, gather_state, join_state, made, open_state
 from nasturtium.search.study.password import password_hidden
-from nasturtium.stages.searches import Task, search, trials_of, write_results
+from nasturtium.stages.searches import Task, search, trials_of, write_picks, write_results
 
 __all__ = ["Task", "gather", "run", "work"]
 
@@ -36,6 +36,7 @@ def run(task: Task, state: str | Path) -> None:
             trials = search(task, kept, meter)
             best = trials.finish()
             write_results(task, trials.rows, trials.epochs, best)
+        write_picks(task, trials.rows, trials.epochs)
         kept.finish(made(task.settings, task.job.code, 1))
 
 
@@ -113,6 +114,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
         _judge(rows, windows, lost)
         write_results(task, rows, trials.epochs, best)
         write_joined(task.job.folder, windows, samples, code=task.job.code)
+        write_picks(task, rows, trials.epochs)
         kept.finish(made(task.settings, task.job.code, workers))
 
 

@@ -1,7 +1,8 @@
 """What a search is made of, whether one process runs it or several workers do."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nasturtium.data.prepared import CARD
@@ -13,7 +14,9 @@ from nasturtium.models.files import load_model
 from nasturtium.models.reference_nets import scaled_reference
 from nasturtium.models.search_space import make_space
 from nasturtium.records.compaction import FACTS
-from nasturtium.records.runs import Run
+from nasturtium.records.energy import ENERGY, POWER
+from nasturtium.records.parquet import read_rows
+from nasturtium.records.runs import PICKS, Run
 from nasturtium.records.trials import TRIALS
 from nasturtium.records.whole import check_zip, read_json
 from nasturtium.search.limits import tried
@@ -23,6 +26,8 @@ from nasturtium.search.state import SearchState, fingerprint
 from nasturtium.search.trials import Trials
 from nasturtium.training.frame_statistics import frame_of
 from nasturtium.training.recipe import pruning_of_searched_nets
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Task:
 
 def without_limits(search: Mapping) -> dict:
     """``search`` less what does not change a trial: a search that may go on longer goes on."""
-    limits = ("trials", "budget", "keep", "max_consecutive_failures")
+    limits = ("trials", "budget", "hours", "keep", "max_consecutive_failures")
     limits += ("tolerance_points", "tolerance_mae")
     return {key: value for key, value in search.items() if key not in limits}
 
@@ -171,18 +176,54 @@ def write_results(
     """
     if best is None:
         raise SearchError(_nothing_found(task, rows))
-    found = Path(best["model_path"])
+    task.job.write_table("trials.parquet", TRIALS, rows)
+    _export(task.job, best, epochs, is_pruned=task.is_pruned)
+
+
+def write_picks(task: Task, rows: Sequence[Mapping], epochs: Sequence[Mapping]) -> None:
+    """Write the runs of the picks: one net each, with its own epochs and the search's energy.
+
+    Where no net could be picked as such, it is the search's best one. To be called when the
+    search's ``energy.parquet`` is written.
+
+    Raises
+    ------
+    DamageError
+        A model is not what was written, or is gone.
+    """
+    job = task.job
+    best = next(row for row in rows if row["best"])
+    windows = read_rows(job.folder / "energy.parquet")
+    for pick in PICKS:
+        row = next((row for row in rows if pick in row["picked_as"]), None)
+        if row is None:
+            logger.warning(
+                "%s: no net could be picked as '%s'; %s-%s is the same net as %s.",
+                *(job.run.label, pick, job.run.name, pick, job.run.name),
+            )
+        chosen = row or best
+        run = replace(job.run, name=f"{job.run.name}-{pick}")
+        picked = replace(job, run=run, folder=job.folder.with_name(f"{job.folder.name}-{pick}"))
+        own = [epoch for epoch in epochs if epoch["trial"] == chosen["trial"]]
+        _export(picked, chosen, own, is_pruned=task.is_pruned)
+        joules = [w for w in windows if w["trial"] in (None, chosen["trial"])]
+        picked.write_table("energy.parquet", ENERGY, [{**w, **run.identity} for w in joules])
+        picked.write_table("power.parquet", POWER, [])
+
+
+def _export(job: Job, row: Mapping, epochs: Sequence[Mapping], *, is_pruned: bool) -> None:
+    """Write the model of the trial ``row`` to the folder of ``job``, byte for byte."""
+    found = Path(row["model_path"])
     check_zip(
         found,
         remedy=f"remove {found.parent} and run the same command again, so that the trial is too",
     )
-    task.job.write_table("trials.parquet", TRIALS, rows)
     compaction = None
-    if task.is_pruned:
-        facts = {name: best[name] for name in (field.name for field in FACTS)}
-        method, ratio = best["pruning_method"], best["pruning_ratio"]
+    if is_pruned:
+        facts = {name: row[name] for name in (field.name for field in FACTS)}
+        method, ratio = row["pruning_method"], row["pruning_ratio"]
         compaction = {"method": method, "target_ratio": ratio, **facts}
-    task.job.write(found, epochs, compaction)
+    job.write(found, epochs, compaction)
 
 
 def _nothing_found(task: Task, rows: Sequence[Mapping]) -> str:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.metrics import SUMMARY
-from nasturtium.records.parquet import count_rows, read_columns, read_rows, write_table
+from nasturtium.records.parquet import read_columns, read_rows, write_table
+from nasturtium.records.runs import SEARCHES, Run
 from nasturtium.report import verdict as verdict_text
 from nasturtium.report.changes import with_changes
+from nasturtium.report.costs_in_all import with_costs
 from nasturtium.report.spread import over_seeds
 from nasturtium.report.summary import readable, with_ratios
 from nasturtium.statistics.verdict import verdict_of
@@ -39,16 +41,14 @@ def run(
     verdicts
         ``results/{dataset}/verdict.md``, one a data set.
     """
-    searched = {Path(path).parent: count_rows(path) for path in trials}
+    searched = {Path(path).parent: read_rows(path) for path in trials}
     timed = _timed(row for path in latencies for row in read_rows(path))
     rows = []
     for path in metrics:
         (row,) = read_rows(path)
         place = tuple(row[name] for name in _PLACE)
-        rows.append(
-            {**row, **timed.get(place, {}), "chosen_from_trials": searched.get(Path(path).parent)}
-        )
-    rows = with_changes(with_ratios(rows), _Read(predictions))
+        rows.append({**row, **timed.get(place, {}), **_found(Path(path).parent, row, searched)})
+    rows = with_costs(with_changes(with_ratios(rows), _Read(predictions)))
     write_table(table, SUMMARY, rows, code=code)
     _write(text, _tables(rows))
     shown = []
@@ -66,6 +66,23 @@ def run(
 
 
 _PLACE = ("dataset", "seed", "run")
+
+
+def _found(folder: Path, row: Mapping, searched: Mapping[Path, list[dict]]) -> dict[str, object]:
+    """Of a search's net or pick: which trial it is, of how many, and whether it is good enough."""
+    run = Run(row["dataset"], row["seed"], row["run"])
+    if run.pick is not None:
+        folder = folder.with_name(folder.name.removesuffix(f"-{run.pick}"))
+    if run.stage not in SEARCHES or folder not in searched:
+        return {}
+    trials = searched[folder]
+    best = next(trial for trial in trials if trial["best"])
+    chosen = next((trial for trial in trials if run.pick in trial["picked_as"]), best)
+    return {
+        "trial": chosen["trial"],
+        "meets_standard": chosen["meets_standard"],
+        "chosen_from_trials": len(trials),
+    }
 
 
 def _timed(latencies: Iterable[Mapping]) -> dict[tuple, dict[str, float | None]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from nasturtium.records.runs import BASELINE
+from nasturtium.records.runs import BASELINE, Run
 from nasturtium.statistics.intervals import Interval, mean_difference
 
 TOLERATED_POINTS = 1.0
@@ -99,6 +99,8 @@ class Verdict:
     optimism
         What the best of so many looks better than it is on the validation split, in points or in
         the target's unit, if all were equally good: see :func:`optimism`.
+    below_standard
+        A sentence for each search that found nothing within its tolerance of the baseline.
     """
 
     dataset: str
@@ -106,6 +108,7 @@ class Verdict:
     choices: tuple[Choice, ...]
     considered: int
     optimism: float
+    below_standard: tuple[str, ...] = ()
 
 
 def candidates_of(rows: Sequence[Mapping], dataset: str) -> list[Candidate]:
@@ -153,11 +156,29 @@ def verdict_of(rows: Sequence[Mapping], dataset: str) -> Verdict | None:
             else none_smaller,
         ),
     )
-    trials = [row.get("chosen_from_trials") or 1 for c in candidates for row in c.rows[:1]]
-    considered = sum(trials)
+    considered = sum(_considered(c.rows[0]) for c in candidates)
     error = statistics.fmean(_standard_error(row) for row in baseline.rows)
     error /= math.sqrt(len(baseline.rows))
-    return Verdict(dataset, baseline, choices, considered, optimism(considered, error))
+    below = tuple(said for c in candidates for row in c.rows if (said := _below(row)))
+    return Verdict(dataset, baseline, choices, considered, optimism(considered, error), below)
+
+
+def _considered(row: Mapping) -> int:
+    """Nets that were compared for the sake of this row; a pick is one of its search's."""
+    if Run(row["dataset"], row["seed"], row["run"]).pick is not None:
+        return 0
+    return row.get("chosen_from_trials") or 1
+
+
+def _below(row: Mapping) -> str:
+    """A sentence, where a search handed on what its own tolerance says is worse."""
+    run = Run(row["dataset"], row["seed"], row["run"])
+    if row.get("meets_standard") is not False or run.pick is not None:
+        return ""
+    return (
+        f"{run.name}, seed {run.seed}: no net of this search came within the tolerance of the "
+        "baseline on the validation split; what it hands on is worse."
+    )
 
 
 def optimism(candidates: int, standard_error: float) -> float:

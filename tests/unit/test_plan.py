@@ -26,7 +26,7 @@ def test_each_run_of_each_seed_and_data_set_is_measured():
     pruning = {"methods": ["channels"], "ratios": [0.5], "controls": ["baseline_longer"]}
     small = plan(datasets=["digits", "diabetes"], seeds=[0, 3], pruning=pruning)
     metrics = small.metrics(None)
-    assert len(metrics) == len(set(metrics)) == 2 * 2 * 6
+    assert len(metrics) == len(set(metrics)) == 2 * 2 * 8
     assert "results/diabetes/seed3/nas_pruned/channels-0.50/metrics.parquet" in metrics
     assert [path.replace("metrics", "predictions") for path in metrics] == small.predictions(None)
     assert small.trials(None) == [
@@ -70,12 +70,12 @@ def test_workers_share_the_cores_of_a_machine(cores, threads):
 
 
 def test_a_search_with_an_objective_of_its_own_depends_on_that_one():
-    given = plan(search={"objectives": {"small": {"parameters": 2.0}}})
+    given = plan(search={"objectives": {"tiny": {"parameters": 2.0}}})
     default = given.search_settings("nas")(of(objective=""))
-    named = given.search_settings("nas")(of(objective="-small"))
+    named = given.search_settings("nas")(of(objective="-tiny"))
     assert named["search"]["objective"] == {"parameters": 2.0}
     assert default["search"]["objective"] != named["search"]["objective"]
-    assert given.worker_settings(of(search="nas-small")) == named
+    assert given.worker_settings(of(search="nas-tiny")) == named
 
 
 def test_what_is_pruned_has_a_compaction_table():
@@ -104,10 +104,12 @@ def test_a_run_s_files_lie_in_its_directory():
     [
         ("dataset", "digits", "nothing"),
         ("ratio", "0.50", "0.5"),
-        ("run", "retrained_pruned/nas-small-0003/channels-0.50", "retrained_pruned/channels-0.50"),
+        ("run", "retrained_pruned/nas-tiny-0003/channels-0.50", "retrained_pruned/channels-0.50"),
         ("run", "nas_with_pruning-small", "nas-Small"),
+        ("run", "nas-loss-small", "nas-small-small"),
+        ("objective", "-smaller", "-small"),
         ("run", "pruned/random-0.25", "pruned/magic-0.25"),
-        ("search", "nas-small", "nas_pruned"),
+        ("search", "nas-loss", "nas-small"),
         ("trial", "0003", "3"),
     ],
 )

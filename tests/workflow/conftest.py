@@ -18,6 +18,7 @@ TINY = {
     "training": {"epochs": 3},
     "pruning": {"methods": ["magnitude", "channels"], "ratios": [0.5], "epochs": 4},
     "search": {
+        "picks": [],
         "trials": 2,
         "epochs": 4,
         "filters": [4, 8],

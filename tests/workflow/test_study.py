@@ -214,3 +214,36 @@ def test_ratios_are_to_the_baseline(summary):
         assert row["parameters_ratio"] == pytest.approx(row["parameters"] / base["parameters"])
         points = 100 * (row["test_accuracy"] - base["test_accuracy"])
         assert row["accuracy_change_points"] == pytest.approx(points)
+
+
+@pytest.mark.long
+def test_picks_and_controls_of_a_search_are_runs(finished):
+    names = [
+        "nas-best",
+        "nas-small",
+        "nas_with_pruning-knee",
+        "random_search",
+        "baseline_best_of_k",
+        "scaled",
+    ]
+    tables = [f"results/digits/seed0/{name}/metrics.parquet" for name in names]
+    done = finished.snakemake(*tables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {name: read_rows(finished.path(path))[0] for name, path in zip(names, tables, strict=True)}
+    trials = read_rows(folder(finished, "nas") / "trials.parquet")
+    for pick in ("best", "small"):
+        chosen = next((row for row in trials if pick in row["picked_as"]), None)
+        chosen = chosen or next(row for row in trials if row["best"])
+        assert rows[f"nas-{pick}"]["parameters"] == chosen["parameters"]
+        epochs = read_rows(folder(finished, f"nas-{pick}") / "training.parquet")
+        assert {epoch["trial"] for epoch in epochs} == {chosen["trial"]}
+    found = next(row for row in trials if row["best"])
+    assert 0.5 * found["parameters"] < rows["scaled"]["parameters"] <= found["parameters"]
+    # Two nets of 3 epochs each; the first is the baseline.
+    assert rows["baseline_best_of_k"]["job_epochs"] == 6
+    baseline = read_rows(folder(finished, "baseline") / "metrics.parquet")[0]
+    best = rows["baseline_best_of_k"]["validation_loss"]
+    assert best <= baseline["validation_loss"] + 1e-6
+    assert rows["random_search"]["stage"] == "random_search"
+    # A dry run plans nothing more: the picks are the search's own outputs.
+    assert finished.planned(*tables) == {}

@@ -17,6 +17,7 @@ from nasturtium.settings.plan import (
     Plan,
     compaction_of_run,
     run_outputs,
+    search_outputs,
     wildcard_patterns,
 )
 from nasturtium.settings.schema import load_schema

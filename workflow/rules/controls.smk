@@ -45,3 +45,53 @@ rule scratch:
         code=stage_code("scratch"),
     script:
         "../scripts/scratch.py"
+
+
+# The best of so many baselines by the validation split: what a search's epochs buy without one.
+rule baseline_best_of_k:
+    input:
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        **run_outputs("baseline_best_of_k"),
+    log:
+        "logs/{dataset}/seed{seed}/baseline_best_of_k.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/baseline_best_of_k.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=1,
+    params:
+        run="baseline_best_of_k",
+        nets=plan.seeds_for_a_search,
+        settings=plan.settings("baseline_best_of_k"),
+        code=stage_code("baseline_best_of_k"),
+    script:
+        "../scripts/baseline_best_of_k.py"
+
+
+# The reference net, scaled to the size of the net that the search found.
+rule scaled:
+    input:
+        found="results/{dataset}/seed{seed}/nas/model.keras",
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        **run_outputs("scaled"),
+    log:
+        "logs/{dataset}/seed{seed}/scaled.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/scaled.tsv"
+    conda:
+        "../../envs/nasturtium.yaml"
+    threads: config["threads"]
+    resources:
+        gpu=1,
+    params:
+        run="scaled",
+        settings=plan.settings("scaled"),
+        code=stage_code("scaled"),
+    script:
+        "../scripts/scaled.py"

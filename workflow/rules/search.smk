@@ -1,4 +1,5 @@
-# {objective} is empty for the default one, or the dash and name of one of search.objectives.
+# {objective} is empty for the default one, or the dash and name of one of search.objectives. The
+# picks of a search, nas-small and so on, are runs of their own that its job writes too.
 # Where search.workers is above 1, the job only collects what the workers found.
 rule nas:
     input:
@@ -8,7 +9,7 @@ rule nas:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        **run_outputs("nas{objective}", "trials"),
+        **search_outputs("nas{objective}"),
     log:
         "logs/{dataset}/seed{seed}/nas{objective}.log",
     benchmark:
@@ -36,7 +37,7 @@ use rule nas as nas_with_pruning with:
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
-        **run_outputs("nas_with_pruning{objective}", "trials", "compaction"),
+        **search_outputs("nas_with_pruning{objective}", "compaction"),
     log:
         "logs/{dataset}/seed{seed}/nas_with_pruning{objective}.log",
     benchmark:
@@ -45,6 +46,26 @@ use rule nas as nas_with_pruning with:
         run="nas_with_pruning{objective}",
         state="state/{dataset}/seed{seed}/nas_with_pruning{objective}",
         settings=plan.search_settings("nas_with_pruning"),
+        code=stage_code("nas"),
+
+
+# Control: the same search with nets that are drawn at random.
+use rule nas as random_search with:
+    input:
+        baseline=rules.baseline.output.model,
+        baseline_energy=rules.baseline.output.energy,
+        data=rules.prepare_data.output,
+        split=rules.split_data.output.split,
+    output:
+        **search_outputs("random_search"),
+    log:
+        "logs/{dataset}/seed{seed}/random_search.log",
+    benchmark:
+        "logs/benchmarks/{dataset}/seed{seed}/random_search.tsv"
+    params:
+        run="random_search",
+        state="state/{dataset}/seed{seed}/random_search",
+        settings=plan.random_search_settings,
         code=stage_code("nas"),
 
 

@@ -1,4 +1,4 @@
-"""Rules nas and nas_with_pruning: search, or collect what workers found; export the best trial."""
+"""Rules nas, nas_with_pruning, random_search: search, or collect what workers found."""
 
 from nasturtium.jobs.script import started
 
@@ -7,7 +7,7 @@ with started(snakemake, "nas") as job:
 
     given, state = snakemake.input, snakemake.params.state
     task = nas.Task(job, given.baseline, given.baseline_energy)
-    if given.workers:
+    if given.get("workers"):
         nas.gather(task, state, workers=len(given.workers))
     else:
         nas.run(task, state)

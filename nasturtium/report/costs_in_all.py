@@ -1,0 +1,44 @@
+"""What a run cost in all: its own job, and all jobs whose results that started from."""
+
+from collections.abc import Mapping, Sequence
+
+from nasturtium.records.runs import Run
+
+_OWN = {
+    "total_epochs": "job_epochs",
+    "total_duration_s": "job_duration_s",
+    "total_energy_j": "job_energy_j",
+}
+
+
+def with_costs(rows: Sequence[Mapping]) -> list[dict]:
+    """``rows`` of the summary, each with what it cost in all: epochs, seconds, joules.
+
+    A figure is null where that of one of the jobs is, or where one of the runs is not among the
+    rows. A pick of a search costs what the search did.
+    """
+    known = {(row["dataset"], row["seed"], row["run"]): row for row in rows}
+    return [{**row, **_totals(row, known)} for row in rows]
+
+
+def _totals(row: Mapping, known: Mapping) -> dict[str, float | None]:
+    place = row["dataset"], row["seed"]
+    names = lineage(Run(*place, row["run"]))
+    jobs = [known.get((*place, name)) for name in names]
+    found = {}
+    for total, own in _OWN.items():
+        figures = [job and job.get(own) for job in jobs]
+        found[total] = None if None in figures else sum(figures)
+    return found
+
+
+def lineage(run: Run) -> list[str]:
+    """Names of the runs whose jobs made ``run``, each once; a pick's job is its search's."""
+    found: list[str] = []
+    waiting = [run]
+    while waiting:
+        current = waiting.pop()
+        if current.name not in found and current.pick is None:
+            found.append(current.name)
+        waiting += [Run(run.dataset, run.seed, name) for name in current.sources]
+    return found
