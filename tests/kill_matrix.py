@@ -1,8 +1,9 @@
 """Kill a tiny study wherever it can be killed, and see that the same command makes it whole.
 
 Run it as ``python -m tests.kill_matrix``; it prints a Markdown table. A case starts Snakemake on
-one stage's files, sends a signal to the script, to Snakemake or to both at a random moment of the
-script's life, and at once runs the same command again. That must succeed, and then:
+one stage's files, sends a signal to the script, to the fork that runs in its place, to Snakemake or
+to all of them at a random moment of the script's life, and at once runs the same command again.
+That must succeed, and then:
 
 - every file under ``results/`` reads, after the kill and after the rerun;
 - models, trials, epochs and compaction equal those of a study that nobody disturbed;
@@ -16,6 +17,7 @@ with the undisturbed one.
 
 import argparse
 import concurrent.futures
+import contextlib
 import io
 import json
 import os
@@ -38,10 +40,11 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 
+from nasturtium.jobs import forking
 from tests.workflow.conftest import Project
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
-RECEIVERS = ("script", "snakemake", "group")
+RECEIVERS = ("script", "fork", "snakemake", "group")
 STAGES = {
     "baseline": "baseline",
     "pruned": "pruned/channels-0.50",
@@ -84,6 +87,7 @@ class Case:
     stage: str
     moment_s: float = 0.0
     script: psutil.Process | None = None
+    fork: psutil.Process | None = None
     trials_kept: int = 0
     rerun_s: float = 0.0
     problems: list[str] = field(default_factory=list)
@@ -206,7 +210,7 @@ def _case(project: Path, undisturbed: Path, case: Case, run: str, share: float) 
         case.problems.append(f"the same command failed:\n{done.output}")
         return case
     case.rerun_s = time.monotonic() - start_s
-    if case.script and _alive(case.script):
+    if any(_alive(process) for process in (case.script, case.fork) if process):
         case.problems.append("the script lived beside the rerun")
     if any(not path.exists() or path.stat().st_mtime_ns != ended[path] for path in ended):
         case.problems.append("a finished trial was run again")
@@ -297,6 +301,7 @@ def _killed(project: Path, target: str, case: Case) -> _Run | None:
         time.sleep(0.01)
     time.sleep(case.moment_s)
     case.script = script
+    case.fork = _fork(script, process) if script else None
     number = getattr(signal, case.signal)
     if script is None or not _alive(script) or process.poll() is not None:
         if process.wait():
@@ -305,15 +310,27 @@ def _killed(project: Path, target: str, case: Case) -> _Run | None:
         return None
     if case.receiver == "script":
         script.send_signal(number)
+    elif case.receiver == "fork":
+        (case.fork or script).send_signal(number)
     elif case.receiver == "snakemake":
         process.send_signal(number)
     else:
         os.killpg(process.pid, number)
     # A killed one leaves its script behind: the rerun comes at once, as it would from a shell.
     process.wait()
-    if case.receiver != "snakemake" and _outlives(script):
+    ended = [script, case.fork] if case.fork else [script]
+    if case.receiver != "snakemake" and any(map(_outlives, ended)):
         case.problems.append("the script outlived the signal")
     return process
+
+
+def _fork(script: psutil.Process, snakemake: subprocess.Popen) -> psutil.Process | None:
+    """The process that runs in the place of a script; None where it runs by itself."""
+    # One that runs by itself waits for its Snakemake.
+    for number in forking.waited_for(script.pid) - {snakemake.pid}:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(number)
+    return None
 
 
 def _outlives(process: psutil.Process, patience_s: float = 2.0) -> bool:

@@ -1,9 +1,9 @@
 """How a job ends when it does not end by itself: with its Snakemake, by a signal, without memory.
 
-In the job, a thread waits for a signal and for the end of the Snakemake that runs it, so that the
-job ends at once whatever its main thread does; Python's own handlers would wait until TensorFlow
-comes back to Python. In Snakemake, an interrupt is passed on to the jobs, and a job that was killed
-for want of memory gets one sentence.
+In the job, threads wait for a signal, for the end of the Snakemake that runs it, and in a fork for
+that of its script, so that the job ends at once whatever its main thread does; Python's own
+handlers would wait until TensorFlow comes back to Python. In Snakemake, an interrupt is passed on
+to the jobs, and a job that was killed for want of memory gets one sentence.
 """
 
 import contextlib
@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 
 import psutil
+
+from nasturtium.jobs import forking
 
 # Names the Snakemake process that runs a job: the workflow sets it, and scripts inherit it.
 SNAKEMAKE = "NASTURTIUM_SNAKEMAKE"
@@ -55,6 +57,11 @@ def watch(end: Callable[[str, int], object]) -> None:
     runner = _runner()
     if runner is not None:
         threading.Thread(target=_await_end, args=(runner, end), name="runner", daemon=True).start()
+    script = forking.end_of_script()
+    if script is not None:
+        threading.Thread(
+            target=_await_script, args=(script, end), name="script", daemon=True
+        ).start()
 
 
 def limit(runtime_min: float, end: Callable[[str, int], object]) -> None:
@@ -110,6 +117,15 @@ def _await_end(runner: int, end: Callable[[str, int], object]) -> None:
     end(
         f"Ended, as the Snakemake that ran this job is gone (process {runner}); the same command "
         "goes on from here.",
+        1,
+    )
+
+
+def _await_script(descriptor: int, end: Callable[[str, int], object]) -> None:
+    os.read(descriptor, 1)
+    end(
+        "Ended, as the script that this process is a fork for is gone; the same command goes on "
+        "from here.",
         1,
     )
 

@@ -4,22 +4,30 @@ No stage imports this module. How jobs log and how they share out GPUs changes n
 kept out of the digest of a stage's code.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasturtium.digest import stage_digest
-from nasturtium.jobs import gpu_slots, logs, provenance
-from nasturtium.records.runs import Run
+from nasturtium.jobs import forking
 
 if TYPE_CHECKING:
     from nasturtium.jobs.job import Job
 
 
+logger = logging.getLogger("nasturtium")
+
+
 @contextmanager
-def planned(snakemake: Any, stage: str, sources: Callable[[], object] = lambda: None) -> Iterator:
+def planned(
+    snakemake: Any,
+    stage: str,
+    sources: Callable[[], object] = lambda: None,
+    *,
+    loads_tensorflow: bool = False,
+) -> Iterator:
     """Run a script's body with its log, on the code and the inputs that were planned.
 
     See ``logs.logged`` and ``jobs.provenance``.
@@ -34,7 +42,14 @@ def planned(snakemake: Any, stage: str, sources: Callable[[], object] = lambda: 
         Module below ``nasturtium.stages`` that the script runs.
     sources
         Gives what has to stay as it is besides the rule's inputs.
+    loads_tensorflow
+        Whether a fork that has TensorFlow loaded may run the script: see ``jobs.forking``.
     """
+    where = forking.hand_over(snakemake.log[0]) if loads_tensorflow else ""
+    # What follows takes a while to load, in vain where a fork runs the script.
+    from nasturtium.digest import stage_digest
+    from nasturtium.jobs import logs, provenance
+
     scripts = snakemake.scriptdir
     code = partial(stage_digest, stage, scripts)
     with (
@@ -42,6 +57,9 @@ def planned(snakemake: Any, stage: str, sources: Callable[[], object] = lambda: 
         provenance.only_as_planned(snakemake.params.code, code, scripts),
         provenance.unchanged(snakemake.input, sources),
     ):
+        forking.replay()
+        if where:
+            logger.debug("%s", where)
         yield
 
 
@@ -55,10 +73,13 @@ def started(snakemake: Any, stage: str) -> Iterator["Job"]:
         Its rule has the resource ``gpu`` too, the inputs ``data`` and ``split``, and the params
         ``run`` and ``settings``; its first output lies in the run's directory.
     """
-    with planned(snakemake, stage):
+    with planned(snakemake, stage, loads_tensorflow=True):
+        from nasturtium.jobs import gpu_slots
+
         # Before TensorFlow is imported: it looks for GPUs once.
         gpu_slots.take(snakemake.resources.gpu)
         from nasturtium.jobs.job import Job
+        from nasturtium.records.runs import Run
 
         dataset, seed = snakemake.wildcards.dataset, int(snakemake.wildcards.seed)
         job = Job(

@@ -8,7 +8,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from nasturtium.jobs import endings, last_words, provenance, snakemake_locks
+from nasturtium.jobs import (
+    endings,
+    forking,
+    last_words,
+    provenance,
+    snakemake_locks,
+)
 from nasturtium.settings import configuration, early, other_study, place
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
@@ -42,6 +48,7 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
 
 onstart:
     other_study.remember(config, workflow.overwrite_configfiles, "results")
+    forking.start(ROOT, wanted=config["fork_server"])
 
 
 onsuccess:

@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import planned
 
-with planned(snakemake, "latency"):
+with planned(snakemake, "latency", loads_tensorflow=True):
     from nasturtium.records.runs import Run
     from nasturtium.stages import latency
 

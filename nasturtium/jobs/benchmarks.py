@@ -1,0 +1,35 @@
+"""Snakemake's benchmarks count a fork as what it is, a part of the job whose script it runs.
+
+By the table of processes it belongs to the fork server, and a benchmark would miss it.
+"""
+
+import psutil
+from snakemake import benchmark
+
+from nasturtium.jobs.forking import server_process, waited_for
+
+
+class _Job(psutil.Process):
+    """A job's process, whose children are those of its fork too."""
+
+    def children(self, recursive: bool = False) -> list[psutil.Process]:
+        """As psutil gives them, with the fork that this process or one of them waits for."""
+        found = super().children(recursive=recursive)
+        waited = {number for job in [self, *found] for number in waited_for(job.pid)}
+        # A script that runs by itself waits for its Snakemake, which is no part of the job.
+        forks = psutil.Process(server_process()).children(recursive=True) if waited else []
+        for fork in forks:
+            if fork.pid in waited:
+                found += [fork, *fork.children(recursive=True)]
+        return found
+
+
+class _Timer(benchmark.BenchmarkTimer):
+    def __init__(self, pid: int, *arguments, **options):
+        super().__init__(pid, *arguments, **options)
+        self.main = _Job(pid)
+
+
+def count_forks() -> None:
+    """From here on, benchmarks of this Snakemake count forks."""
+    benchmark.BenchmarkTimer = _Timer
