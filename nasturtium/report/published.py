@@ -1,0 +1,196 @@
+"""Figures that are published: a study's rows beside the docs, and the page's tables made from them.
+
+python -m nasturtium.report.published add docs/results/california.csv \\
+    --config config/california.yaml --machine "2-core x86-64 virtual machine without GPU"
+python -m nasturtium.report.published page docs/results.md
+
+A table of the page stands between ``<!-- table california.csv: baseline, nas, ... -->`` and
+``<!-- end -->``; the second command makes it anew from the file of that name in the folder
+``results`` beside the page. With ``--check`` it changes nothing, and fails where the two differ.
+"""
+
+import argparse
+import datetime
+import re
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from nasturtium.records.atomic import atomic_path
+from nasturtium.records.parquet import read_table
+from nasturtium.report.as_deployed import int8_change
+from nasturtium.report.summary import aligned
+from nasturtium.report.verdict import change_text, told_text
+from nasturtium.statistics.verdict import Candidate, candidates_of
+
+_TABLE = re.compile(r"(<!-- table ([\w.-]+\.csv): ([^\n]*?) -->\n).*?(\n?<!-- end -->)", re.DOTALL)
+_SEARCHES = ("nas", "nas_with_pruning", "random_search")
+HEADER = (
+    "run",
+    "n",
+    "test",
+    "to the baseline (95 %)",
+    "differs?",
+    "parameters",
+    "not zero",
+    "MACs",
+    "change by int8",
+    "int8 flash kB",
+    "int8 RAM kB",
+    "epochs in all",
+)
+
+
+def publish(
+    results: Path, target: Path, *, config: str, machine: str, date: datetime.date
+) -> tuple[Path, Path]:
+    """Write the study in ``results`` to ``target``, and its trials to a Parquet file beside it.
+
+    Each row says which configuration, code, kind of machine and date it is of.
+
+    Parameters
+    ----------
+    results
+        Folder with ``summary.parquet`` and the runs.
+    target
+        CSV file, a row a run and seed.
+    config
+        The study's configuration, as a path in the repository.
+    """
+    table = read_table(results / "summary.parquet")
+    plain = [f.name for f in table.schema if not pa.types.is_list(f.type)]
+    rows = table.select(plain).to_pylist()
+    told = {"configuration": config, "machine": machine, "date": date.isoformat()}
+    published = [{**row, **told, **_code(results, row)} for row in rows]
+    with atomic_path(target) as temporary:
+        pa.csv.write_csv(pa.Table.from_pylist(published), temporary)
+    searches = [_folder(results, row) / "trials.parquet" for row in rows if row["run"] in _SEARCHES]
+    trials = target.with_name(f"{target.stem}-trials.parquet")
+    if searches:
+        with atomic_path(trials) as temporary:
+            joined = pa.concat_tables([read_table(path) for path in searches])
+            pq.write_table(joined.drop_columns(["model_path"]), temporary, compression="zstd")
+    return target, trials
+
+
+def _folder(results: Path, row: Mapping) -> Path:
+    return results / row["dataset"] / f"seed{row['seed']}" / row["run"]
+
+
+def _code(results: Path, row: Mapping) -> dict[str, str]:
+    metadata = pq.read_metadata(_folder(results, row) / "training.parquet").metadata
+    return {
+        "code_digest": metadata[b"code_digest"].decode(),
+        "package_version": metadata[b"package_version"].decode(),
+    }
+
+
+def read_published(path: Path) -> list[dict]:
+    """Rows that :func:`publish` wrote; what is empty is None."""
+    options = pa.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=True)
+    return pa.csv.read_csv(path, convert_options=options).to_pylist()
+
+
+def table_of(rows: Sequence[Mapping], runs: Sequence[str]) -> str:
+    """A Markdown table: mean and sample standard deviation over the seeds, a line a run.
+
+    Parameters
+    ----------
+    rows
+        Of one data set.
+    runs
+        Those to show, in this order; the baseline is among the rows whether it is shown or not.
+    """
+    candidates = {c.name: c for c in candidates_of(rows, rows[0]["dataset"])}
+    baseline = candidates["baseline"]
+    return aligned(HEADER, [_line(candidates[run], baseline) for run in runs], names=1)
+
+
+def _line(candidate: Candidate, baseline: Candidate) -> list[str]:
+    rows = candidate.rows
+    if candidate.classifies:
+        test = _spread([100 * row["test_accuracy"] for row in rows], ".2f", " %")
+    else:
+        test = "MAE " + _spread([row["test_mae"] for row in rows], ".4g")
+    int8 = [int8_change(row) for row in rows]
+    return [
+        candidate.name,
+        str(len(rows)),
+        test,
+        change_text(candidate, baseline),
+        told_text(candidate, baseline),
+        _spread([row["parameters"] for row in rows], ",.0f"),
+        _spread([row["nonzero_parameters"] for row in rows], ",.0f"),
+        _spread([row["macs"] for row in rows], ",.0f"),
+        _spread(int8, "+.2f" if candidate.classifies else "+.3g"),
+        _spread([_thousandth(row["tflite_int8_bytes"]) for row in rows], ".1f"),
+        _spread([_thousandth(row["tflite_int8_arena_bytes"]) for row in rows], ".1f"),
+        _spread([row["total_epochs"] for row in rows], ",.0f"),
+    ]
+
+
+def _thousandth(value: float | None) -> float | None:
+    return None if value is None else value / 1000
+
+
+def _spread(values: Sequence[float | None], form: str, unit: str = "") -> str:
+    if None in values:
+        return "-"
+    mean = f"{statistics.mean(values):{form}}"
+    if len(set(values)) == 1:
+        return mean + unit
+    return f"{mean} ± {statistics.stdev(values):{form.lstrip('+')}}{unit}"
+
+
+def remade(page: str, folder: Path) -> str:
+    """``page`` with each of its tables made from its file in ``folder``."""
+
+    def table(found: re.Match) -> str:
+        rows = read_published(folder / found[2])
+        runs = [name.strip() for name in found[3].split(",")]
+        return f"{found[1]}{table_of(rows, runs)}{found[4].lstrip()}"
+
+    return _TABLE.sub(table, page)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser("add", help="write a study's rows beside the docs")
+    add.add_argument("target", type=Path)
+    add.add_argument("--results", type=Path, default=Path("results"))
+    add.add_argument("--config", required=True)
+    add.add_argument("--machine", required=True)
+    page = commands.add_parser("page", help="make a page's tables from the published rows")
+    page.add_argument("page", type=Path)
+    page.add_argument("--check", action="store_true")
+    given = parser.parse_args(arguments)
+    if given.command == "add":
+        today = datetime.datetime.now(datetime.UTC).date()
+        for path in publish(
+            given.results, given.target, config=given.config, machine=given.machine, date=today
+        ):
+            sys.stdout.write(f"{path}\n")
+        return 0
+    text = given.page.read_text(encoding="utf-8")
+    made = remade(text, given.page.parent / "results")
+    if given.check:
+        if made != text:
+            sys.stderr.write(
+                f"{given.page}: its tables are not those of the published rows; run "
+                "the same command without --check.\n"
+            )
+        return int(made != text)
+    with atomic_path(given.page) as temporary:
+        temporary.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
