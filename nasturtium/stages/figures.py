@@ -8,6 +8,7 @@ from nasturtium.records.parquet import read_columns, read_rows
 from nasturtium.records.runs import Run
 from nasturtium.report.answers import draw_answers, runs_to_show
 from nasturtium.report.choice import draw_choice
+from nasturtium.report.importance import draw_importance
 from nasturtium.report.learning import draw_learning, draw_trial_learning
 from nasturtium.report.power import draw_power
 from nasturtium.report.pruning_curves import draw_pruning_curves
@@ -55,6 +56,12 @@ def run(dataset: str, summary: str | Path, folder: str | Path) -> None:
     draw_progress(trials, f"{dataset}: the search", folder / "search.svg")
     draw_trials(
         trials, _baseline(rows), f"{dataset}: trials in error and size", folder / "trials.svg"
+    )
+    draw_importance(
+        trials,
+        {name: training[name] for name in trials},
+        f"{dataset}: which hyperparameter matters",
+        folder / "importance.svg",
     )
     jobs = {row["run"]: _of(results, row) for row in _some(rows)}
     power = {

@@ -103,6 +103,13 @@ rule figures:
             subcategory="nas, nas_with_pruning",
             labels={"figure": "trials in error and size"},
         ),
+        importance=report(
+            "results/{dataset}/figures/importance.svg",
+            caption="../report/importance.rst",
+            category="{dataset}",
+            subcategory="nas, nas_with_pruning",
+            labels={"figure": "which hyperparameter matters"},
+        ),
         power=report(
             "results/{dataset}/figures/power.svg",
             caption="../report/power.rst",
