@@ -38,6 +38,7 @@ def resident_mib(tuner: str, count: int) -> list[float]:
     """MiB of resident memory after each of ``count`` trials."""
     from nasturtium import metering
     from nasturtium.models.search_space import make_space
+    from nasturtium.search.judge import Judge
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.objective import make_objective
     from nasturtium.search.oracles import make_oracle
@@ -60,8 +61,7 @@ def resident_mib(tuner: str, count: int) -> list[float]:
             recipe={**RECIPE, "epochs": 2},
             pruning=None,
             measurer=Measurer(meter, search, Path(folder) / "no-baseline.keras"),
-            objective=make_objective({"validation_loss": 1.0}, reference, {}),
-            reference=reference,
+            judge=Judge(make_objective({"validation_loss": 1.0}, reference, {}), reference),
             total=count,
             seed=0,
             label="memory",

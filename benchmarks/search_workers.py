@@ -80,6 +80,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
     from nasturtium import metering
     from nasturtium.jobs import runtime
     from nasturtium.models.search_space import make_space
+    from nasturtium.search.judge import Judge
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.objective import make_objective
     from nasturtium.search.state import join_state
@@ -109,8 +110,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
             recipe={**RECIPE, "epochs": epochs},
             pruning=None,
             measurer=Measurer(meter, search, folder / "no-baseline.keras"),
-            objective=objective,
-            reference=reference,
+            judge=Judge(objective, reference),
             total=count,
             seed=0,
             label=f"worker {worker}",

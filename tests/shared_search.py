@@ -71,6 +71,7 @@ def outcome(name: str, worker: int, values: dict, status: str = "completed") -> 
         "worker": worker,
         "status": status,
         "validation_loss": 1 / parameters,
+        "shortfall": 0.0,
         "parameters": parameters,
         "signature": Space().signature(values),
         "score": 1.0,

@@ -97,9 +97,11 @@ class Ledger:
             if done["rung"] == rung and done["status"] == "completed"
         ]
 
-    def first_row(self, name: str) -> Mapping:
-        """The row of the trial ``name`` at the end of its first rung."""
-        return self._rungs[name][0] if name in self._rungs else self.row(name)
+    def first_row(self, name: str) -> Mapping | None:
+        """The row of the trial ``name`` at the end of its first rung; None if it was not begun."""
+        if name in self._rungs:
+            return self._rungs[name][0]
+        return next((row for row in self.rows if row["trial"] == name), None)
 
     def row(self, name: str) -> dict:
         """The row of the trial ``name`` as it is now."""

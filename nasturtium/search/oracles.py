@@ -46,6 +46,10 @@ class Patient:
             MOST_SKIPPED_IN_A_ROW,
             len(self.trials) - len(self._skipped),
         )
+        self.end()
+
+    def end(self) -> None:
+        """Propose no further net, without a word."""
         self.max_trials = len(self.trials)
 
     def _check_consecutive_failures(self) -> None:

@@ -1,14 +1,14 @@
 """A search, assembled: its trials, its oracle, and the tuner that brings them together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nasturtium.data.splits import TrainingData
 from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.judge import Judge
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
-from nasturtium.search.picks import make_standard
 from nasturtium.search.state import SearchState
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
@@ -33,6 +33,7 @@ def make_trials(
     pruning: Mapping | None = None,
     worker: int | None = None,
     tuner: str = "",
+    curve: Sequence[Mapping] = (),
 ) -> Trials:
     """The trials of a search by section ``search`` of the settings.
 
@@ -44,6 +45,8 @@ def make_trials(
         The baseline's values by column, and why those are None that are.
     tuner
         Name of what proposes the nets; ``hyperband`` has rungs of its own.
+    curve
+        Rows of the baseline's epochs, which nets are held against that are half trained.
     """
     rungs = 1 if tuner == "hyperband" else settings.get("rungs", 1)
     rungs = rung_epochs(recipe["epochs"], rungs)
@@ -52,8 +55,13 @@ def make_trials(
         # A schedule of pruning has to fit into the last rung.
         while len(rungs) > 1 and (rungs[-1] - rungs[-2]) * steps < _LEAST_PRUNING_STEPS:
             rungs = [*rungs[:-2], rungs[-1]]
-    standard = make_standard(
-        reference, settings.get("tolerance_points", 100.0), settings.get("tolerance_mae", 100.0)
+    judge = Judge(
+        make_objective(settings["objective"], reference, reasons),
+        reference,
+        curve,
+        settings.get("constraints", {}),
+        settings.get("tolerance_points", 100.0),
+        settings.get("tolerance_mae", 100.0),
     )
     return Trials(
         space=space,
@@ -61,17 +69,16 @@ def make_trials(
         recipe=recipe,
         pruning=pruning,
         measurer=measurer,
-        objective=make_objective(settings["objective"], reference, reasons),
-        reference=reference,
+        judge=judge,
         total=settings["trials"],
         seed=seed,
         label=label,
         state=state,
         keep=settings.get("keep", 5),
         rungs=rungs,
-        constraints=settings.get("constraints", {}),
-        standard=standard,
         worker=worker,
+        trial_minutes=settings.get("trial_minutes"),
+        hours=settings.get("hours"),
     )
 
 

@@ -16,7 +16,8 @@ def promoted(rows: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[s
 
     The one with the lowest score is the first. The others are those of the front of ``aims``,
     then those of the front of what is left, and so on; of a front that is too large, those that
-    lie farthest apart (crowding distance, Deb et al. 2002, IEEE TEC 6(2), section III-B).
+    lie farthest apart (crowding distance, Deb et al. 2002, IEEE TEC 6(2), section III-B). Nets that
+    exceed the constraints or fall short of the baseline by more than the tolerance come last.
 
     Parameters
     ----------
@@ -25,20 +26,24 @@ def promoted(rows: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[s
     aims
         Columns, each to be low.
     """
-    ordered = sorted(rows, key=lambda row: (not row["feasible"], row["score"], row["trial"]))
+    ordered = sorted(rows, key=lambda row: (*_fault(row), row["score"], row["trial"]))
     chosen = [row["trial"] for row in ordered[:1]]
-    # What keeps to the constraints comes before what does not.
-    for feasible in (True, False):
-        left = [row for row in ordered if row["feasible"] == feasible]
-        while left and len(chosen) < count:
-            on_front = pareto_front([tuple(row[aim] for aim in aims) for row in left])
-            front = [row for row, is_on in zip(left, on_front, strict=True) if is_on]
-            left = [row for row in left if row not in front]
-            new = [row for row in front if row["trial"] not in chosen]
-            room = count - len(chosen)
-            taken = new if len(new) <= room else _farthest_apart(new, room, aims)
-            chosen += [row["trial"] for row in taken]
-    return chosen
+    left = [row for row in ordered if _fault(row) == (False, False)]
+    while left and len(chosen) < count:
+        on_front = pareto_front([tuple(row[aim] for aim in aims) for row in left])
+        front = [row for row, is_on in zip(left, on_front, strict=True) if is_on]
+        left = [row for row in left if row not in front]
+        new = [row for row in front if row["trial"] not in chosen]
+        room = count - len(chosen)
+        taken = new if len(new) <= room else _farthest_apart(new, room, aims)
+        chosen += [row["trial"] for row in taken]
+    # A front of nets that are too large or too bad leads nowhere: of those the lowest scores.
+    others = [row["trial"] for row in ordered if row["trial"] not in chosen]
+    return [*chosen, *others[: count - len(chosen)]]
+
+
+def _fault(row: Mapping) -> tuple[bool, bool]:
+    return not row["feasible"], row["shortfall"] > 0
 
 
 def _farthest_apart(front: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[Mapping]:

@@ -1,14 +1,66 @@
-"""One rung of one trial: its net is trained on from where the last rung left it."""
+"""One trial: its row, and one rung of it, in which its net is trained on from the last one."""
 
+import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import tf_keras as keras
 
 from nasturtium.data.splits import TrainingData
+from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO
+from nasturtium.search.judge import Judge
 from nasturtium.training.checkpoint import Checkpoint
 from nasturtium.training.fit import Trained, fit
 from nasturtium.training.pruned_fit import pruned_fit
+
+# The hypervolume's reference point: so many times the baseline's validation loss and parameters.
+REFERENCE_FACTOR = 10.0
+# KerasTuner's name for the epochs that Hyperband gives a trial.
+_HYPERBAND_EPOCHS = "tuner/epochs"
+
+
+def begun_row(
+    number: int,
+    name: str,
+    values: Mapping,
+    *,
+    judge: Judge,
+    epochs: int,
+    batch_size: int,
+    pruning_method: str | None,
+) -> dict:
+    """The row of a trial that begins, by the names of ``trials.parquet``.
+
+    Parameters
+    ----------
+    values
+        Hyperparameters.
+    epochs
+        Of the first rung; Hyperband brings its own.
+    pruning_method
+        None for a search without pruning.
+    """
+    objective, reference = judge.objective, judge.reference
+    return {
+        "trial": name,
+        "number": number,
+        "status": "failed",
+        "rung": 0,
+        "score_terms": sorted(objective.weights),
+        "dropped_terms": [f"{term}: {why}" for term, why in sorted(objective.dropped.items())],
+        "hyperparameters": json.dumps(values, sort_keys=True),
+        "learning_rate": values[LEARNING_RATE],
+        "pruning_method": pruning_method,
+        "pruning_ratio": values[PRUNING_RATIO] if pruning_method else None,
+        "batch_size": batch_size,
+        "epochs": values.get(_HYPERBAND_EPOCHS, epochs),
+        "duration_s": 0.0,
+        "best": False,
+        "on_pareto_front": False,
+        "hypervolume_reference_loss": REFERENCE_FACTOR * reference["validation_loss"],
+        "hypervolume_reference_parameters": REFERENCE_FACTOR * reference["parameters"],
+    }
 
 
 def train_rung(
@@ -74,4 +126,29 @@ def _shifted(trained: Trained, first: int) -> Trained:
             row["epoch"] += first
     return Trained(
         trained.epochs, trained.best_epoch + first, trained.validation_loss, trained.best
+    )
+
+
+def progress_text(row: Mapping, done: int, total: int, left_s: float) -> str:
+    """What a rung of a trial came to, in a line.
+
+    Parameters
+    ----------
+    done, total
+        Trials so far, and in all.
+    left_s
+        Seconds that the first rungs will still take.
+    """
+    if row["status"] == "completed":
+        loss = row["validation_loss"]
+        outcome = f"score {row['score']:.3f}, loss {loss:.4g}, {row['parameters']:,} parameters"
+        if row["shortfall"]:
+            outcome += ", short of the tolerance"
+    else:
+        outcome = f"{row['status']}: {row.get('reason', 'interrupted')}"
+    place = f"{done} of {total}" if row["rung"] == 0 else "promoted"
+    left = "" if row["rung"] else f", about {math.ceil(left_s)} s left"
+    return (
+        f"trial {row['trial']} ({place}), {row['epochs']} epochs: {outcome}, "
+        f"{row['duration_s']:.1f} s{left}"
     )

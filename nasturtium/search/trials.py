@@ -2,10 +2,9 @@
 
 import json
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -15,24 +14,21 @@ from nasturtium.data.splits import TrainingData
 from nasturtium.errors import SearchError, StorageError
 from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
-from nasturtium.models.search_space import LEARNING_RATE, PRUNING_RATIO, SearchSpace, build_net
+from nasturtium.models.search_space import SearchSpace, build_net
+from nasturtium.search.judge import Judge
 from nasturtium.search.ledger import Ledger
 from nasturtium.search.limits import SKIPPED, TooLarge, check_limits, has_given_up, tried
 from nasturtium.search.measurer import Measurer
-from nasturtium.search.objective import TERMS, Objective
-from nasturtium.search.picks import Standard, mark_best, mark_front, mark_picks, remove_models
+from nasturtium.search.picks import mark_best, mark_front, mark_picks, remove_models
 from nasturtium.search.rungs import promoted
 from nasturtium.search.state import SearchState
-from nasturtium.search.trial import train_rung
+from nasturtium.search.time_limit import OutOfTime, limited, rung_deadlines_s
+from nasturtium.search.trial import begun_row, progress_text, train_rung
 from nasturtium.settings.rungs import promoted_count
 from nasturtium.training.fit import Trained
 
 logger = logging.getLogger(__name__)
 
-# The hypervolume's reference point: so many times the baseline's validation loss and parameters.
-REFERENCE_FACTOR = 10.0
-# KerasTuner's name for the epochs that Hyperband gives a trial.
-_HYPERBAND_EPOCHS = "tuner/epochs"
 _AIMS = ("validation_loss", "parameters")
 
 
@@ -54,9 +50,9 @@ class Trials:
         Settings of the pruning inside every trial, or None for none.
     measurer
         Measures each trial's saved model.
-    reference
-        The baseline's values by column; the hypervolume is counted from ten times its validation
-        loss and parameters.
+    judge
+        Scores each trial against the baseline. The hypervolume is counted from ten times the
+        baseline's validation loss and parameters.
     total
         Number of trials to come, for the progress line.
     keep
@@ -64,10 +60,6 @@ class Trials:
     rungs
         Epochs at the end of each rung; None for one rung of all epochs. Before the last one a net
         is not pruned: pruning takes the epochs of the last rung.
-    constraints
-        Largest value by term of the objective that the exported model may have.
-    standard
-        What a net that is handed on should reach; None for nothing.
     state
         Each trial's record and model go there, and come from there in a resumed search.
     worker
@@ -75,6 +67,8 @@ class Trials:
         A worker's outcomes are recorded for all, and none of them is run again.
     sampler_seed
         Of the worker's sampler.
+    trial_minutes, hours
+        Time limits of a trial's rung and of all trials together; None for none.
     """
 
     space: SearchSpace
@@ -82,18 +76,17 @@ class Trials:
     recipe: Mapping
     pruning: Mapping | None
     measurer: Measurer
-    objective: Objective
-    reference: Mapping
+    judge: Judge
     total: int
     seed: int
     label: str
     state: SearchState
     keep: int = 5
     rungs: Sequence[int] | None = None
-    constraints: Mapping[str, float] = field(default_factory=dict)
-    standard: Standard | None = None
     worker: int | None = None
     sampler_seed: int | None = None
+    trial_minutes: float | None = None
+    hours: float | None = None
 
     def __post_init__(self):
         self.rungs = list(self.rungs or [self.recipe["epochs"]])
@@ -105,6 +98,11 @@ class Trials:
                 self.ledger.resumed,
                 self.total,
             )
+
+    @property
+    def reference(self) -> Mapping:
+        """The baseline's values by column."""
+        return self.judge.reference
 
     @property
     def is_resumed(self) -> bool:
@@ -123,14 +121,23 @@ class Trials:
 
     def row(self, name: str) -> Mapping:
         """The row of the trial ``name`` at the end of its first rung, which its oracle is told."""
-        return self.ledger.first_row(name)
+        return self.ledger.first_row(name) or {"status": SKIPPED}
 
     def __call__(self, number: int, name: str, hyperparameters) -> float:
         """Run the first rung of trial ``number``, or take its recorded outcome; its score.
 
         A failure is recorded and raised on, as is a net that is too large to be trained.
         """
-        row = self._begin(number, name, dict(hyperparameters.values))
+        row = begun_row(
+            number,
+            name,
+            dict(hyperparameters.values),
+            judge=self.judge,
+            epochs=self.rungs[0],
+            batch_size=self.recipe["batch_size"],
+            pruning_method=self.pruning and self.pruning["search_method"],
+        )
+        row |= {"worker": self.worker, "sampler_seed": self.sampler_seed}
         first = self.ledger.recall(row)
         if first is not None:
             # Building tells the oracle of hyperparameters, as it did when the trial was run.
@@ -140,14 +147,22 @@ class Trials:
             if first["status"] != "completed":
                 raise RepeatedFailure(first["reason"])
             return first["score"]
+        if self._is_late(0):
+            raise OutOfTime("search.hours are over; no further net is begun")
         self.rows.append(row)
         self._run(row, 0, hyperparameters)
         return row["score"]
 
+    def _is_late(self, rung: int) -> bool:
+        """Whether the trials have had the time in which nets may begin ``rung``."""
+        spent_s = sum(row["duration_s"] for row in self.ledger.known())
+        return spent_s > rung_deadlines_s(self.hours, self.total, self.rungs)[rung]
+
     def promote(self) -> None:
         """Train the best of each rung on to the next one's end. What is on record is not repeated.
 
-        A net that fails is out; the others go on.
+        A net that fails is out; the others go on. Where time is short, those with a low score are
+        the first, and one of them comes to the end all the same.
         """
         for rung in range(1, len(self.rungs)):
             done = self.ledger.at_rung(rung - 1)
@@ -155,10 +170,15 @@ class Trials:
             for row in done:
                 if row["trial"] not in names:
                     self._checkpoint(row["trial"], rung - 1).unlink(missing_ok=True)
-            for name in sorted(names):
+            came = len([row for row in self.rows if row["rung"] >= rung])
+            for name in names:
                 row = self.ledger.row(name)
                 if row["rung"] >= rung or row["status"] != "completed":
                     continue
+                if came and self._is_late(rung):
+                    logger.warning("%s: no time is left for trial %s.", self.label, name)
+                    continue
+                came += 1
                 try:
                     self._run(row, rung)
                 except StorageError:
@@ -174,10 +194,11 @@ class Trials:
         """
         mark_front(self.rows)
         remove_models(self.rows, self.keep, self.finalist_rung)
-        mark_picks(self.rows, self.reference, self.standard, self.finalist_rung)
+        standard = self.judge.standard
+        mark_picks(self.rows, self.reference, standard, self.finalist_rung)
         for path in self.state.trials.glob("trial_*/rung*.npz"):
             path.unlink()
-        return mark_best(self.rows, self.standard, self.finalist_rung)
+        return mark_best(self.rows, standard, self.finalist_rung)
 
     @property
     def has_given_up(self) -> bool:
@@ -190,30 +211,6 @@ class Trials:
         done = [row["rung"] for row in self.rows if row["status"] == "completed"]
         return max(done, default=0)
 
-    def _begin(self, number: int, name: str, values: Mapping) -> dict:
-        pruning = self.pruning
-        return {
-            "trial": name,
-            "number": number,
-            "worker": self.worker,
-            "sampler_seed": self.sampler_seed,
-            "status": "failed",
-            "rung": 0,
-            "score_terms": sorted(self.objective.weights),
-            "dropped_terms": [f"{k}: {v}" for k, v in sorted(self.objective.dropped.items())],
-            "hyperparameters": json.dumps(values, sort_keys=True),
-            "learning_rate": values[LEARNING_RATE],
-            "pruning_method": pruning["search_method"] if pruning else None,
-            "pruning_ratio": values[PRUNING_RATIO] if pruning else None,
-            "batch_size": self.recipe["batch_size"],
-            "epochs": values.get(_HYPERBAND_EPOCHS, self.rungs[0]),
-            "duration_s": 0.0,
-            "best": False,
-            "on_pareto_front": False,
-            "hypervolume_reference_loss": REFERENCE_FACTOR * self.reference["validation_loss"],
-            "hypervolume_reference_parameters": REFERENCE_FACTOR * self.reference["parameters"],
-        }
-
     def _run(self, row: dict, rung: int, hyperparameters=None) -> None:
         """One rung of a trial; its row, the ledger and the files follow."""
         start_s = time.monotonic()
@@ -223,10 +220,10 @@ class Trials:
         row.pop("reason", None)
         try:
             # The trial's joules are those between its borders, whatever runs inside.
-            with self.measurer.meter.window("trial", key=self.label, trial=row["trial"]):
+            window = self.measurer.meter.window("trial", key=self.label, trial=row["trial"])
+            with window, limited(self.trial_minutes):
                 self._train_and_measure(row, rung, hyperparameters, epochs, before)
-            row["score"] = self.objective.score(row)
-            row["feasible"] = self._is_feasible(row)
+            self.judge.judge(row, row["epochs"] / self.rungs[-1])
             row["status"] = "completed"
         except StorageError:
             raise  # it interrupts the search
@@ -245,12 +242,6 @@ class Trials:
             if row["status"] == "completed" or "reason" in row:
                 self.ledger.record(row, epochs)
 
-    def _is_feasible(self, row: Mapping) -> bool:
-        return all(
-            row[TERMS[term]] is not None and row[TERMS[term]] <= most
-            for term, most in self.constraints.items()
-        )
-
     def _train_and_measure(
         self, row: dict, rung: int, hyperparameters, epochs: list[dict], before: Mapping
     ) -> None:
@@ -260,7 +251,7 @@ class Trials:
         else:
             model = build_net(self.space, json.loads(row["hyperparameters"]))
         if rung == 0:
-            check_limits(model, row, self.constraints, self.measurer.footprint)
+            check_limits(model, row, self.judge.constraints, self.measurer.footprint)
         model, trained = self._train(model, row, rung)
         epochs.extend({"trial": row["trial"], **epoch} for epoch in trained.epochs)
         path = self._folder(row["trial"]) / "model.keras"
@@ -307,19 +298,4 @@ class Trials:
         known = tried(self.ledger.known()) or [row]
         spent_s = sum(done["duration_s"] for done in known) / len({d["worker"] for d in known})
         left_s = max(0, spent_s / len(known) * (self.total - len(known)))
-        if row["status"] == "completed":
-            loss = row["validation_loss"]
-            outcome = f"score {row['score']:.3f}, loss {loss:.4g}, {row['parameters']:,} parameters"
-        else:
-            outcome = f"{row['status']}: {row.get('reason', 'interrupted')}"
-        place = f"{len(known)} of {self.total}" if row["rung"] == 0 else "promoted"
-        logger.info(
-            "%s: trial %s (%s), %d epochs: %s, %.1f s%s",
-            self.label,
-            row["trial"],
-            place,
-            row["epochs"],
-            outcome,
-            row["duration_s"],
-            "" if row["rung"] else f", about {math.ceil(left_s)} s left",
-        )
+        logger.info("%s: %s", self.label, progress_text(row, len(known), self.total, left_s))

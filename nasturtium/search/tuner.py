@@ -20,6 +20,7 @@ from nasturtium.errors import SearchError, StorageError
 from nasturtium.models.search_space import SearchSpace
 from nasturtium.search.limits import TooLarge
 from nasturtium.search.oracles import SCORE
+from nasturtium.search.time_limit import OutOfTime
 from nasturtium.search.trials import RepeatedFailure
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,11 @@ class TrialTuner(AutoTuner):
             self.oracle.skip(trial.trial_id)
             if getattr(self._run, "has_given_up", False):
                 self.oracle.give_up()
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
+        except OutOfTime as error:
+            logger.warning("%s.", error)
+            self.oracle.skip(trial.trial_id)
+            self.oracle.end()
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except RepeatedFailure as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error

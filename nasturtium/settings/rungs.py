@@ -17,8 +17,11 @@ def rung_epochs(epochs: int, rungs: int) -> list[int]:
 
 
 def promoted_count(nets: int) -> int:
-    """How many of so many nets at a rung go on to the next one: a third, at least one."""
-    return max(1, nets // FACTOR)
+    """How many of so many nets at a rung go on to the next one: a third, and two if there are.
+
+    With one alone there would be nothing to pick from in the end.
+    """
+    return max(min(2, nets), nets // FACTOR)
 
 
 def affordable_nets(budget: int, epochs: Sequence[int]) -> int:

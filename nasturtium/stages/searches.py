@@ -39,13 +39,15 @@ class Task:
     job
         Its settings hold ``training`` and ``search``; with a section ``pruning``, every trial is
         pruned while it trains, by a ratio that the search chooses.
-    baseline, baseline_energy
-        Model whose values are the objective's reference, and ``energy.parquet`` of its training.
+    baseline, baseline_energy, baseline_training
+        Model whose values are the objective's reference, and ``energy.parquet`` and
+        ``training.parquet`` of its training.
     """
 
     job: Job
     baseline: str | Path
     baseline_energy: str | Path
+    baseline_training: str | Path
 
     @property
     def run(self) -> Run:
@@ -128,6 +130,7 @@ def trials_of(
         pruning=pruning and pruning_of_searched_nets(pruning),
         worker=worker,
         tuner=task.tuner,
+        curve=read_rows(task.baseline_training),
     )
     if trials.is_resumed:
         # Each trial's own joules are in its row, whichever process ran it.

@@ -229,7 +229,9 @@ def test_picks_and_controls_of_a_search_are_runs(finished):
     tables = [f"results/digits/seed0/{name}/metrics.parquet" for name in names]
     done = finished.snakemake(*tables)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = {name: read_rows(finished.path(path))[0] for name, path in zip(names, tables, strict=True)}
+    rows = {
+        name: read_rows(finished.path(path))[0] for name, path in zip(names, tables, strict=True)
+    }
     trials = read_rows(folder(finished, "nas") / "trials.parquet")
     for pick in ("best", "small"):
         chosen = next((row for row in trials if pick in row["picked_as"]), None)

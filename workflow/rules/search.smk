@@ -6,6 +6,7 @@ rule nas:
         workers=ended_workers("nas"),
         baseline=rules.baseline.output.model,
         baseline_energy=rules.baseline.output.energy,
+        baseline_training=rules.baseline.output.training,
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
@@ -34,6 +35,7 @@ use rule nas as nas_with_pruning with:
         workers=ended_workers("nas_with_pruning"),
         baseline=rules.baseline.output.model,
         baseline_energy=rules.baseline.output.energy,
+        baseline_training=rules.baseline.output.training,
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
@@ -54,6 +56,7 @@ use rule nas as random_search with:
     input:
         baseline=rules.baseline.output.model,
         baseline_energy=rules.baseline.output.energy,
+        baseline_training=rules.baseline.output.training,
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:
@@ -74,6 +77,7 @@ rule search_worker:
     input:
         baseline=rules.baseline.output.model,
         baseline_energy=rules.baseline.output.energy,
+        baseline_training=rules.baseline.output.training,
         data=rules.prepare_data.output,
         split=rules.split_data.output.split,
     output:

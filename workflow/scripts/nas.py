@@ -6,7 +6,7 @@ with started(snakemake, "nas") as job:
     from nasturtium.stages import nas
 
     given, state = snakemake.input, snakemake.params.state
-    task = nas.Task(job, given.baseline, given.baseline_energy)
+    task = nas.Task(job, given.baseline, given.baseline_energy, given.baseline_training)
     if given.get("workers"):
         nas.gather(task, state, workers=len(given.workers))
     else:

@@ -7,7 +7,7 @@ with started(snakemake, "nas") as job:
 
     given, params = snakemake.input, snakemake.params
     nas.work(
-        nas.Task(job, given.baseline, given.baseline_energy),
+        nas.Task(job, given.baseline, given.baseline_energy, given.baseline_training),
         worker=int(snakemake.wildcards.worker),
         state=params.state,
         storage=params.storage,

@@ -31,7 +31,6 @@ def make_study(
     objectives: int,
     sampler: str,
     seed: int,
-    constrained: bool,
     storage: optuna.storages.BaseStorage | None = None,
     name: str = "search",
 ) -> optuna.Study:
@@ -41,7 +40,10 @@ def make_study(
     ``nsga2`` NSGA-II (Deb et al. 2002, IEEE TEC 6(2)) with constraint domination.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    constraints = (lambda trial: trial.user_attrs[_SLACK]) if constrained else None
+
+    def constraints(trial: optuna.trial.FrozenTrial) -> list[float]:
+        return trial.user_attrs[_SLACK]
+
     # Grouping is what makes TPE respect conditional hyperparameters; Optuna calls it experimental.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     if sampler == "tpe":
@@ -145,7 +147,8 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
             slack = [
                 row[TERMS[term]] / most - 1 for term, most in sorted(self._constraints.items())
             ]
-            asked.set_user_attr(_SLACK, slack)
+            # The front of interest is that of nets which are good enough.
+            asked.set_user_attr(_SLACK, [*slack, row["shortfall"]])
             self._study.tell(asked, [row[TERMS[term]] for term in self._terms])
         else:
             asked.set_user_attr(SKIPPED if row["status"] == SKIPPED else FAILED, True)
@@ -199,7 +202,6 @@ def make_oracle(
         objectives=len(terms),
         sampler=settings["pareto"]["sampler"],
         seed=seed,
-        constrained=bool(settings["constraints"]),
     )
     options = oracle_options(settings, terms, seed)
     return ParetoOracle(space, study, outcome=outcome, **options)

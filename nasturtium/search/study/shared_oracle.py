@@ -139,7 +139,6 @@ def make_shared_oracle(
             objectives=len(terms),
             sampler=settings["pareto"]["sampler"],
             seed=seed,
-            constrained=bool(settings["constraints"]),
             storage=storage(),
             name=name,
         )

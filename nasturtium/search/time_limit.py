@@ -1,0 +1,56 @@
+"""Time limits: of a trial, and of a search with each rung's part of it."""
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from nasturtium.errors import SearchError
+from nasturtium.settings.rungs import spent_epochs
+
+
+class TooSlow(SearchError):
+    """A trial took longer than it may."""
+
+
+class OutOfTime(SearchError):
+    """The search has had its time: no further net is begun."""
+
+
+@contextmanager
+def limited(minutes: float | None) -> Iterator[None]:
+    """End the block with an error after so many minutes; None for no limit.
+
+    By a signal to the main thread, so that code which hangs in Python ends too. What hangs inside
+    a library's native code ends when that returns.
+
+    Raises
+    ------
+    TooSlow
+        The block took longer.
+    """
+    if minutes is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise TooSlow(f"took longer than search.trial_minutes, {minutes:g}")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def rung_deadlines_s(hours: float | None, nets: int, rungs: Sequence[int]) -> list[float]:
+    """Seconds of trials after which no further net begins a rung; infinite without a limit.
+
+    Each rung has the part of the time that it has of the epochs.
+    """
+    if hours is None:
+        return [float("inf")] * len(rungs)
+    whole = spent_epochs(nets, rungs)
+    return [3600 * hours * spent_epochs(nets, rungs[: n + 1]) / whole for n in range(len(rungs))]
