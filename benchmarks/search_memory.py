@@ -51,7 +51,7 @@ def resident_mib(tuner: str, count: int) -> list[float]:
 
     search = {**configuration.for_dataset(configuration(), "digits")["search"], "trials": count}
     search["latency_runs"] = 5
-    data = digits(0)
+    data, _ = digits(0)
     space = make_space(frame_of(data), search, [])
     reference = {"validation_loss": 0.1, "parameters": 11_034}
     with tempfile.TemporaryDirectory() as folder, metering.session(sources=[], idle_s=0) as meter:

@@ -93,7 +93,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
 
     runtime.configure(1)
     search = {**configuration.for_dataset(configuration(), "digits")["search"], "trials": count}
-    data = digits(0)
+    data, _ = digits(0)
     space = make_space(frame_of(data), search, [])
     nets = drawn(space, count)
     # What a search starts from, and here all of it.
