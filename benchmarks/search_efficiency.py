@@ -8,9 +8,9 @@ which sees the validation loss alone; `random` and `pareto` train every net to t
 `random rungs` and `pareto rungs` spend the same epochs by rungs. The hypervolume is the area
 between the front of (error, ln parameters) of the nets that were trained to the end and the corner
 (0.9, ln parameters of the largest net of the space): 0.9 is the error of guessing. `validation` has
-all of them and the error on the validation split, `test` what a search hands on, its best net and its
-picks, and the error on the test split. Printed are each seed's hypervolumes, and the median, mean and
-least over the seeds of the ratios to `random`.
+all of them and the error on the validation split, `test` what a search hands on, its best net and
+its picks, and the error on the test split. Printed are each seed's hypervolumes, and the median,
+mean and least over the seeds of the ratios to `random`.
 """
 
 import argparse
