@@ -100,7 +100,8 @@ class Verdict:
         What the best of so many looks better than it is on the validation split, in points or in
         the target's unit, if all were equally good: see :func:`optimism`.
     below_standard
-        A sentence for each search that found nothing within its tolerance of the baseline.
+        A sentence where a linear model beats the baseline, and for each search that found nothing
+        within its tolerance of the baseline.
     """
 
     dataset: str
@@ -159,7 +160,8 @@ def verdict_of(rows: Sequence[Mapping], dataset: str) -> Verdict | None:
     considered = sum(_considered(c.rows[0]) for c in candidates)
     error = statistics.fmean(_standard_error(row) for row in baseline.rows)
     error /= math.sqrt(len(baseline.rows))
-    below = tuple(said for c in candidates for row in c.rows if (said := _below(row)))
+    below = [said for c in candidates for row in c.rows if (said := _below(row))]
+    below = tuple(filter(None, [_unlearnt(baseline), *below]))
     return Verdict(dataset, baseline, choices, considered, optimism(considered, error), below)
 
 
@@ -168,6 +170,27 @@ def _considered(row: Mapping) -> int:
     if Run(row["dataset"], row["seed"], row["run"]).pick is not None:
         return 0
     return row.get("chosen_from_trials") or 1
+
+
+def _unlearnt(baseline: Candidate) -> str:
+    """A sentence, where a linear model beats the baseline by more than a tolerance."""
+    figure = "accuracy" if baseline.classifies else "mae"
+    known = [row.get(f"linear_{figure}") for row in baseline.rows]
+    if None in known:
+        return ""
+    linear, own = statistics.fmean(known), baseline.quality("test")
+    if baseline.classifies:
+        is_worse, text = own < 100 * linear - TOLERATED_POINTS, f"{own:.2f} %, {100 * linear:.2f} %"
+    else:
+        is_worse = own > linear * (1 + TOLERATED_MAE_SHARE)
+        text = f"MAE {own:.4g}, {linear:.4g}"
+    if not is_worse:
+        return ""
+    return (
+        f"The baseline is worse than a linear model on the test split ({text}): it has not learnt "
+        "what there is to learn, and what is held against it looks too good; raise training.epochs, "
+        "change training.learning_rate, or give it another reference net."
+    )
 
 
 def _below(row: Mapping) -> str:

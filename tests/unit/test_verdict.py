@@ -177,3 +177,33 @@ def test_a_regression_is_judged_by_its_error_in_its_unit():
     assert "test MAE (kEUR)" in said
     assert "41.90 (39.9 to 43.9)" in said
     assert "90 by a constant (always the mean of the training targets)." in said
+
+
+def test_a_baseline_that_a_linear_model_beats_has_not_learnt_and_the_verdict_says_so():
+    rows = summary(("baseline", wrong(range(30), range(30)), 1000))
+    [said] = [s for s in text.missing(verdict_of(rows, "digits")) if "linear" in s]
+    assert "85.00 %, 93.00 %" in said
+    assert "training.epochs" in said
+    # Within a point it is no matter, and without a linear model nothing is said.
+    near = summary(("baseline", wrong(range(15), range(15)), 1000))
+    assert not [s for s in text.missing(verdict_of(near, "digits")) if "linear" in s]
+    for row_ in rows:
+        row_["linear_accuracy"] = None
+    assert not [s for s in text.missing(verdict_of(rows, "digits")) if "linear" in s]
+
+
+def test_a_search_that_found_nothing_within_its_tolerance_is_named_once():
+    rows = summary(
+        ("baseline", wrong(range(5), range(5)), 1000),
+        ("nas", wrong(range(30), range(30)), 100),
+        ("nas-small", wrong(range(30), range(30)), 100),
+        ("random_search", wrong(range(4), range(4)), 100),
+    )
+    for row_ in rows[1:3]:
+        row_.update(meets_standard=False, chosen_from_trials=7)
+    rows[3].update(meets_standard=True, chosen_from_trials=7)
+    verdict = verdict_of(rows, "digits")
+    [said] = [s for s in text.missing(verdict) if "tolerance" in s]
+    assert said.startswith("nas, seed 0:")
+    # Both searches' trials and the baseline; a pick is one of its search's nets.
+    assert verdict.considered == 15
