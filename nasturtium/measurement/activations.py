@@ -5,7 +5,18 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
+from nasturtium.measurement.size import weight_bytes
 from nasturtium.models.layers import facts_of
+
+
+def calculated_memory(model: keras.Model) -> dict[str, int]:
+    """Bytes of weights, of activations at their peak, and of both, in columns of that name."""
+    weights_bytes, activation_bytes = weight_bytes(model), peak_activation_bytes(model)
+    return {
+        "weights_bytes": weights_bytes,
+        "peak_activation_bytes": activation_bytes,
+        "calculated_memory_bytes": weights_bytes + activation_bytes,
+    }
 
 
 def peak_activation_bytes(model: keras.Model) -> int:

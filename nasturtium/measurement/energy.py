@@ -6,7 +6,7 @@ import tf_keras as keras
 
 from nasturtium import metering
 from nasturtium.measurement.latency import inference_function, random_batch
-from nasturtium.metering import InferenceEnergy, Meter
+from nasturtium.metering import InferenceEnergy, Meter, WindowEnergy
 
 
 def measure_energy(
@@ -43,6 +43,16 @@ def energy_columns(prefix: str, energy: InferenceEnergy) -> dict[str, float | in
         f"{prefix}_idle_power_w": energy.idle_power_w,
         f"{prefix}_repeats": energy.n_windows,
         f"{prefix}_batch_size": energy.samples_per_call,
+        f"{prefix}_method": energy.method,
+        f"{prefix}_quality": energy.quality,
+        f"{prefix}_reason": energy.reason,
+    }
+
+
+def window_columns(prefix: str, energy: WindowEnergy) -> dict[str, float | str | None]:
+    """Columns of a job's, a fit's or a trial's joules that begin with ``prefix``."""
+    return {
+        f"{prefix}_j": energy.energy_j,
         f"{prefix}_method": energy.method,
         f"{prefix}_quality": energy.quality,
         f"{prefix}_reason": energy.reason,

@@ -34,7 +34,6 @@ def measure_size(model: keras.Model, path: str | os.PathLike) -> dict[str, int |
         "prunable_parameters": counts.prunable,
         "nonzero_prunable_parameters": counts.nonzero_prunable,
         "sparsity": counts.sparsity,
-        "weights_bytes": len(weights),
         "weights_gzip_bytes": _gzip_bytes(weights),
         "keras_bytes": len(file),
         "keras_gzip_bytes": _gzip_bytes(file),

@@ -8,11 +8,11 @@ from nasturtium.report import style
 from nasturtium.report.points import (
     Point,
     error_bars,
+    error_label,
     points_of,
     seeds_sentence,
     test_error,
     test_error_bars,
-    test_error_label,
 )
 from nasturtium.statistics.verdict import Verdict, verdict_of
 
@@ -41,7 +41,7 @@ def draw_choice(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) 
         _rings(panel, verdict, handles)
     rows = [row for point in points for row in point.rows]
     panel.set_xlabel("parameters")
-    panel.set_ylabel(test_error_label(rows))
+    panel.set_ylabel(error_label(rows, "test"))
     style.logarithmic(panel.xaxis, [row["parameters"] for row in rows])
     panel.set_ylim(bottom=0)
     style.heading(figure, heading)

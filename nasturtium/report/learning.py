@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 
 from nasturtium.records.runs import Run
 from nasturtium.report import style
-from nasturtium.report.points import spread_of
+from nasturtium.report.points import error, error_label, spread_of
 
 # Lines of a panel beyond which more are a smear; evenly chosen trials are drawn then.
 _MOST_TRIALS = 120
@@ -46,7 +46,7 @@ def draw_learning(
             colour = style.BLACK if ratio is None else style.ratio_colour(ratio)
             seeds = tables[name]
             counts.add(len(seeds))
-            line = _mean_line(above, [_error(seed) for seed in seeds], colour)
+            line = _mean_line(above, [_errors(seed) for seed in seeds], colour)
             _kept(above, seeds, colour)
             if below is not None:
                 _mean_line(below, [_sparsity(seed) for seed in seeds], colour)
@@ -54,7 +54,7 @@ def draw_learning(
         if len(handles) > 1:
             shown = _thinned(list(handles), 8)
             above.legend([handles[key] for key in shown], shown, title="ratio", title_fontsize=8)
-    _label(axes, next(iter(tables.values()))[0])
+    _label_axes(axes, next(iter(tables.values()))[0])
     n = "/".join(map(str, sorted(counts)))
     spread = "seeds (mean; band: lowest to highest)" if max(counts) > 1 else "seed"
     style.heading(figure, f"{title}; n = {n} {spread}; dot: kept epoch")
@@ -83,19 +83,19 @@ def draw_trial_learning(tables: Tables, best: Mapping[str, str], title: str, pat
         shown = _thinned(list(trials), _MOST_TRIALS)
         above.set_title(f"{name}\n{len(shown)} of {len(trials)} trials")
         numbers = {trial: number for number, trial in enumerate(trials)}
-        mapped = _bundle(above, [(numbers[t], _error(trials[t])) for t in shown], len(trials))
+        mapped = _bundle(above, [(numbers[t], _errors(trials[t])) for t in shown], len(trials))
         if below is not None:
             _bundle(below, [(numbers[t], _sparsity(trials[t])) for t in shown], len(trials))
         if best.get(name) in trials:
             chosen = trials[best[name]]
-            (line,) = above.plot(_error(chosen), color="#D55E00", lw=2.2)
+            (line,) = above.plot(_errors(chosen), color="#D55E00", lw=2.2)
             if below is not None:
                 below.plot(_sparsity(chosen), color="#D55E00", lw=2.2)
             above.legend([line], ["exported trial"])
         panels = [above] if below is None else [above, below]
         bar = figure.colorbar(mapped, ax=panels, label="number of the trial", aspect=40)
         style.whole_numbers(bar.ax.yaxis)
-    _label(axes, next(iter(tables.values()))[0])
+    _label_axes(axes, next(iter(tables.values()))[0])
     style.heading(figure, f"{title}; n = 1 seed")
     style.save(figure, path, title)
 
@@ -125,9 +125,8 @@ def _axes(pruned: Sequence[bool]):
     return figure, pairs
 
 
-def _label(axes: Sequence[tuple], epochs: Sequence[Mapping]) -> None:
-    task = "validation error (%)" if _classifies(epochs) else "validation MAE (target's unit)"
-    axes[0][0].set_ylabel(task)
+def _label_axes(axes: Sequence[tuple], epochs: Sequence[Mapping]) -> None:
+    axes[0][0].set_ylabel(error_label(epochs, "validation"))
     values = [
         v for above, _ in axes for line in above.lines for v in np.atleast_1d(line.get_ydata())
     ]
@@ -143,16 +142,9 @@ def _label(axes: Sequence[tuple], epochs: Sequence[Mapping]) -> None:
         style.whole_numbers(lowest.xaxis)
 
 
-def _classifies(epochs: Sequence[Mapping]) -> bool:
-    return any(row["validation_accuracy"] is not None for row in epochs)
-
-
-def _error(epochs: Sequence[Mapping]) -> list[float]:
+def _errors(epochs: Sequence[Mapping]) -> list[float]:
     """Validation error by epoch; NaN, which leaves a gap in the line, where it diverged."""
-    if _classifies(epochs):
-        values = [row["validation_accuracy"] for row in epochs]
-        return [np.nan if value is None else 100 * (1 - value) for value in values]
-    return [np.nan if (v := row["validation_mae"]) is None else v for row in epochs]
+    return [np.nan if (v := error(row, "validation")) is None else v for row in epochs]
 
 
 def _sparsity(epochs: Sequence[Mapping]) -> list[float | None]:
@@ -175,10 +167,10 @@ def _mean_line(panel, seeds: Sequence[Sequence[float | None]], colour):
 
 def _kept(panel, seeds: Sequence[Sequence[Mapping]], colour) -> None:
     for epochs in seeds:
-        errors = _error(epochs)
-        for row, error in zip(epochs, errors, strict=True):
+        errors = _errors(epochs)
+        for row, height in zip(epochs, errors, strict=True):
             if row["selected"]:
-                panel.plot(row["epoch"], error, "o", color=colour, ms=4, mec="white", mew=0.5)
+                panel.plot(row["epoch"], height, "o", color=colour, ms=4, mec="white", mew=0.5)
 
 
 def _bundle(panel, lines: Sequence[tuple[int, Sequence]], total: int):

@@ -55,12 +55,31 @@ def points_of(rows: Iterable[Mapping], dataset: str) -> list[Point]:
     return [Point(name, tuple(group)) for name, group in groups.items()]
 
 
+def error(row: Mapping, split: str) -> float | None:
+    """What a vertical axis shows: error in percent, or MAE in the target's unit.
+
+    Parameters
+    ----------
+    row
+        Of any table with the columns ``{split}_accuracy`` and ``{split}_mae``, one of them null.
+    split
+        ``test``, ``validation`` or ``train``.
+    """
+    accuracy = row.get(f"{split}_accuracy")
+    return row.get(f"{split}_mae") if accuracy is None else 100 * (1 - accuracy)
+
+
+def error_label(rows: Iterable[Mapping], split: str) -> str:
+    """Label of that axis, with its unit where the rows tell it."""
+    rows = list(rows)
+    if any(row.get(f"{split}_accuracy") is not None for row in rows):
+        return f"{split} error (%)"
+    return f"{split} MAE ({rows[0].get('target_unit') or 'unit of the target'})"
+
+
 def test_error(row: Mapping) -> float | None:
-    """What a figure's vertical axis shows: error in percent, or MAE in the target's unit."""
-    if row["task"] == "classification":
-        accuracy = row["test_accuracy"]
-        return None if accuracy is None else 100 * (1 - accuracy)
-    return row["test_mae"]
+    """:func:`error` on the test split."""
+    return error(row, "test")
 
 
 def test_error_bars(point: Point) -> tuple[float, float] | None:
@@ -90,22 +109,6 @@ def error_bars(points: Sequence[Point]) -> list[list[float]] | None:
     if not any(known):
         return None
     return [[max(0.0, bars[side]) if bars else 0.0 for bars in known] for side in (0, 1)]
-
-
-def test_error_label(rows: Sequence[Mapping]) -> str:
-    """Label of that axis, with its unit."""
-    if rows[0]["task"] == "classification":
-        return "test error (%)"
-    return f"test MAE ({rows[0]['target_unit'] or 'unit of the target'})"
-
-
-def pareto_front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those that no other beats in both coordinates (lower is better), from left to right."""
-    front: list[tuple[float, float]] = []
-    for x, y in sorted(points):
-        if not front or y < front[-1][1]:
-            front.append((x, y))
-    return front
 
 
 def seeds_sentence(points: Sequence[Point]) -> str:

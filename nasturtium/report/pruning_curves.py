@@ -7,10 +7,10 @@ from nasturtium.report import style
 from nasturtium.report.points import (
     Point,
     error_bars,
+    error_label,
     points_of,
     seeds_sentence,
     test_error,
-    test_error_label,
 )
 
 # A column of the figure: its title, the families of pruned runs in it, and what they began as.
@@ -35,7 +35,7 @@ def draw_pruning_curves(rows: Sequence[Mapping], dataset: str, path: str | os.Pa
         return
     rows = [row for point in points for row in point.rows]
     measures = (
-        (test_error_label(rows), test_error),
+        (error_label(rows, "test"), test_error),
         ("weights after gzip (kB)", lambda row: row["weights_gzip_bytes"] / 1000),
         ("TFLite latency, float32,\nover the baseline's", _tflite_latency),
     )

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nasturtium.report import style
-from nasturtium.report.points import pareto_front
+from nasturtium.report.points import error, error_label
+from nasturtium.statistics.pareto import front_line
 
 Tables = Mapping[str, Sequence[Sequence[Mapping]]]
 """Name of a search to its ``trials.parquet``, one a seed."""
@@ -78,11 +79,10 @@ def draw_trials(
             _baseline(panel, baseline)
         panel.set_title(f"{name}\n{sum(map(len, seeds))} completed trials, {_seeds(seeds)}")
         panel.set_xlabel("parameters")
-    label = "validation error (%)" if _classifies(everything) else "validation MAE (target's unit)"
-    axes[0, 0].set_ylabel(label)
+    axes[0, 0].set_ylabel(error_label(everything, "validation"))
     everything += [] if baseline is None else [baseline]
     style.logarithmic(axes[0, 0].xaxis, [row["parameters"] for row in everything])
-    style.logarithmic(axes[0, 0].yaxis, [_error(row) for row in everything])
+    style.logarithmic(axes[0, 0].yaxis, [error(row, "validation") for row in everything])
     handles, labels = axes[0, 0].get_legend_handles_labels()
     style.share_legend(figure, dict(zip(labels, handles, strict=True)), columns=4)
     style.heading(figure, f"{title}; lower left is better; a marker a seed")
@@ -127,9 +127,9 @@ def _plane(figure, panel, seeds: Sequence[Sequence[Mapping]]) -> None:
     for seed, trials in enumerate(seeds):
         if not trials:
             continue
-        places = [(row["parameters"], _error(row)) for row in trials]
+        places = [(row["parameters"], error(row, "validation")) for row in trials]
         first = seed == 0
-        front = pareto_front(places)
+        front = front_line(places)
         panel.step(
             *zip(*front, strict=True),
             where="post",
@@ -151,7 +151,7 @@ def _plane(figure, panel, seeds: Sequence[Sequence[Mapping]]) -> None:
             linewidths=0.4,
             zorder=2,
         )
-        best = [(row["parameters"], _error(row)) for row in trials if row["best"]]
+        best = [(row["parameters"], error(row, "validation")) for row in trials if row["best"]]
         panel.plot(
             *zip(*best, strict=True),
             "o",
@@ -170,15 +170,6 @@ def _baseline(panel, row: Mapping) -> None:
     """Its size and its validation error as lines that cross at it."""
     look = {"color": style.BLACK, "ls": ":", "lw": 1}
     panel.axvline(row["parameters"], **look)
-    if (error := _error(row)) is not None:
-        panel.axhline(error, **look)
-        panel.plot(row["parameters"], error, "*", color=style.BLACK, ms=10, label="baseline")
-
-
-def _classifies(trials: Sequence[Mapping]) -> bool:
-    return any(row["validation_accuracy"] is not None for row in trials)
-
-
-def _error(row: Mapping) -> float | None:
-    accuracy = row["validation_accuracy"]
-    return row["validation_mae"] if accuracy is None else 100 * (1 - accuracy)
+    if (height := error(row, "validation")) is not None:
+        panel.axhline(height, **look)
+        panel.plot(row["parameters"], height, "*", color=style.BLACK, ms=10, label="baseline")

@@ -3,12 +3,12 @@
 python -m nasturtium.report.spread results/mnist/seed*/*/metrics.parquet
 """
 
-import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nasturtium.report.as_deployed import int8_change
+from nasturtium.report.points import spread_of
 from nasturtium.report.summary import aligned, with_ratios
 
 HEADER = (
@@ -76,13 +76,13 @@ def _quality(group: Sequence[Mapping], split: str) -> str:
 def _spread(
     group: Sequence[Mapping], figure: Callable[[Mapping], float | None], form: str, unit: str = ""
 ) -> str:
-    values = [figure(row) for row in group]
-    if any(value is None for value in values):
+    spread = spread_of([figure(row) for row in group])
+    if spread is None:
         return "-"
-    mean = f"{statistics.mean(values):{form}}"
-    if len(values) == 1 or len(set(values)) == 1:
+    mean = f"{spread.mean:{form}}"
+    if not spread.deviation:
         return mean + unit
-    return f"{mean} ± {statistics.stdev(values):{form.lstrip('+')}}{unit}"
+    return f"{mean} ± {spread.deviation:{form.lstrip('+')}}{unit}"
 
 
 def _hundredfold(value: float | None) -> float | None:

@@ -12,12 +12,12 @@ from nasturtium.report.points import (
     Point,
     Spread,
     error_bars,
-    pareto_front,
+    error_label,
     points_of,
     seeds_sentence,
     test_error,
-    test_error_label,
 )
+from nasturtium.statistics.pareto import front_line
 
 # More than this many names in a panel hide the points.
 _MOST_NAMES = 16
@@ -44,7 +44,7 @@ def draw_tradeoff(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike
     for panel in axes.flat[len(costs) :]:
         panel.set_visible(False)
     for panel in axes[:, 0]:
-        panel.set_ylabel(test_error_label(rows))
+        panel.set_ylabel(error_label(rows, "test"))
     style.logarithmic(axes[0, 0].yaxis, [test_error(row) for row in rows])
     style.heading(
         figure, f"{dataset}: test quality against what a model costs; lower left is better"
@@ -142,7 +142,7 @@ def _panel(panel, points: Sequence[Point], cost: _Cost, handles: dict) -> None:
         panel.set_xlim(left=0, right=1.08 * max(x.mean + (x.deviation or 0) for _, x, _ in drawn))
     else:
         style.logarithmic(panel.xaxis, [x.mean for _, x, _ in drawn])
-    front = pareto_front([(x.mean, y.mean) for _, x, y in drawn])
+    front = front_line([(x.mean, y.mean) for _, x, y in drawn])
     (line,) = panel.step(
         *zip(*front, strict=True), where="post", color=style.GREY, lw=3, alpha=0.3, zorder=1
     )

@@ -2,6 +2,7 @@
 
 import statistics
 
+from nasturtium.report.points import spread_of
 from nasturtium.report.summary import aligned
 from nasturtium.statistics.intervals import Interval
 from nasturtium.statistics.verdict import Candidate, Choice, Verdict
@@ -179,8 +180,8 @@ def uncertainty(candidate: Candidate) -> str:
     """Of one seed the interval of the test figure, of several its sample standard deviation."""
     name, factor = ("accuracy", 100) if candidate.classifies else ("mae", 1)
     if len(candidate.rows) > 1:
-        spread = statistics.stdev(factor * row[f"test_{name}"] for row in candidate.rows)
-        return f"± {spread:.2g}"
+        spread = spread_of([factor * row[f"test_{name}"] for row in candidate.rows])
+        return f"± {spread.deviation:.2g}"
     ends = [candidate.rows[0].get(f"test_{name}_{end}") for end in ("low", "high")]
     if None in ends:
         return ""

@@ -8,19 +8,19 @@ import tf_keras as keras
 
 from nasturtium.data.splits import TrainingData
 from nasturtium.deployment.footprint import Footprint, measure_footprint
-from nasturtium.measurement.activations import peak_activation_bytes
-from nasturtium.measurement.energy import measure_energy
+from nasturtium.measurement.activations import calculated_memory
+from nasturtium.measurement.energy import energy_columns, measure_energy, window_columns
 from nasturtium.measurement.gpu_memory import measure_gpu_memory_apart
 from nasturtium.measurement.inference_form import inference_file
 from nasturtium.measurement.latency import measure_latency
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.paired_latency import paired_latency
-from nasturtium.measurement.size import weight_bytes
 from nasturtium.measurement.tflite import REFUSED, convert
 from nasturtium.metering import Meter
 from nasturtium.metering.energy_file import stored_energy
 from nasturtium.models.files import load_model
 from nasturtium.models.weights import count_weights
+from nasturtium.records.trials import TRIALS
 from nasturtium.training.fit import evaluate
 
 _WARM_UP_RUNS = 20
@@ -67,7 +67,6 @@ class Measurer:
     def _measured(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
         counts = count_weights(model)
         macs, macs_reason = count_macs(model)
-        weights_bytes, activation_bytes = weight_bytes(model), peak_activation_bytes(model)
         memory = measure_gpu_memory_apart(path, batch_size=1)
         latency = measure_latency(model, _WARM_UP_RUNS, self._settings["latency_runs"])
         return {
@@ -77,9 +76,7 @@ class Measurer:
             "sparsity": counts.sparsity,
             "macs": macs,
             "macs_reason": macs_reason,
-            "weights_bytes": weights_bytes,
-            "peak_activation_bytes": activation_bytes,
-            "calculated_memory_bytes": weights_bytes + activation_bytes,
+            **calculated_memory(model),
             "gpu_weights_bytes": memory["gpu_weights_bytes"],
             "gpu_inference_peak_bytes": memory["gpu_inference_peak_bytes"],
             "gpu_memory_method": memory["gpu_memory_method"],
@@ -132,12 +129,7 @@ class Measurer:
     def fit_energy(self, trial: str) -> dict[str, object]:
         """Joules of the trial's latest fit."""
         energy = self.meter.energy(self.meter.closed_windows("fit", trial)[-1])
-        return {
-            "training_energy_j": energy.energy_j,
-            "training_energy_method": energy.method,
-            "training_energy_quality": energy.quality,
-            "training_energy_reason": energy.reason,
-        }
+        return window_columns("training_energy", energy)
 
     @cached_property
     def _baseline_file(self) -> bytes:
@@ -193,10 +185,5 @@ class Measurer:
         if not self._settings["objective"].get("inference_energy"):
             return {"inference_energy_method": "none", "inference_energy_reason": _NO_TERM}
         energy = measure_energy(model, _ENERGY_BATCH, self.meter, self._settings)
-        return {
-            "inference_energy_j": energy.joules_per_sample_mean,
-            "inference_energy_batch_size": energy.samples_per_call,
-            "inference_energy_method": energy.method,
-            "inference_energy_quality": energy.quality,
-            "inference_energy_reason": energy.reason,
-        }
+        columns = energy_columns("inference_energy", energy)
+        return {name: columns[name] for name in TRIALS.names if name in columns}

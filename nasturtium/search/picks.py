@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasturtium.search.pareto import hypervolume, pareto_front
+from nasturtium.statistics.pareto import hypervolume, pareto_front
 
 logger = logging.getLogger(__name__)
 

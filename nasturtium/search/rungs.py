@@ -8,7 +8,7 @@ goes on from where it stopped, in one long schedule of the learning rate.
 import math
 from collections.abc import Mapping, Sequence
 
-from nasturtium.search.pareto import pareto_front
+from nasturtium.statistics.pareto import pareto_front
 
 
 def promoted(rows: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[str]:

@@ -11,8 +11,8 @@ from nasturtium.data.sources import file_sha256
 from nasturtium.data.splits import split_indices, test_data, training_data
 from nasturtium.deployment.measured import measure_deployed
 from nasturtium.jobs.job import Job
-from nasturtium.measurement.activations import peak_activation_bytes
-from nasturtium.measurement.energy import energy_columns, measure_energy
+from nasturtium.measurement.activations import calculated_memory
+from nasturtium.measurement.energy import energy_columns, measure_energy, window_columns
 from nasturtium.measurement.gpu_memory import measure_gpu_memory
 from nasturtium.measurement.inference_form import inference_file
 from nasturtium.measurement.latency import measure_latency, measure_throughput
@@ -55,7 +55,7 @@ def run(job: Job) -> None:
         model = load_model(path)
         size = measure_size(model, path)
     macs, macs_reason = count_macs(model)
-    activation_bytes = peak_activation_bytes(model)
+    memory_bytes = calculated_memory(model)
     latency = measure_latency(model, measure["warm_up_runs"], measure["latency_runs"])
     throughput = measure_throughput(
         model, measure["throughput_batch_size"], measure["throughput_runs"]
@@ -99,16 +99,12 @@ def run(job: Job) -> None:
         **_compaction_facts(job),
         "macs": macs,
         "macs_reason": macs_reason,
-        "peak_activation_bytes": activation_bytes,
-        "calculated_memory_bytes": size["weights_bytes"] + activation_bytes,
+        **memory_bytes,
         **memory,
         **latency,
         **throughput,
         **energy,
-        "job_energy_j": making.energy_j,
-        "job_energy_method": making.method,
-        "job_energy_quality": making.quality,
-        "job_energy_reason": making.reason,
+        **window_columns("job_energy", making),
         "job_duration_s": making.duration_s,
         "job_epochs": count_rows(job.folder / "training.parquet"),
         **describe_machine(),

@@ -11,7 +11,6 @@ from nasturtium.records.parquet import read_rows
 from nasturtium.report import style, tradeoff
 from nasturtium.report.points import (
     Point,
-    pareto_front,
     points_of,
     spread_of,
     test_error,
@@ -20,6 +19,7 @@ from nasturtium.report.points import (
 from nasturtium.report.pruning_curves import draw_pruning_curves
 from nasturtium.report.tradeoff import draw_tradeoff
 from nasturtium.stages import figures
+from nasturtium.statistics.pareto import front_line
 from tests.generated_study import write_study, write_summary
 
 COSTS = (
@@ -152,8 +152,8 @@ def test_a_summary_of_a_baseline_alone_has_figures_too(tmp_path, words):
 
 def test_the_front_is_what_no_other_point_beats():
     points = [(1, 5), (2, 3), (3, 4), (4, 1), (4, 2), (1, 6)]
-    assert pareto_front(points) == [(1, 5), (2, 3), (4, 1)]
-    assert pareto_front([]) == []
+    assert front_line(points) == [(1, 5), (2, 3), (4, 1)]
+    assert front_line([]) == []
 
 
 def test_a_figure_that_a_seed_lacks_has_no_mean():

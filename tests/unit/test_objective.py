@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nasturtium.errors import SearchError
 from nasturtium.search.objective import TERMS, make_objective
-from nasturtium.search.pareto import pareto_front
+from nasturtium.statistics.pareto import pareto_front
 
 WEIGHTS = {"validation_loss": 1.0, "parameters": 0.1}
 REFERENCE = {"validation_loss": 0.5, "parameters": 1000}

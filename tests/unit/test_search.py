@@ -18,7 +18,6 @@ from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import LEARNING_RATE, build_net, make_space
 from nasturtium.search.measurer import Measurer
-from nasturtium.search.pareto import hypervolume, pareto_front
 from nasturtium.search.picks import make_standard, mark_best, mark_picks
 from nasturtium.search.run import make_trials, oracle_of, run_trials
 from nasturtium.search.rungs import promoted
@@ -27,6 +26,7 @@ from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.settings.devices import with_device
 from nasturtium.settings.rungs import affordable_nets, rung_epochs, spent_epochs
+from nasturtium.statistics.pareto import hypervolume, pareto_front
 from nasturtium.training.fit import evaluate, fit
 from nasturtium.training.frame_statistics import frame_of
 from tests.digits_data import digits_data

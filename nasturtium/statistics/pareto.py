@@ -10,10 +10,24 @@ def pareto_front(points: Sequence[tuple[float, ...]]) -> list[bool]:
     fall together.
     """
 
-    def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-        return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+    on_front = [False] * len(points)
+    front: list[tuple[float, ...]] = []
+    # What dominates a point stands before it, and so does what is on the front itself.
+    for number in sorted(range(len(points)), key=points.__getitem__):
+        point = points[number]
+        on_front[number] = not any(
+            other != point and all(a <= b for a, b in zip(other, point, strict=True))
+            for other in front
+        )
+        if on_front[number] and point not in front[-1:]:
+            front.append(point)
+    return on_front
 
-    return [not any(dominates(other, point) for other in points) for point in points]
+
+def front_line(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The front of points in a plane, each once, from left to right."""
+    on_front = pareto_front(points)
+    return sorted({point for point, on in zip(points, on_front, strict=True) if on})
 
 
 def hypervolume(points: Sequence[tuple[float, float]], reference: tuple[float, float]) -> float:
