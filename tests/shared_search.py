@@ -1,5 +1,6 @@
 """Workers that share a search and train nothing: what tests of their state and storage run."""
 
+import json
 import os
 import signal
 import threading
@@ -74,6 +75,7 @@ def outcome(name: str, worker: int, values: dict, status: str = "completed") -> 
         "shortfall": 0.0,
         "parameters": parameters,
         "signature": Space().signature(values),
+        "hyperparameters": json.dumps(values),
         "score": 1.0,
     }
 

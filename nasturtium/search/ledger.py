@@ -88,6 +88,12 @@ class Ledger:
         rungs.append(json.loads(json.dumps(row)))
         self.state.record(row, own, rungs)
 
+    def restart(self, name: str) -> None:
+        """Forget what the trial ``name`` has come to: it begins again."""
+        self.epochs[:] = [epoch for epoch in self.epochs if epoch["trial"] != name]
+        self._rungs.pop(name, None)
+        self.state.forget([name])
+
     def at_rung(self, rung: int) -> list[dict]:
         """Rows as they were at the end of that rung, of the trials that came so far."""
         return [

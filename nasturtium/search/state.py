@@ -11,23 +11,27 @@ see whether it lives.
 import hashlib
 import json
 import logging
+import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from nasturtium.errors import DamageError, SearchError
 from nasturtium.jobs.locks import FileLock, is_locked, locked
-from nasturtium.records.atomic import atomic_path
-from nasturtium.records.whole import read_json, reading, write_json
+from nasturtium.records.whole import read_json, write_json
+from nasturtium.search.trial_files import TrialFiles, is_damaged
 
 logger = logging.getLogger(__name__)
 
 _LOCK, _FINGERPRINT, _FINISHED, _NONCE = "lock", "fingerprint", "finished", "study"
+_END = "ended"
 # So long a state may be in the hands of a process that empties it, or that has just been ended.
 _PATIENCE_S = 30.0
+# Without a checksum: of a version whose searches are none of this one's.
+_OLD_FINGERPRINT = re.compile(rb"[0-9a-f]{64}")
 
 
 def fingerprint(**parts: object) -> str:
@@ -35,43 +39,12 @@ def fingerprint(**parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-class SearchState:
-    """The folder of one search: ``trials/trial_{name}/`` with the trial's record and model."""
+class SearchState(TrialFiles):
+    """The folder of one search: ``trials/trial_{name}/``, and what its processes share."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, mark: str | None = None):
+        super().__init__(folder / "trials", mark)
         self.folder = folder
-        self.trials = folder / "trials"
-
-    def record(
-        self, row: Mapping, epochs: Sequence[Mapping], rungs: Sequence[Mapping] | None = None
-    ) -> None:
-        """Write down how a trial stands: its row, those of its epochs, its rows rung by rung."""
-        path = self.trials / f"trial_{row['trial']}" / "trial.json"
-        write_json(path, {"row": row, "epochs": list(epochs), "rungs": list(rungs or [row])})
-
-    def names(self) -> list[str]:
-        """Names of the trials that have a folder; not all of them need be recorded."""
-        if not self.trials.exists():
-            return []
-        return sorted(path.name.removeprefix("trial_") for path in self.trials.iterdir())
-
-    def recorded(self) -> dict[str, dict]:
-        """``{"row": ..., "epochs": [...], "rungs": [...]}`` of each trial, by its name."""
-        found = {}
-        for path in sorted(self.trials.glob("trial_*/trial.json")):
-            done = read_json(path)
-            found[done["row"]["trial"]] = done
-        return found
-
-    def row(self, name: str) -> dict | None:
-        """The recorded row of one trial, if it ended."""
-        path = self.trials / f"trial_{name}" / "trial.json"
-        return read_json(path)["row"] if path.exists() else None
-
-    def forget(self, names: list[str]) -> None:
-        """Remove trials that the search will run in another way."""
-        for name in names:
-            shutil.rmtree(self.trials / f"trial_{name}")
 
     def once(self, name: str, compute: Callable[[], object]) -> object:
         """What ``compute`` gave when the search first asked for it; JSON values only.
@@ -123,6 +96,14 @@ class SearchState:
         begun = {int(path.stem) for path in self.folder.glob("workers/*.lock")}
         return sorted(begun - set(self.workers_with_tables()))
 
+    def note_end(self) -> None:
+        """Write down how many trials are recorded where a worker comes to its end."""
+        write_json(self.folder / _END, {"trials": len(self.names())})
+
+    def at_end(self) -> int:
+        """How many trials were recorded when the last worker came to its end; 0 if not known."""
+        return (_whole(self.folder / _END) or {"trials": 0})["trials"]
+
     def _worker_lock(self, worker: int) -> Path:
         return self.folder / "workers" / f"{worker}.lock"
 
@@ -145,7 +126,7 @@ def open_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
         raise SearchError(_busy(folder))
     try:
         _take_over(folder, mark)
-        yield SearchState(folder)
+        yield SearchState(folder, mark)
     finally:
         lock.release()
 
@@ -163,7 +144,7 @@ def join_state(folder: str | Path, mark: str, worker: int) -> Iterator[SearchSta
     lock, own = FileLock(folder / _LOCK), FileLock(folder / "workers" / f"{worker}.lock")
     try:
         _join(lock, folder, mark)
-        state = SearchState(folder)
+        state = SearchState(folder, mark)
         # Whoever looks whether a worker lives holds its lock for a moment, in its turn.
         with state.turn():
             if not own.take(wait=False):
@@ -195,7 +176,7 @@ def gather_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
                 f"{folder}: does not hold the trials of this search; run the same command with "
                 "'--forcerun search_worker'."
             )
-        yield SearchState(folder)
+        yield SearchState(folder, mark)
     finally:
         lock.release()
 
@@ -223,7 +204,7 @@ def _join(lock: FileLock, folder: Path, mark: str) -> None:
             lock.take(shared=True)
         else:
             _wait_for(lambda: lock.take(shared=True, wait=False), folder)
-        if _known(folder) == mark and not (folder / _FINISHED).exists():
+        if _known(folder) == mark and not _is_finished(folder):
             return
         lock.release()
         if not alone:
@@ -250,11 +231,32 @@ def _busy(folder: Path) -> str:
 
 
 def _known(folder: Path) -> str | None:
+    """Fingerprint of the search that the folder belongs to; its records tell it too."""
     path = folder / _FINGERPRINT
     if not path.exists():
         return None
-    with reading(path):
-        return path.read_text(encoding="utf-8", errors="replace")
+    if path.is_file() and _OLD_FINGERPRINT.fullmatch(path.read_bytes()):
+        return ""
+    found = _whole(path)
+    if found is None:
+        logger.warning("%s is damaged: which search it is of is told by its trials.", path)
+        marks = SearchState(folder).marks()
+        return marks.pop() if len(marks) == 1 else ""
+    return found["of"]
+
+
+def _is_finished(folder: Path) -> bool:
+    return _whole(folder / _FINISHED) is not None
+
+
+def _whole(path: Path) -> dict | None:
+    """What a note holds; None where it is missing or damaged."""
+    try:
+        return read_json(path)
+    except DamageError as error:
+        if not is_damaged(error):
+            raise
+        return None
 
 
 def _anew(folder: Path) -> str:
@@ -264,19 +266,33 @@ def _anew(folder: Path) -> str:
 def _take_over(folder: Path, mark: str) -> None:
     """Empty the folder, but for the lock, where what it holds is not to be resumed."""
     known = _known(folder)
-    if known == mark and not (folder / _FINISHED).exists():
+    if known == mark and not _is_finished(folder):
+        _mend(folder, mark)
         return
-    if known is not None and known != mark:
+    if known and known != mark:
         logger.info("%s: made for another space, objective, data set or code; starts anew.", folder)
+    elif known is None and SearchState(folder).names():
+        logger.warning("%s: its file %s is gone; starts anew.", folder, _FINGERPRINT)
     # First, so that what is left of an emptying that was cut short is never taken for a search.
-    (folder / _FINGERPRINT).unlink(missing_ok=True)
+    _remove(folder / _FINGERPRINT)
     for path in folder.iterdir():
-        if path.name == _LOCK:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    write_json(folder / _NONCE, {"name": uuid.uuid4().hex})
-    with atomic_path(folder / _FINGERPRINT) as temporary:
-        temporary.write_text(mark, encoding="utf-8")
+        if path.name != _LOCK:
+            _remove(path)
+    _mend(folder, mark)
+
+
+def _mend(folder: Path, mark: str) -> None:
+    """Write what is not there or damaged of the search's own notes."""
+    # Damaged: the results are not known to be written, and are made of what is on record.
+    _remove(folder / _FINISHED)
+    for name, content in ((_NONCE, {"name": uuid.uuid4().hex}), (_FINGERPRINT, {"of": mark})):
+        if _whole(folder / name) is None:
+            _remove(folder / name)
+            write_json(folder / name, content)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import psutil
 import tf_keras as keras
 
 from nasturtium.data.splits import TrainingData
-from nasturtium.errors import SearchError, StorageError
+from nasturtium.errors import DamageError, SearchError, StorageError
 from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import SearchSpace, build_net
@@ -19,6 +19,7 @@ from nasturtium.search.judge import Judge
 from nasturtium.search.ledger import Ledger
 from nasturtium.search.limits import SKIPPED, TooLarge, check_limits, has_given_up, tried
 from nasturtium.search.measurer import Measurer
+from nasturtium.search.mending import whole_models
 from nasturtium.search.picks import mark_best, mark_front, mark_picks, remove_models
 from nasturtium.search.rungs import promoted
 from nasturtium.search.state import SearchState
@@ -128,16 +129,7 @@ class Trials:
 
         A failure is recorded and raised on, as is a net that is too large to be trained.
         """
-        row = begun_row(
-            number,
-            name,
-            dict(hyperparameters.values),
-            judge=self.judge,
-            epochs=self.rungs[0],
-            batch_size=self.recipe["batch_size"],
-            pruning_method=self.pruning and self.pruning["search_method"],
-        )
-        row |= {"worker": self.worker, "sampler_seed": self.sampler_seed}
+        row = self._begun(number, name, dict(hyperparameters.values))
         first = self.ledger.recall(row)
         if first is not None:
             # Building tells the oracle of hyperparameters, as it did when the trial was run.
@@ -179,25 +171,32 @@ class Trials:
                     logger.warning("%s: no time is left for trial %s.", self.label, name)
                     continue
                 came += 1
-                try:
-                    self._run(row, rung)
-                except StorageError:
-                    raise  # it interrupts the search
-                except Exception:
-                    logger.exception("Trial %s failed in rung %d.", name, rung)
+                self._tried(row, lambda row=row, rung=rung: self._continue(row, rung))
 
     def finish(self) -> dict | None:
         """Mark the best trial, the picks and the Pareto front; the best trial's row, or None.
 
         The best has the lowest score among those that were trained to the end, keep to the
         constraints and reach the standard; if none does, among those that keep to the constraints.
+        A trial runs again whose model is to be handed on and is not what was recorded.
         """
+        best = whole_models(
+            self.rows,
+            self.state,
+            self._marked,
+            lambda row: self._tried(row, lambda: self._run_anew(row, row["rung"])),
+        )
+        for path in self.state.trials.glob("trial_*/rung*.npz"):
+            path.unlink()
+        return best
+
+    def _marked(self) -> dict | None:
         mark_front(self.rows)
         remove_models(self.rows, self.keep, self.finalist_rung)
         standard = self.judge.standard
         mark_picks(self.rows, self.reference, standard, self.finalist_rung)
-        for path in self.state.trials.glob("trial_*/rung*.npz"):
-            path.unlink()
+        for row in self.rows:
+            row["best"] = False
         return mark_best(self.rows, standard, self.finalist_rung)
 
     @property
@@ -210,6 +209,18 @@ class Trials:
         """The last rung that a trial came to the end of."""
         done = [row["rung"] for row in self.rows if row["status"] == "completed"]
         return max(done, default=0)
+
+    def _begun(self, number: int, name: str, values: Mapping) -> dict:
+        row = begun_row(
+            number,
+            name,
+            values,
+            judge=self.judge,
+            epochs=self.rungs[0],
+            batch_size=self.recipe["batch_size"],
+            pruning_method=self.pruning and self.pruning["search_method"],
+        )
+        return row | {"worker": self.worker, "sampler_seed": self.sampler_seed}
 
     def _run(self, row: dict, rung: int, hyperparameters=None) -> None:
         """One rung of a trial; its row, the ledger and the files follow."""
@@ -225,7 +236,7 @@ class Trials:
                 self._train_and_measure(row, rung, hyperparameters, epochs, before)
             self.judge.judge(row, row["epochs"] / self.rungs[-1])
             row["status"] = "completed"
-        except StorageError:
+        except (StorageError, DamageError):
             raise  # it interrupts the search
         except TooLarge as error:
             row.update(status=SKIPPED, reason=str(error))
@@ -241,6 +252,34 @@ class Trials:
             # What interrupts the search has no record: the rung is run again when it resumes.
             if row["status"] == "completed" or "reason" in row:
                 self.ledger.record(row, epochs)
+
+    def _continue(self, row: dict, rung: int) -> None:
+        """One rung more; from the first one on where the last rung's checkpoint is damaged."""
+        try:
+            self._run(row, rung)
+        except DamageError as error:
+            logger.warning("%s", error)
+            self._run_anew(row, rung)
+
+    def _run_anew(self, row: dict, rung: int) -> None:
+        """A trial once more, from new weights to the end of ``rung``."""
+        logger.warning("%s: trial %s runs again.", self.label, row["trial"])
+        whose = {name: row[name] for name in ("worker", "sampler_seed")}
+        begun = self._begun(row["number"], row["trial"], json.loads(row["hyperparameters"]))
+        self.ledger.restart(row["trial"])
+        row.clear()
+        row.update(begun, **whose)
+        for again in range(rung + 1):
+            self._run(row, again)
+
+    def _tried(self, row: Mapping, run: Callable[[], None]) -> None:
+        """What fails here is the trial, and not the search."""
+        try:
+            run()
+        except (StorageError, DamageError):
+            raise  # it interrupts the search
+        except Exception:
+            logger.exception("Trial %s failed in rung %d.", row["trial"], row["rung"])
 
     def _train_and_measure(
         self, row: dict, rung: int, hyperparameters, epochs: list[dict], before: Mapping

@@ -16,7 +16,7 @@ import numpy as np
 import tf_keras as keras
 from autokeras.engine.tuner import AutoTuner
 
-from nasturtium.errors import SearchError, StorageError
+from nasturtium.errors import DamageError, SearchError, StorageError
 from nasturtium.models.search_space import SearchSpace
 from nasturtium.search.limits import TooLarge
 from nasturtium.search.oracles import SCORE
@@ -66,8 +66,8 @@ class TrialTuner(AutoTuner):
         ------
         SearchError
             Too many trials failed one after another.
-        StorageError
-            A trial could not be written.
+        DamageError, StorageError
+            A trial could not be written, or a file that it needs could not be read.
         """
         hyperparameters = self.oracle.get_space()
         self.hypermodel.build(hyperparameters)
@@ -108,7 +108,7 @@ class TrialTuner(AutoTuner):
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except RepeatedFailure as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
-        except StorageError as error:
+        except (StorageError, DamageError) as error:
             # No fault of the trial's: those that follow would fail as well, and be taken for bad.
             raise _Unwritable from error
         except Exception as error:

@@ -3,19 +3,24 @@
 One process runs it, or several workers share it and a last one collects what they found.
 """
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from nasturtium import metering
-from nasturtium.errors import SearchError
+from nasturtium.errors import DamageError, SearchError
 from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
 from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered
 from nasturtium.search.state import SearchState, gather_state, join_state, made, open_state
 from nasturtium.search.study.password import password_hidden
+from nasturtium.search.trial_files import is_damaged
 from nasturtium.stages.searches import Task, search, trials_of, write_picks, write_results
 
 __all__ = ["Task", "gather", "run", "work"]
+
+logger = logging.getLogger(__name__)
 
 
 def run(task: Task, state: str | Path) -> None:
@@ -69,6 +74,7 @@ def work(task: Task, worker: int, state: str | Path, storage: str | None, done: 
             note_machine(tables)
             with task.job.metered(tables) as meter:
                 search(task, kept, meter, worker, storage)
+        kept.note_end()
     with atomic_path(done) as temporary:
         temporary.write_text("", encoding="utf-8")
 
@@ -96,6 +102,12 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
                 f"{task.run.label}: only {len(tried(rows))} of {total} trials are done, since "
                 f"worker {lost[0]} was lost; run the same command with '--forcerun search_worker'."
             )
+        if len(rows) < (were := kept.at_end()):
+            raise SearchError(
+                f"{state}: the records of {were - len(rows)} of {were} trials are gone or were "
+                "damaged; run the same command with '--forcerun search_worker', which runs them "
+                "again."
+            )
         # What the workers proposed is promoted here, in the tables of one worker more.
         tables = kept.tables(workers)
         promotes = task.settings["search"]["rungs"] > 1
@@ -110,8 +122,11 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
         rows = trials.rows
         for number, row in enumerate(rows):
             row["hypervolume"] = covered(rows[: number + 1])
-        windows, samples = join({n: kept.tables(n) for n in kept.workers_with_tables()})
-        _judge(rows, windows, lost)
+        tables = {n: kept.tables(n) for n in kept.workers_with_tables()}
+        damaged = [n for n, folder in tables.items() if not _is_readable(folder)]
+        readable = {n: folder for n, folder in tables.items() if n not in damaged}
+        windows, samples = join(readable or tables)
+        _judge(rows, windows, lost, damaged)
         write_results(task, rows, trials.epochs, best)
         write_joined(task.job.folder, windows, samples, code=task.job.code)
         write_picks(task, rows, trials.epochs)
@@ -124,7 +139,20 @@ def _is_complete(task: Task, state: SearchState) -> bool:
     return completed and len(tried(rows)) >= task.settings["search"]["trials"]
 
 
-def _judge(rows: list[dict], windows: list[dict], lost: list[int]) -> None:
+def _is_readable(folder: Path) -> bool:
+    """Whether what a worker measured of itself is what it wrote; else a warning."""
+    try:
+        return bool(join({0: folder}))
+    except DamageError as error:
+        if not is_damaged(error):
+            raise
+        logger.warning("%s The run's joules are without that worker's.", error)
+        return False
+
+
+def _judge(
+    rows: list[dict], windows: list[dict], lost: Sequence[int], damaged: Sequence[int]
+) -> None:
     """Say of joules what only the sight of all workers shows."""
     shared = {
         (window["worker"], window["trial"])
@@ -134,8 +162,14 @@ def _judge(rows: list[dict], windows: list[dict], lost: list[int]) -> None:
     for row in rows:
         if (row["worker"], row["trial"]) in shared:
             row["training_energy_quality"] = "shared"
+    missing = [
+        f"without worker {', '.join(map(str, workers))}, {why}"
+        for workers, why in (
+            (lost, "which did not come to its end"),
+            (damaged, "whose tables were damaged"),
+        )
+        if workers
+    ]
     for window in windows:
-        if lost and window["kind"] == "job":
-            names = ", ".join(map(str, lost))
-            missing = f"without worker {names}, which did not come to its end"
-            window["reason"] = "; ".join(filter(None, [window["reason"], missing]))
+        if window["kind"] == "job":
+            window["reason"] = "; ".join(filter(None, [window["reason"], *missing])) or None

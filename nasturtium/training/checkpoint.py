@@ -4,12 +4,11 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tf_keras as keras
 
-from nasturtium.records.atomic import atomic_path
+from nasturtium.records.whole import read_arrays, write_arrays
 
 
 @dataclass(frozen=True)
@@ -43,28 +42,28 @@ class Checkpoint:
             **{f"best{n}": value for n, value in enumerate(self.best_weights or ())},
         }
         facts = {"epoch": self.epoch, "precision": self.precision, "best": self.best}
-        with atomic_path(path) as temporary, Path(temporary).open("wb") as file:
-            np.savez(file, facts=json.dumps(facts), **arrays)
+        text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        write_arrays(path, facts=text, **arrays)
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "Checkpoint":
-        """The checkpoint in ``path``."""
-        with np.load(path) as file:
-            facts = json.loads(str(file["facts"]))
+        """The checkpoint in ``path``.
 
-            def arrays(name: str) -> list[np.ndarray]:
-                count = sum(key.startswith(name) for key in file.files)
-                return [file[f"{name}{number}"] for number in range(count)]
+        Raises
+        ------
+        DamageError
+            It is not what was written, or is not there.
+        """
+        found = read_arrays(path)
+        facts = json.loads(found["facts"].tobytes())
 
-            best = arrays("best") if facts["best"] else None
-            return cls(
-                facts["epoch"],
-                facts["precision"],
-                arrays("weights"),
-                arrays("optimizer"),
-                best,
-                facts["best"],
-            )
+        def arrays(name: str) -> list[np.ndarray]:
+            count = sum(key.startswith(name) for key in found)
+            return [found[f"{name}{number}"] for number in range(count)]
+
+        best = arrays("best") if facts["best"] else None
+        weights, optimizer = arrays("weights"), arrays("optimizer")
+        return cls(facts["epoch"], facts["precision"], weights, optimizer, best, facts["best"])
 
     def restore(self, net: keras.Model) -> None:
         """Give the compiled ``net`` and its optimizer the state of this checkpoint."""

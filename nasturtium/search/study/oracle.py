@@ -100,6 +100,7 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         self._outcome = outcome
         self._wanted = self.max_trials
         self._asked: dict[str, optuna.Trial] = {}
+        self._restore()
         if not study.user_attrs.get(_STARTED):
             for values in space.starts():
                 study.enqueue_trial(self._parameters(values), skip_if_exists=True)
@@ -109,9 +110,16 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         """The trial's name, its own among all trials of the search."""
         return f"{int(trial_id):04d}"
 
+    def _restore(self) -> None:
+        """Tell the study of trials that it does not know; none where it is in memory."""
+
     def populate_space(self, trial_id: str) -> dict:
         """Hyperparameters of a net that is new to this study; stops when none is found."""
         sampler = self._study.sampler
+        # Nobody else claims a trial meanwhile.
+        counting = self._counting()
+        skipped = [t for t in self._study.get_trials(deepcopy=False) if SKIPPED in t.user_attrs]
+        known = {trial.user_attrs[SIGNATURE] for trial in (*counting, *skipped)}
         try:
             for proposal in range(_MOST_PROPOSALS):
                 if proposal == _SAMPLED_PROPOSALS:
@@ -119,20 +127,20 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
                     # for all, each trial would be offered the same few.
                     seed = self.seed + len(self._asked)
                     self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
-                if len(self._counting()) >= self._wanted:
+                if len(counting) >= self._wanted:
                     break
                 trial = self._study.ask()
-                suggesting = _Suggesting(trial)
+                suggesting = Suggesting(trial)
                 values = self._space.suggest(suggesting)
                 signature = self._space.signature(values)
-                if self._is_known(signature):
+                if signature in known:
                     self._study.tell(trial, state=TrialState.FAIL)
                     continue
                 self._claim(trial, signature)
                 self._asked[trial_id] = trial
                 return {"status": TrialStatus.RUNNING, "values": values}
             else:
-                tell_exhausted(len(self._counting()), self._wanted)
+                tell_exhausted(len(counting), self._wanted)
             return {"status": TrialStatus.STOPPED, "values": None}
         finally:
             self._study.sampler = sampler
@@ -162,11 +170,6 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         # KerasTuner would fill in random values for what the net does not have, to tell trials
         # apart; the study knows them by their nets.
         pass
-
-    def _is_known(self, signature: str) -> bool:
-        skipped = [t for t in self._study.get_trials(deepcopy=False) if SKIPPED in t.user_attrs]
-        known = [*self._counting(), *skipped]
-        return any(trial.user_attrs[SIGNATURE] == signature for trial in known)
 
     def _counting(self) -> list[optuna.trial.FrozenTrial]:
         """Trials that ran or are running; not duplicates, nor those that were lost or skipped."""
@@ -247,7 +250,7 @@ def _is_ordered(hp: kinds.HyperParameter) -> bool:
     return isinstance(hp, kinds.Choice) and bool(hp.ordered) and len(hp.values) > 1
 
 
-class _Suggesting(keras_tuner.HyperParameters):
+class Suggesting(keras_tuner.HyperParameters):
     """Hyperparameters that an Optuna trial chooses when they are asked for."""
 
     def __init__(self, trial: optuna.Trial):

@@ -6,6 +6,7 @@ given up and queued again.
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,6 +18,7 @@ from nasturtium.search.state import SearchState
 from nasturtium.search.study.oracle import (
     SIGNATURE,
     ParetoOracle,
+    Suggesting,
     make_study,
     oracle_options,
 )
@@ -24,6 +26,7 @@ from nasturtium.search.study.oracle import (
 logger = logging.getLogger(__name__)
 
 _NAME, _WORKER = "name", "worker"
+_WAITING = TrialState.WAITING
 
 
 class SharedParetoOracle(ParetoOracle):
@@ -39,8 +42,8 @@ class SharedParetoOracle(ParetoOracle):
     """
 
     def __init__(self, space: SearchSpace, study, *, state: SearchState, worker: int, **kwargs):
-        super().__init__(space, study, **kwargs)
         self._state, self._worker = state, worker
+        super().__init__(space, study, **kwargs)
 
     def name(self, trial_id: str) -> str:
         """The trial's name, its own among those of all workers."""
@@ -52,10 +55,31 @@ class SharedParetoOracle(ParetoOracle):
             self._take_over_lost()
             return super().populate_space(trial_id)
 
+    def _restore(self) -> None:
+        """Tell the study of recorded trials that it does not know: it was lost, or damaged."""
+        known = {t.user_attrs[_NAME] for t in self._all() if SIGNATURE in t.user_attrs}
+        lost = {n: done for n, done in sorted(self._state.recorded().items()) if n not in known}
+        for name, done in lost.items():
+            row = done["rungs"][0]
+            values = json.loads(row["hyperparameters"])
+            fixed = optuna.trial.FixedTrial(self._parameters(values))
+            self._space.suggest(Suggesting(fixed))
+            signature = self._space.signature(values)
+            trial = optuna.trial.create_trial(
+                state=TrialState.RUNNING,
+                params=fixed.params,
+                distributions=fixed.distributions,
+                user_attrs={_WORKER: row["worker"], _NAME: name, SIGNATURE: signature},
+            )
+            self._study.add_trial(trial)
+            self._tell(optuna.Trial(self._study, self._all()[-1]._trial_id), row)
+        if lost:
+            logger.warning("The study of this search knew nothing of %d trials.", len(lost))
+
     def _take_over_lost(self) -> None:
         """End what dead workers began: as they recorded it, or in a new trial of the same net."""
         own = {trial.number for trial in self._asked.values()}
-        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+        for trial in self._all([TrialState.RUNNING]):
             known = trial.user_attrs
             is_claimed = SIGNATURE in known
             if trial.number in own:
@@ -79,6 +103,21 @@ class SharedParetoOracle(ParetoOracle):
                     known[_WORKER],
                     known[_NAME],
                 )
+        self._queue_forgotten()
+
+    def _queue_forgotten(self) -> None:
+        """Try nets again that were trained and whose record is gone, or was damaged."""
+        queued = [trial.system_attrs.get("fixed_params") for trial in self._all([_WAITING])]
+        counting = self._counting()
+        known = {trial.user_attrs[SIGNATURE] for trial in counting}
+        numbers = {trial.number for trial in counting}
+        for trial in self._all([TrialState.COMPLETE]):
+            is_forgotten = trial.number not in numbers
+            if is_forgotten and trial.user_attrs[SIGNATURE] not in known:
+                known.add(trial.user_attrs[SIGNATURE])
+                if trial.params not in queued:
+                    logger.warning("Trial %s runs again.", trial.user_attrs[_NAME])
+                    self._study.enqueue_trial(trial.params)
 
     def _claim(self, trial: optuna.Trial, signature: str) -> None:
         trial.set_user_attr(_WORKER, self._worker)
@@ -87,19 +126,23 @@ class SharedParetoOracle(ParetoOracle):
         super()._claim(trial, signature)
 
     def _free_name(self) -> str:
-        """The first that no trial has which counts, or once did, and that is not recorded."""
-        taken = {trial.user_attrs[_NAME] for trial in super()._counting()} | set(
-            self._state.recorded()
-        )
+        """The first that no trial has which counts, and that is not recorded."""
+        taken = {trial.user_attrs[_NAME] for trial in self._counting()} | set(self._state.names())
         return next(name for n in range(len(taken) + 1) if (name := f"{n:04d}") not in taken)
 
     def _counting(self) -> list[optuna.trial.FrozenTrial]:
-        # A failure counts as long as it is recorded: a worker that starts again forgets its last.
+        # What ended counts as long as it is recorded: a worker that starts again forgets its last
+        # failures, and whoever reads a damaged record. The name is then another trial's.
+        last = {trial.user_attrs[_NAME]: trial for trial in super()._counting()}
+        recorded = set(self._state.names())
         return [
             trial
-            for trial in super()._counting()
-            if trial.state != TrialState.FAIL or self._state.row(trial.user_attrs[_NAME])
+            for name, trial in last.items()
+            if trial.state == TrialState.RUNNING or name in recorded
         ]
+
+    def _all(self, states: Sequence[TrialState] | None = None) -> list[optuna.trial.FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=states)
 
 
 def sampler_seed(seed: int, worker: int, begun: int) -> int:

@@ -4,9 +4,15 @@ A password is never part of the URL, so that no log, error or parameter can show
 the environment, or from the driver's own files.
 """
 
+import json
+import logging
 import os
+import shutil
 import warnings
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
@@ -15,6 +21,11 @@ from optuna.storages.journal import JournalFileBackend
 from nasturtium.errors import SearchError
 from nasturtium.jobs.locks import FileLock
 from nasturtium.jobs.password import PASSWORD, hidden
+from nasturtium.records.whole import reading
+
+logger = logging.getLogger(__name__)
+
+_CHECKSUM = "crc32"
 
 
 class JournalLock:
@@ -44,6 +55,57 @@ class JournalLock:
         self._lock.release()
 
 
+class Journal(JournalFileBackend):
+    """Optuna's journal file, each line with a checksum of itself.
+
+    Raises
+    ------
+    DamageError
+        A line is not what was written. Opened again, the journal begins anew, since all that a
+        search needs is in its trials' records.
+    """
+
+    def __init__(self, path: str | Path):
+        self._journal = Path(path)
+        if self._journal.is_dir():
+            shutil.rmtree(self._journal)
+        super().__init__(str(path), lock_obj=JournalLock(path))
+        lock = JournalLock(path)
+        lock.acquire()
+        try:
+            lines = self._journal.read_bytes().splitlines()
+            if not all(map(_is_whole, lines)):
+                logger.warning("%s is damaged and is made again of the trials on record.", path)
+                self._journal.write_bytes(b"")
+        finally:
+            lock.release()
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """Entries from that number on."""
+        with reading(self._journal, remedy="run the same command again, so that it is made again"):
+            for log in super().read_logs(log_number_from):
+                if log.pop(_CHECKSUM) != _checksum(log):
+                    raise ValueError(_CHECKSUM)
+                yield log
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write entries down."""
+        plain = [json.loads(json.dumps(log)) for log in logs]
+        super().append_logs([{**log, _CHECKSUM: _checksum(log)} for log in plain])
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        log = json.loads(line)
+        return log.pop(_CHECKSUM) == _checksum(log)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return False
+
+
+def _checksum(log: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(log, sort_keys=True).encode())
+
+
 def open_storage(url: str | None, journal: Path, name: str) -> optuna.storages.BaseStorage:
     """The storage ``url``, or without one the file ``journal``.
 
@@ -60,7 +122,7 @@ def open_storage(url: str | None, journal: Path, name: str) -> optuna.storages.B
         It can't be opened.
     """
     if url is None:
-        return JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalLock(journal)))
+        return JournalStorage(Journal(journal))
     password = os.environ.get(PASSWORD)
     try:
         if url.startswith(("redis://", "rediss://")):

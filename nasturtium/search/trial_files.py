@@ -1,0 +1,132 @@
+"""The trials of a search on disk: a folder each, with its record and its model.
+
+Damage at rest never becomes a result: a record that is not what was written is removed with a
+warning, so that its trial runs again, and a record names its model by checksum.
+"""
+
+import contextlib
+import errno
+import hashlib
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nasturtium.errors import DamageError
+from nasturtium.records.whole import read_json, reading, write_json
+
+logger = logging.getLogger(__name__)
+
+_RECORD = "trial.json"
+# A file that can't be read for these is not damaged: it may be whole once they are gone.
+_NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE)
+
+
+class TrialFiles:
+    """The folders ``trial_{name}`` of one search.
+
+    Parameters
+    ----------
+    trials
+        Where they are.
+    mark
+        Fingerprint of the search, which its records carry; None where it does not matter.
+    """
+
+    def __init__(self, trials: Path, mark: str | None = None):
+        self.trials, self._mark = trials, mark
+
+    def record(
+        self, row: Mapping, epochs: Sequence[Mapping], rungs: Sequence[Mapping] | None = None
+    ) -> None:
+        """Write down how a trial stands: its row, those of its epochs, its rows rung by rung."""
+        write_json(
+            self._path(row["trial"]),
+            {
+                "of": self._mark,
+                "row": row,
+                "epochs": list(epochs),
+                "rungs": list(rungs or [row]),
+                "model": _checksum(row.get("model_path")),
+            },
+        )
+
+    def names(self) -> list[str]:
+        """Names of the trials that are recorded; whether a record is whole is seen by reading."""
+        return sorted(_name(path.parent) for path in self.trials.glob(f"trial_*/{_RECORD}"))
+
+    def is_recorded(self, name: str) -> bool:
+        """Whether a trial has a record."""
+        return self._path(name).exists()
+
+    def recorded(self) -> dict[str, dict]:
+        """``{"row": ..., "epochs": [...], "rungs": [...]}`` of each trial, by its name."""
+        for path in self.trials.glob("trial_*"):
+            if not path.is_dir():
+                logger.warning("%s is no folder of a trial and is removed.", path)
+                path.unlink()
+        found = {name: self._read(name) for name in self.names()}
+        return {name: done for name, done in found.items() if done is not None}
+
+    def row(self, name: str) -> dict | None:
+        """The recorded row of one trial, if it ended."""
+        done = self._read(name) if self.is_recorded(name) else None
+        return done and done["row"]
+
+    def has_model(self, row: Mapping) -> bool:
+        """Whether the model of the trial ``row`` is the one that was recorded with it."""
+        done = self._read(row["trial"]) if self.is_recorded(row["trial"]) else None
+        path = row.get("model_path")
+        return None not in (done, path) and done["model"] == _checksum(path) is not None
+
+    def marks(self) -> set[str]:
+        """Fingerprints of the searches whose records are here, of those that are whole."""
+        found = set()
+        for name in self.names():
+            with contextlib.suppress(DamageError):
+                found.add(read_json(self._path(name)).get("of"))
+        return found
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Remove trials that the search will run again, or in another way."""
+        for name in names:
+            # Another worker may be at the same one.
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self._path(name).parent)
+
+    def _path(self, name: str) -> Path:
+        return self.trials / f"trial_{name}" / _RECORD
+
+    def _read(self, name: str) -> dict | None:
+        """A trial's record; one that is damaged or not its own is removed with its trial."""
+        path = self._path(name)
+        try:
+            done = read_json(path)
+        except DamageError as error:
+            if not is_damaged(error):
+                raise
+            what = "is damaged"
+        else:
+            if self._mark in (None, done["of"]) and done["row"]["trial"] == name:
+                return done
+            what = "is the record of another trial"
+        logger.warning("%s %s: trial %s runs again.", path, what, name)
+        self.forget([name])
+        return None
+
+
+def is_damaged(error: DamageError) -> bool:
+    """Whether the file itself is at fault, and not a disk or owner that keeps it from us."""
+    return getattr(error.__cause__, "errno", None) not in _NO_DAMAGE
+
+
+def _name(folder: Path) -> str:
+    return folder.name.removeprefix("trial_")
+
+
+def _checksum(model: str | None) -> str | None:
+    """SHA-256 of a model's file; None where there is none."""
+    if model is None or not Path(model).is_file():
+        return None
+    with reading(model), open(model, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
