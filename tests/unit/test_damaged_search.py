@@ -251,6 +251,7 @@ def gather(tmp_path, monkeypatch):
     monkeypatch.setattr(nas, "trials_of", lambda task, kept, meter: (Gathered(kept), {}))
     monkeypatch.setattr(nas, "covered", lambda rows: 1.0)
     monkeypatch.setattr(nas, "write_results", lambda *arguments: None)
+    monkeypatch.setattr(nas, "write_picks", lambda *arguments: None)
     task = SimpleNamespace(
         mark=lambda shared: "mark",
         run=SimpleNamespace(label="digits nas"),
