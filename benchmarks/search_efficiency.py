@@ -78,11 +78,11 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
     from nasturtium.models.search_space import build_net, make_space
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.oracles import SCORE, make_oracle
-    from nasturtium.search.pareto import hypervolume
     from nasturtium.search.run import make_trials, oracle_of, run_trials
     from nasturtium.search.state import SearchState
     from nasturtium.settings import configuration
     from nasturtium.settings.rungs import affordable_nets, rung_epochs
+    from nasturtium.statistics.pareto import hypervolume
     from nasturtium.training.frame_statistics import frame_of
 
     tuner, rungs = SEARCHES[name]

@@ -243,6 +243,9 @@ SUMMARY = pa.schema(
                 ("_high", "upper end"),
             )
         ),
+        column("device", pa.string(), "what nets have to fit into, as search.device names it"),
+        column("device_flash_bytes", pa.int64(), "the most that an int8 file may take of it"),
+        column("device_ram_bytes", pa.int64(), "the most that its arena may take"),
         column("total_epochs", pa.int64(), "of its job and of all jobs that it started from"),
         column("total_duration_s", pa.float64(), "wall time of the same jobs"),
         column("total_energy_j", pa.float64(), "joules of the same jobs; null where one is"),

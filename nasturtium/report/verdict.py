@@ -5,6 +5,7 @@ import statistics
 from nasturtium.report.points import spread_of
 from nasturtium.report.summary import aligned
 from nasturtium.statistics.intervals import Interval
+from nasturtium.statistics.on_device import need
 from nasturtium.statistics.verdict import Candidate, Choice, Verdict
 
 _COLUMNS = (
@@ -86,9 +87,28 @@ def markdown(verdict: Verdict) -> str:
 
 
 def missing(verdict: Verdict) -> list[str]:
-    """A sentence for each choice that nobody makes, and each search that found nothing as good."""
+    """A sentence for each choice that nobody makes, and each search that found nothing as good.
+
+    And one of what the device's net needs as an int8 file, and how good that is.
+    """
     nobody = [f"{c.name}: none, {c.reason}." for c in verdict.choices if c.candidate is None]
-    return [*nobody, *verdict.below_standard]
+    return [*nobody, *_on_device(verdict), *verdict.below_standard]
+
+
+def _on_device(verdict: Verdict) -> list[str]:
+    for choice in verdict.choices:
+        if choice.is_for_device and choice.candidate:
+            rows = choice.candidate.rows
+            names = ("accuracy", 100, " %") if choice.candidate.classifies else ("mae", 1, "")
+            name, factor, unit = names
+            known = spread_of([row.get(f"tflite_int8_{name}") for row in rows])
+            value = "not known" if known is None else f"{factor * known.mean:.4g}{unit}"
+            label, _ = figure_names(choice.candidate)
+            return [
+                f"{choice.name}: {choice.candidate.name} as an int8 file takes {need(rows)}; its "
+                f"test {label} is then {value}."
+            ]
+    return []
 
 
 def without_baseline(dataset: str) -> str:

@@ -32,6 +32,17 @@ def limits_of(device: str | Mapping[str, int] | None) -> dict[str, int]:
     return {_TERMS[name]: limit for name, limit in given.items()}
 
 
+def columns_of(device: str | Mapping[str, int] | None) -> dict[str, str | int | None]:
+    """The device and its limits in columns of ``summary.parquet``; nothing where there is none."""
+    if device is None:
+        return {}
+    given = DEVICES[device] if isinstance(device, str) else device
+    return {
+        "device": device if isinstance(device, str) else "the device",
+        **{f"device_{name}": given.get(name) for name in _TERMS},
+    }
+
+
 def with_device(search: Mapping) -> dict:
     """Section ``search`` with the limits of its ``device`` among its ``constraints``."""
     constraints = dict(search["constraints"])

@@ -216,6 +216,11 @@ class Plan:
         pairs = [(d, s) for d in self._config["datasets"] for s in self._config["seeds"]]
         return [f"results/{dataset}/seed{seed}/latency.parquet" for dataset, seed in pairs]
 
+    def devices(self) -> dict[str, Any]:
+        """``search.device`` of each data set."""
+        names = self._config["datasets"]
+        return {name: self.of_dataset(name)["search"]["device"] for name in names}
+
     def trials(self, wildcards: Wildcards) -> list[str]:
         """The table of trials of each search."""
         return [f"{_folder(run)}/trials.parquet" for run in self._all() if run.is_search]

@@ -27,6 +27,7 @@ def run(
     splits: Sequence[str],
     failed: Sequence[str],
     config: Mapping,
+    devices: Mapping,
     code: str,
 ) -> bool:
     """Make everything of what is there; False if no run has been measured.
@@ -41,6 +42,8 @@ def run(
         ``results/{dataset}/figures/{name}.svg`` of every data set.
     cards, splits
         Cards of every data set and of every seed's split; those that are there are shown.
+    devices
+        As :func:`nasturtium.stages.summarise.run` takes them.
     failed
         A sentence for each job that failed, to stand on the page.
     """
@@ -60,6 +63,7 @@ def run(
         text=outputs[1],
         answer=outputs[2],
         verdicts=verdicts,
+        devices=devices,
         code=code,
     )
     written += [*outputs, *verdicts]

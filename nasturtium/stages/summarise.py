@@ -12,6 +12,7 @@ from nasturtium.report.changes import with_changes
 from nasturtium.report.costs_in_all import with_costs
 from nasturtium.report.spread import over_seeds
 from nasturtium.report.summary import readable, with_ratios
+from nasturtium.settings.devices import columns_of
 from nasturtium.statistics.verdict import verdict_of
 
 
@@ -24,6 +25,7 @@ def run(
     text: str | Path,
     answer: str | Path,
     verdicts: Sequence[str | Path],
+    devices: Mapping[str, str | Mapping[str, int] | None],
     code: str,
 ) -> None:
     """Write ``summary.parquet``, ``summary.md``, a ``verdict.md`` a data set, and all in short.
@@ -40,6 +42,8 @@ def run(
         Text file for the terminal.
     verdicts
         ``results/{dataset}/verdict.md``, one a data set.
+    devices
+        ``search.device`` of each data set.
     """
     searched = {Path(path).parent: read_rows(path) for path in trials}
     timed = _timed(row for path in latencies for row in read_rows(path))
@@ -47,7 +51,9 @@ def run(
     for path in metrics:
         (row,) = read_rows(path)
         place = tuple(row[name] for name in _PLACE)
-        rows.append({**row, **timed.get(place, {}), **_found(Path(path).parent, row, searched)})
+        found = _found(Path(path).parent, row, searched)
+        device = columns_of(devices.get(row["dataset"]))
+        rows.append({**row, **timed.get(place, {}), **found, **device})
     rows = with_costs(with_changes(with_ratios(rows), _Read(predictions)))
     write_table(table, SUMMARY, rows, code=code)
     _write(text, _tables(rows))

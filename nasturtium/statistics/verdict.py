@@ -13,6 +13,7 @@ from scipy import special
 
 from nasturtium.records.runs import BASELINE, Run
 from nasturtium.statistics.intervals import Interval, mean_difference
+from nasturtium.statistics.on_device import device_of, fits, why_none
 
 TOLERATED_POINTS = 1.0
 TOLERATED_MAE_SHARE = 0.05
@@ -86,6 +87,7 @@ class Choice:
     name: str
     candidate: Candidate | None
     reason: str = ""
+    is_for_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def verdict_of(rows: Sequence[Mapping], dataset: str) -> Verdict | None:
             if smaller
             else none_smaller,
         ),
+        *_for_device(candidates),
     )
     considered = sum(_considered(c.rows[0]) for c in candidates)
     error = statistics.fmean(_standard_error(row) for row in baseline.rows)
@@ -188,8 +191,8 @@ def _unlearnt(baseline: Candidate) -> str:
         return ""
     return (
         f"The baseline is worse than a linear model on the test split ({text}): it has not learnt "
-        "what there is to learn, and what is held against it looks too good; raise training.epochs, "
-        "change training.learning_rate, or give it another reference net."
+        "what there is to learn, and what is held against it looks too good; raise "
+        "training.epochs, change training.learning_rate, or give it another reference net."
     )
 
 
@@ -221,6 +224,18 @@ def optimism(candidates: int, standard_error: float) -> float:
         return z * candidates * normal * special.ndtr(z) ** (candidates - 1)
 
     return standard_error * integrate.quad(density, -8, 8)[0]
+
+
+def _for_device(candidates: Sequence[Candidate]) -> list[Choice]:
+    """The best whose int8 file fits into the device, where the study is for one."""
+    device = device_of(candidates[0].rows[0])
+    if device is None:
+        return []
+    best = min(
+        (c for c in candidates if fits(c.rows)), key=lambda c: (_badness(c), c.size()), default=None
+    )
+    reason = "" if best else why_none([c.rows for c in candidates])
+    return [Choice(f"best for {device}", best, reason, is_for_device=True)]
 
 
 def _smallest(name: str, candidates: Sequence[Candidate], reason: str) -> Choice:

@@ -147,6 +147,7 @@ def test_a_folder_in_place_of_a_table_drops_no_run(tmp_path):
             text=tmp_path / "s.md",
             answer=tmp_path / "verdict.txt",
             verdicts=[],
+            devices={},
             code="abc",
         )
     assert not (tmp_path / "s.parquet").exists()

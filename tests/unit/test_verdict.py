@@ -207,3 +207,33 @@ def test_a_search_that_found_nothing_within_its_tolerance_is_named_once():
     assert said.startswith("nas, seed 0:")
     # Both searches' trials and the baseline; a pick is one of its search's nets.
     assert verdict.considered == 15
+
+
+def test_the_best_for_the_device_keeps_to_its_flash_and_ram_by_the_int8_file():
+    def on_device(**limits):
+        rows = summary(
+            BASELINE,
+            ("large", wrong(range(8), range(20)), 900),
+            ("fits", wrong(range(14), range(10)), 500),
+            ("worse", wrong(range(20), range(1)), 400),
+            ("unknown", wrong(range(1), range(1)), 300),
+        )
+        needs = [(9000, 5000), (8000, 4000), (6000, 2000), (3000, 1000), (None, None)]
+        for row_, (flash, ram) in zip(rows, needs, strict=True):
+            row_.update(tflite_int8_bytes=flash, tflite_int8_arena_bytes=ram)
+            row_.update(tflite_int8_accuracy=0.9, device="board", **limits)
+        return verdict_of(rows, "digits")
+
+    both = on_device(device_flash_bytes=7000, device_ram_bytes=3000)
+    assert both.choices[-1].name == "best for board"
+    # By validation, not by the test split, and not one whose file could not be measured.
+    assert both.choices[-1].candidate.name == "fits"
+    said = text.terminal(both, "verdict.md")
+    assert "fits as an int8 file takes 6,000 of 7,000 bytes of flash and 2,000 of 3,000" in said
+    assert "test accuracy is then 90 %" in said
+    assert on_device(device_ram_bytes=4000).choices[-1].candidate.name == "large"
+    none = on_device(device_flash_bytes=100, device_ram_bytes=3000)
+    assert none.choices[-1].candidate is None
+    [why] = text.missing(none)
+    assert "the least needs 3,000 bytes of flash, where it has 100" in why
+    assert "best for" not in text.terminal(verdict_of(summary(BASELINE), "digits"), "verdict.md")

@@ -79,6 +79,7 @@ def what_is_left():
         "cards": [*rules.pages.input.cards],
         "splits": [*rules.pages.input.splits],
         "config": config,
+        "devices": plan.devices(),
         "code": stage_code("summarise"),
     }
 

@@ -23,6 +23,7 @@ rule summary:
     conda:
         "../../envs/nasturtium.yaml"
     params:
+        devices=plan.devices(),
         code=stage_code("summarise"),
     script:
         "../scripts/summarise.py"

@@ -14,5 +14,6 @@ with planned(snakemake, "summarise"):
         text=snakemake.output.text,
         answer=snakemake.output.answer,
         verdicts=snakemake.output.verdicts,
+        devices=snakemake.params.devices,
         code=snakemake.params.code,
     )

@@ -1,0 +1,52 @@
+"""Whether a net fits into the device that a study is for, by its measured int8 file."""
+
+from collections.abc import Mapping, Sequence
+
+# A limit's column of ``summary.parquet``, the figure that it limits, and its name.
+_LIMITS = (
+    ("device_flash_bytes", "tflite_int8_bytes", "flash"),
+    ("device_ram_bytes", "tflite_int8_arena_bytes", "RAM"),
+)
+
+
+def device_of(row: Mapping) -> str | None:
+    """Name of the device; None where the study is for none."""
+    return row.get("device")
+
+
+def fits(rows: Sequence[Mapping]) -> bool:
+    """Whether a run's int8 file keeps to the device's flash and RAM with every seed.
+
+    What was not measured does not count as kept to.
+    """
+    return all(
+        row.get(figure) is not None and row[figure] <= row[limit]
+        for row in rows
+        for limit, figure, _ in _LIMITS
+        if row.get(limit) is not None
+    )
+
+
+def need(rows: Sequence[Mapping]) -> str:
+    """What a run's int8 file needs of what there is; the most of its seeds."""
+    parts = []
+    for limit, figure, name in _LIMITS:
+        allowed = rows[0].get(limit)
+        if allowed is not None:
+            most = max(row[figure] for row in rows)
+            parts.append(f"{most:,} of {allowed:,} bytes of {name}")
+    return " and ".join(parts)
+
+
+def why_none(runs: Sequence[Sequence[Mapping]]) -> str:
+    """Why no run fits: the least that one needs of each."""
+    parts = []
+    for limit, figure, name in _LIMITS:
+        allowed = runs[0][0].get(limit)
+        if allowed is None:
+            continue
+        needed = [[row.get(figure) for row in rows] for rows in runs]
+        known = [max(one) for one in needed if None not in one]
+        least = f"{min(known):,} bytes of {name}" if known else f"a {name} that is not known"
+        parts.append(f"{least}, where it has {allowed:,}")
+    return f"no net's int8 file fits into it: the least needs {'; '.join(parts)}"
