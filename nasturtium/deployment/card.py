@@ -13,6 +13,12 @@ _MADE = {
     "baseline": "the data set's reference net, trained",
     "baseline_longer": "the reference net, trained on as long as pruned ones are",
     "pruned": "the trained reference net, pruned while it was trained on, and compacted",
+    "quantised": "the trained reference net, trained on for int8",
+    "pruned_quantised": "the trained reference net, pruned, compacted, and trained on for int8",
+    "nas_quantised": "the best trial of an architecture search, trained on for int8",
+    "nas_with_pruning_quantised": (
+        "the best trial of a search that prunes every trial, trained on for int8"
+    ),
     "scratch": "a pruned net's shape, trained from new weights",
     "nas": "the best trial of an architecture search",
     "nas_pruned": "the best trial of an architecture search, pruned, and compacted",

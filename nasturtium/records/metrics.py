@@ -251,6 +251,15 @@ SUMMARY = pa.schema(
         column("total_energy_j", pa.float64(), "joules of the same jobs; null where one is"),
         column("trial", pa.string(), "trial of the search that the net is"),
         column("meets_standard", pa.bool_(), "of a search: within the tolerance of the baseline"),
+        *(
+            column(f"int8_gain{end}_{unit}", pa.float64(), text)
+            for unit, figure in (("points", "accuracy, x 100"), ("mae", "MAE, in target_unit"))
+            for end, text in (
+                ("", f"int8 file less that of the net it was trained on from: test {figure}"),
+                ("_low", "lower end of its 95 % interval"),
+                ("_high", "upper end, paired by sample"),
+            )
+        ),
         column("chosen_from_trials", pa.int64(), "trials of the search that the net was best of"),
     ]
 )

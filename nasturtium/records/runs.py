@@ -15,6 +15,7 @@ BEST_OF_K = "baseline_best_of_k"
 SCALED = "scaled"
 RETRAINED = "retrained"
 RETRAINED_PRUNED = "retrained_pruned"
+QUANTISED = "quantised"
 
 # What of a search is handed on beside its best net by the objective; see docs/search.md.
 PICKS = ("best", "knee", "small")
@@ -62,6 +63,8 @@ class Run:
         """Names of the runs whose results its own job started from."""
         if self.pick is not None:
             return (self.name.removesuffix(f"-{self.pick}"),)
+        if self.quantised_from is not None:
+            return (self.quantised_from,)
         if self.stage in (BASELINE, BEST_OF_K):
             return ()
         if self.stage == SCRATCH:
@@ -80,6 +83,14 @@ class Run:
         return self.stage in (PRUNED, NAS_PRUNED, NAS_WITH_PRUNING, RETRAINED_PRUNED)
 
     @property
+    def quantised_from(self) -> str | None:
+        """Name of the run whose net it trained on for int8; None where it did not."""
+        if self.stage == QUANTISED:
+            return BASELINE
+        found = self.stage.removesuffix(f"_{QUANTISED}")
+        return None if found == self.stage else found + self.name.removeprefix(self.stage)
+
+    @property
     def label(self) -> str:
         """Its name for people: ``digits seed 0 baseline``."""
         return f"{self.dataset} seed {self.seed} {self.name}"
@@ -95,6 +106,12 @@ def pruned_run(stage: str, method: str, ratio: float) -> str:
     return f"{stage}/{method}-{ratio:.2f}"
 
 
+def quantised_run(source: str) -> str:
+    """Name of the run that trains the net of ``source`` on for int8."""
+    stage, slash, rest = source.partition("/")
+    return QUANTISED if stage == BASELINE else f"{stage}_{QUANTISED}{slash}{rest}"
+
+
 def run_names(
     methods: list[str],
     ratios: list[float],
@@ -102,6 +119,8 @@ def run_names(
     objectives: list[str] = (),
     picks: list[str] = (),
     search_controls: list[str] = (),
+    *,
+    quantised: bool = False,
 ) -> list[str]:
     """Names of all runs of one data set and seed, in the order of the stages.
 
@@ -116,6 +135,8 @@ def run_names(
         Of each search, which of :data:`PICKS` are runs of their own.
     search_controls
         ``random_search``, ``baseline_best_of_k``, ``scaled``.
+    quantised
+        Whether baseline, pruned nets and searched ones are trained on for int8 too.
     """
     grid = [(method, ratio) for method in methods for ratio in ratios]
     families = [control.split("/") for control in controls if "/" in control]
@@ -132,5 +153,8 @@ def run_names(
         *(f"{search}-{name}" for name in objectives for search in (NAS, NAS_WITH_PRUNING)),
         *search_controls,
     ]
+    if quantised:
+        pruned = [pruned_run(PRUNED, *point) for point in grid]
+        names += map(quantised_run, [BASELINE, *pruned, NAS, NAS_WITH_PRUNING])
     # A control may be one of the methods too.
     return list(dict.fromkeys(names))

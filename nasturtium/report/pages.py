@@ -10,6 +10,7 @@ from nasturtium.records.runs import BASELINE
 from nasturtium.report import as_deployed
 from nasturtium.report.cost import costs
 from nasturtium.report.html import Cell, figure, listing, pairs, paragraph, section, table
+from nasturtium.report.quantisation import sentences
 from nasturtium.report.summary import WITHOUT_NET
 
 _PACKAGES = (
@@ -68,6 +69,7 @@ def summary_table(rows: Sequence[Mapping]) -> str:
                 "choice has seen."
             ),
             table(_SUMMARY_HEADER, _summary_lines(rows), filtered=True),
+            *(paragraph(f"Trained for int8: {sentence}") for sentence in sentences(rows)),
         )
     )
 

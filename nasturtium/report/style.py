@@ -23,6 +23,10 @@ STAGES = {
     "nas_with_pruning": "#009E73",
     "retrained": "#CC79A7",
     "retrained_pruned": "#CC79A7",
+    "quantised": "#B8860B",
+    "pruned_quantised": "#B8860B",
+    "nas_quantised": "#B8860B",
+    "nas_with_pruning_quantised": "#B8860B",
     "baseline_longer": GREY,
     "scratch": GREY,
     "random_search": GREY,
@@ -39,6 +43,7 @@ MARKERS = {
     "baseline_best_of_k": "*",
     "scaled": "X",
 }
+MARKERS |= {"quantised": "*", "nas_quantised": "D", "nas_with_pruning_quantised": "P"}
 _RESULTS = [name for name, method in METHODS.items() if not method.is_control]
 _METHODS = {
     **dict(zip(_RESULTS, cycle("s^<>hp"))),

@@ -44,6 +44,9 @@ def wildcard_patterns(config: Mapping[str, Any]) -> dict[str, str]:
     runs = (
         "baseline",
         "baseline_longer",
+        "quantised",
+        f"pruned_quantised/{pruned}",
+        "nas(_with_pruning)?_quantised",
         f"((nas_)?pruned|scratch)/{pruned}",
         f"{_SEARCH}(-({'|'.join(PICKS)}))?",
         RANDOM_SEARCH,
@@ -192,6 +195,7 @@ class Plan:
             list(objectives),
             chosen["search"]["picks"],
             chosen["search"]["controls"],
+            quantised=chosen["quantisation"]["enabled"],
         )
         return [Run(dataset, seed, name) for seed in self._config["seeds"] for name in names]
 

@@ -10,6 +10,7 @@ from nasturtium.records.runs import SEARCHES, Run
 from nasturtium.report import verdict as verdict_text
 from nasturtium.report.changes import with_changes
 from nasturtium.report.costs_in_all import with_costs
+from nasturtium.report.quantisation import sentences, with_gains
 from nasturtium.report.spread import over_seeds
 from nasturtium.report.summary import readable, with_ratios
 from nasturtium.settings.devices import columns_of
@@ -54,7 +55,8 @@ def run(
         found = _found(Path(path).parent, row, searched)
         device = columns_of(devices.get(row["dataset"]))
         rows.append({**row, **timed.get(place, {}), **found, **device})
-    rows = with_costs(with_changes(with_ratios(rows), _Read(predictions)))
+    answers = _Read(predictions)
+    rows = with_costs(with_gains(with_changes(with_ratios(rows), answers), answers))
     write_table(table, SUMMARY, rows, code=code)
     _write(text, _tables(rows))
     shown = []
@@ -119,6 +121,9 @@ def _tables(rows: Sequence[dict]) -> str:
     if len({row["seed"] for row in rows}) > 1:
         text += "\nMean and sample standard deviation over the seeds:\n\n"
         text += over_seeds(rows)
+    if gains := sentences(rows):
+        text += "\nTrained for int8 (95 % intervals, paired by test sample):\n\n"
+        text += "".join(f"- {sentence}\n" for sentence in gains)
     return text
 
 

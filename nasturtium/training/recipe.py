@@ -13,6 +13,16 @@ def retraining_recipe(settings: Mapping) -> dict:
     }
 
 
+def quantisation_recipe(settings: Mapping) -> dict:
+    """``training`` with the epochs and the learning rate of ``quantisation``."""
+    quantisation = settings["quantisation"]
+    return {
+        **settings["training"],
+        "epochs": quantisation["epochs"],
+        "learning_rate": quantisation["learning_rate"],
+    }
+
+
 def total_recipe(settings: Mapping) -> dict:
     """``training`` with as many epochs as a baseline and its pruning have together."""
     epochs = settings["training"]["epochs"] + settings["pruning"]["epochs"]

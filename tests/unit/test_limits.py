@@ -133,10 +133,10 @@ def test_a_file_is_only_made_where_the_weights_alone_would_fit():
 
 @pytest.mark.long
 def test_a_net_that_gets_pruned_is_judged_when_it_is(digits, tmp_path):
-    settings = {**BOUND, "epochs": 3, "trials": 2, "pruning_ratios": [0.5]}
+    settings = {**BOUND, "epochs": 3, "trials": 2, "pruning_ratios": [0.3]}
     trials = search(digits, tmp_path, settings, PRUNING)
     assert not counted(trials)["skipped"]
-    assert json.loads(trials.rows[0]["hyperparameters"])["pruning_ratio"] == 0.5
+    assert json.loads(trials.rows[0]["hyperparameters"])["pruning_ratio"] == 0.3
 
 
 @pytest.mark.long

@@ -46,6 +46,18 @@ def test_a_data_set_of_its_own_settings_has_runs_of_its_own():
     ]
 
 
+def test_nets_are_trained_for_int8_only_where_asked():
+    pruning = {"methods": ["channels"], "ratios": [0.5], "controls": ["baseline_longer"]}
+    without = [run.name for run in plan(pruning=pruning).runs("digits")]
+    found = plan(pruning=pruning, quantisation={"enabled": True}).runs("digits")
+    assert [run.name for run in found if run.name not in without] == [
+        "quantised",
+        "pruned_quantised/channels-0.50",
+        "nas_quantised",
+        "nas_with_pruning_quantised",
+    ]
+
+
 def test_figures_read_the_trials_of_searches_alone():
     tables = plan().tables(of())
     assert "results/digits/seed0/nas/trials.parquet" in tables
@@ -110,6 +122,8 @@ def test_a_run_s_files_lie_in_its_directory():
         ("objective", "-smaller", "-small"),
         ("run", "pruned/random-0.25", "pruned/magic-0.25"),
         ("search", "nas-loss", "nas-small"),
+        ("run", "pruned_quantised/channels-0.25", "quantised/channels-0.25"),
+        ("run", "nas_with_pruning_quantised", "nas_quantised-"),
         ("trial", "0003", "3"),
     ],
 )
@@ -120,7 +134,8 @@ def test_wildcards_take_the_names_of_runs_and_nothing_else(wildcard, good, bad):
 
 
 def test_every_configured_run_is_one_that_the_rules_know():
-    everything = plan(pruning={"methods": ["magnitude", "channels", "random"]})
+    methods = ["magnitude", "channels", "random"]
+    everything = plan(pruning={"methods": methods}, quantisation={"enabled": True})
     pattern = wildcard_patterns(configuration.validated({}, load_schema()))["run"]
     assert all(re.fullmatch(pattern, run.name) for run in everything.runs("digits"))
 

@@ -51,7 +51,8 @@ def test_every_key_has_its_default_in_config_yaml_and_nowhere_else():
 
 def test_the_schema_notes_for_each_key_of_a_section_which_stages_it_changes():
     notes = stages_of_keys()
-    assert set(notes) == {"split", "training", "pruning", "search", "measure"}
+    sections = {"split", "training", "pruning", "quantisation", "search", "measure"}
+    assert set(notes) == sections
     for section, keys in notes.items():
         assert set(keys) == set(config()[section])
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))

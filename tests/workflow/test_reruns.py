@@ -232,6 +232,22 @@ def test_named_objectives_and_retrained_trials_are_runs_of_their_own(project):
     }
 
 
+def test_each_net_can_be_trained_for_int8_though_the_study_does_not(project):
+    runs = ("quantised", "pruned_quantised/channels-0.50", "nas_with_pruning_quantised")
+    planned = project.planned(*(f"results/digits/seed0/{run}/metrics.parquet" for run in runs))
+    assert planned == {
+        "baseline": 1,
+        "measure": 3,
+        "nas_with_pruning": 1,
+        "nas_with_pruning_quantised": 1,
+        "prepare_data": 1,
+        "pruned": 1,
+        "pruned_quantised": 1,
+        "quantised": 1,
+        "split_data": 1,
+    }
+
+
 def test_an_objective_that_is_not_configured_is_refused_by_name(project):
     done = project.snakemake("-n", "results/digits/seed0/nas-speed/metrics.parquet")
     assert done.returncode != 0
