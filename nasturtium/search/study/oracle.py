@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _SAMPLED_PROPOSALS, _MOST_PROPOSALS = 20, 400
 _POPULATION = 16
 # Attributes of a study's trials, and one of the study.
-SIGNATURE, FAILED, _SLACK = "signature", "failed", "slack"
+SIGNATURE, FAILED = "signature", "failed"
 _STARTED = "started"
 
 
@@ -40,10 +40,6 @@ def make_study(
     ``nsga2`` NSGA-II (Deb et al. 2002, IEEE TEC 6(2)) with constraint domination.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-    def constraints(trial: optuna.trial.FrozenTrial) -> list[float]:
-        return trial.user_attrs[_SLACK]
-
     # Grouping is what makes TPE respect conditional hyperparameters; Optuna calls it experimental.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     if sampler == "tpe":
@@ -52,13 +48,10 @@ def make_study(
             n_startup_trials=8,
             multivariate=True,
             group=True,
-            constraints_func=constraints,
             constant_liar=storage is not None,
         )
     else:
-        chosen = optuna.samplers.NSGAIISampler(
-            seed=seed, population_size=_POPULATION, constraints_func=constraints
-        )
+        chosen = optuna.samplers.NSGAIISampler(seed=seed, population_size=_POPULATION)
     return optuna.create_study(
         study_name=name,
         storage=storage,
@@ -152,11 +145,10 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
 
     def _tell(self, asked: optuna.Trial, row: Mapping) -> None:
         if row["status"] == "completed":
-            slack = [
-                row[TERMS[term]] / most - 1 for term, most in sorted(self._constraints.items())
-            ]
+            for term, most in sorted(self._constraints.items()):
+                asked.set_constraint(term, row[TERMS[term]] / most - 1)
             # The front of interest is that of nets which are good enough.
-            asked.set_user_attr(_SLACK, [*slack, row["shortfall"]])
+            asked.set_constraint("shortfall", row["shortfall"])
             self._study.tell(asked, [row[TERMS[term]] for term in self._terms])
         else:
             asked.set_user_attr(SKIPPED if row["status"] == SKIPPED else FAILED, True)
