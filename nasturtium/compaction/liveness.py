@@ -146,10 +146,12 @@ def _inert(graph, constants, needed) -> tuple[list[bool], list[bool]]:
 
 
 def _source(graph: ChannelGraph, number: int, inert, keep) -> int | None:
-    """Return the narrowest tensor that a layer of constants may be called with, or None.
+    """Return the tensor that a layer of constants may be called with, or None.
 
-    It is there before the step is, it varies, and it has the same positions; for a single position
-    any image or sequence will do, since constants are their own maximum over all positions.
+    It is there before the step is, it varies, and it is an image, a sequence or a vector as the
+    step's output is, or any image or sequence for a vector. The narrowest is taken of those that
+    have the same positions or stand in for a single one; where there is none, the narrowest of
+    all, whose constants are then spread over the positions.
     """
     step = graph.steps[number]
     if step.layer.compute_dtype != "float32":
@@ -163,7 +165,8 @@ def _source(graph: ChannelGraph, number: int, inert, keep) -> int | None:
         here = tuple(tensor.shape)
         if inert[t] or tensor.dtype != tf.float32 or None in shape[1:]:
             continue
-        single = set(shape[1:-1]) <= {1} and len(here) in (3, 4) and len(shape) in (2, len(here))
-        if here[:-1] == shape[:-1] or single:
-            fitting.append((int(keep[graph.channels[t]].sum()), t))
-    return min(fitting)[1] if fitting else None
+        same = here[:-1] == shape[:-1]
+        if same or (len(here) in (3, 4) and len(shape) in (2, len(here))):
+            spread = not same and not set(shape[1:-1]) <= {1}
+            fitting.append((spread, int(keep[graph.channels[t]].sum()), t))
+    return min(fitting)[-1] if fitting else None

@@ -11,6 +11,10 @@ from nasturtium.compaction.liveness import Plan
 
 Clone = Callable[[keras.layers.Layer], keras.layers.Layer]
 
+# By the rank of a sequence or an image: its maximum, and one position spread over others.
+_MAXIMUM = {3: keras.layers.GlobalMaxPooling1D, 4: keras.layers.GlobalMaxPooling2D}
+_SPREAD = {3: keras.layers.UpSampling1D, 4: keras.layers.UpSampling2D}
+
 
 def rebuild(
     graph: ChannelGraph,
@@ -87,16 +91,23 @@ class _Builder:
         return tf.nest.flatten(layer(*args, **kwargs))
 
     def _constant(self, step: Step):
-        """Return a tensor that holds the constants of a step's output."""
+        """Return a tensor that holds the constants of a step's output.
+
+        Constants are their own maximum over all positions, which can be spread over others.
+        """
         (t,) = step.outputs
         source, values = self.made[self.plan.constants[t]], self.values(t)
         shape, name = step.out_shapes[0], step.layer.name
-        is_pooled = source.shape[:-1] != shape[:-1]
-        layer = keras.layers.Dense(len(values), name=f"{name}_constants" if is_pooled else name)
-        tensor = layer(source)
+        if source.shape[:-1] == shape[:-1]:
+            return self._dense(values, name)(source)
+        rank = len(source.shape)
+        tensor = self._dense(values, f"{name}_constants")(source)
+        if set(shape[1:-1]) <= {1}:
+            return _MAXIMUM[rank](keepdims=rank == len(shape), name=name)(tensor)
+        tensor = _MAXIMUM[rank](keepdims=True, name=f"{name}_constant")(tensor)
+        return _SPREAD[rank](shape[1] if rank == 3 else shape[1:-1], name=name)(tensor)
+
+    def _dense(self, values: np.ndarray, name: str) -> keras.layers.Dense:
+        layer = keras.layers.Dense(len(values), name=name)
         self.constants.append((layer, values))
-        if is_pooled:
-            rank = len(source.shape)
-            pool = {3: keras.layers.GlobalMaxPooling1D, 4: keras.layers.GlobalMaxPooling2D}[rank]
-            tensor = pool(keepdims=rank == len(shape), name=name)(tensor)
-        return tensor
+        return layer

@@ -34,12 +34,16 @@ def acts_elementwise(activation) -> bool:
 def apply_to_constants(function, values: np.ndarray) -> np.ndarray:
     """Apply an elementwise TensorFlow function to constants, shape ``(channels,)``; NaN stays NaN.
 
-    A result that is not finite counts as unknown (NaN), since it can't be moved into a bias.
+    In float64: a constant goes through many layers before it is rounded, once, in a bias. What is
+    zero in float32 counts as zero, and a result that is not finite in it as unknown (NaN), since
+    it can't be moved into a bias.
     """
     known = ~np.isnan(values)
-    inputs = tf.constant(np.where(known, values, 0.0)[None], tf.float32)
+    inputs = tf.constant(np.where(known, values, 0.0)[None], tf.float64)
     result = np.asarray(function(inputs), dtype=np.float64)[0]
-    return np.where(known & np.isfinite(result), result, np.nan)
+    with np.errstate(over="ignore", under="ignore"):
+        stored = result.astype(np.float32)
+    return np.where(known & np.isfinite(stored), np.where(stored == 0, 0.0, result), np.nan)
 
 
 def channels_first(layer) -> str | None:

@@ -53,7 +53,9 @@ STRAIGHT = {
     "MaxPooling1D": lambda layer: keras.layers.AveragePooling1D(
         layer.pool_size, layer.strides, layer.padding
     ),
-    "GlobalMaxPooling1D": lambda layer: keras.layers.GlobalAveragePooling1D(),
+    "GlobalMaxPooling1D": lambda layer: keras.layers.GlobalAveragePooling1D(
+        keepdims=layer.keepdims
+    ),
     "MaxPooling2D": lambda layer: keras.layers.AveragePooling2D(
         layer.pool_size, layer.strides, layer.padding
     ),

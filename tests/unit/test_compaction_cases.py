@@ -124,6 +124,68 @@ def test_a_branch_of_constants_becomes_one_layer_of_them(tmp_path):
     assert verify(model, load_model(tmp_path / "model.keras")) < 1e-5
 
 
+@pytest.mark.parametrize("rank", [1, 2])
+def test_constants_that_no_tensor_has_the_positions_of_are_spread_over_them(rank):
+    """Constant features before a padded border, which tells its positions from the others."""
+    convolution = getattr(layers, f"Conv{rank}D")
+    model = sequential(
+        convolution(6, 3, padding="same", name="first"),
+        convolution(4, 5, activation="softplus", name="dead"),
+        layers.BatchNormalization(name="norm"),
+        convolution(3, 3, padding="same", name="padded"),
+        layers.Flatten(),
+        layers.Dense(2),
+        shape=(12,) * rank + (2,),
+    )
+    kill(model.get_layer("dead"), *range(4), bias=0.3)
+    model.get_layer("norm").beta.assign([0.1, 0.2, 0.3, 0.4])
+    result = compact(model)
+    assert result.removed_layers == ["first", "dead"]
+    assert result.params_after < result.params_before
+    assert verify(model, result.model) < 1e-5
+    lite = tf.lite.TFLiteConverter.from_keras_model(result.model).convert()
+    interpreter = tf.lite.Interpreter(model_content=lite)
+    interpreter.allocate_tensors()
+    batch = np.zeros((1, *model.input_shape[1:]), "float32")
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], batch)
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(found, model(batch), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "softplus", "gelu"])
+def test_constants_are_rounded_once_however_many_layers_they_go_through(activation):
+    widths = [24] * 6
+    model = sequential(
+        *(layers.Dense(width, activation=activation) for width in widths),
+        layers.Dense(3),
+        shape=(4,),
+    )
+    random = np.random.default_rng(2)
+    for layer in model.layers:
+        layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+    model.layers[0].kernel.assign(np.zeros((4, 24)))
+    exact = np.zeros((1, 4))
+    for layer in model.layers:
+        kernel, bias = (weight.astype(float) for weight in layer.get_weights())
+        exact = np.asarray(layer.activation(tf.constant(exact @ kernel + bias)))
+    small = compact(model).model
+    assert np.array_equal(small(np.ones((1, 4))), exact.astype("float32"))
+
+
+def test_what_float32_takes_for_zero_or_infinite_is_taken_for_it():
+    """A sigmoid of -200 is 1e-87 in float64, an exponential of 100 more than float32 holds."""
+    model = sequential(
+        layers.Conv2D(4, 3, activation="sigmoid", name="tiny"),
+        layers.Conv2D(4, 3, padding="same", name="padded"),
+    )
+    kill(model.get_layer("tiny"), 1, bias=-200)
+    assert compact(model).removed_channels == {"tiny": 1}
+    model = sequential(layers.Dense(4, activation="exponential"), layers.Dense(2), shape=(3,))
+    kill(model.layers[0], 1, bias=100)
+    assert not compact(model).removed_channels
+
+
 def test_a_branch_whose_readers_ignore_it_is_not_concatenated():
     keras.utils.set_random_seed(5)
     inputs = keras.Input((6, 6, 2))
