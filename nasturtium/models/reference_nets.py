@@ -1,6 +1,5 @@
 """The reference net of each data set."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
@@ -11,6 +10,15 @@ from nasturtium.models.copies import on_other_input
 from nasturtium.models.encoding import encoded
 from nasturtium.models.frame import Frame, build_framed
 from nasturtium.models.literature import PUBLISHED, literature_features
+from nasturtium.models.reference_layers import (
+    BODIES,
+    cnn,
+    cnn1d,
+    flatten,
+    mlp,
+    output_layer,
+    textcnn,
+)
 from nasturtium.models.residual import residual_features
 
 # The features of a net whose units and filters are multiplied by a scale.
@@ -52,7 +60,7 @@ def build_reference(
     """
     name = f"{dataset}_reference"
     if reference is None:
-        model = build_framed(frame, _BODIES[dataset](frame.classes), name=name)
+        model = build_framed(frame, BODIES[dataset](frame.classes), name=name)
         assert model.count_params() == PARAMETERS[dataset], (dataset, model.count_params())
         return model
     try:
@@ -88,17 +96,17 @@ def reference_features(
         features = literature_features(reference)
     elif reference is None or isinstance(reference, str):
         # The classes are the output layer's, which is left out.
-        features = _row(_BODIES[reference or dataset](None)[:-1])
+        features = _row(BODIES[reference or dataset](None)[:-1])
     elif "mlp" in reference:
         features = _encoded_mlp(reference["mlp"])
     elif "residual" in reference:
         features = _residual(reference["residual"])
     elif "textcnn" in reference:
-        features = _row(_textcnn(reference["textcnn"], vocabulary)[:-1])
+        features = _row(textcnn(reference["textcnn"], vocabulary)[:-1])
     elif "cnn1d" in reference:
-        features = _row(_cnn1d(reference["cnn1d"], None)[:-1])
+        features = _row(cnn1d(reference["cnn1d"], None)[:-1])
     else:
-        features = _row(_cnn(reference["cnn"], None)[:-1])
+        features = _row(cnn(reference["cnn"], None)[:-1])
     return features if scale == 1 else lambda tensor: _scaled(features, tensor, scale)
 
 
@@ -137,7 +145,7 @@ def _encoded_mlp(sizes: Sequence[int] | Mapping) -> Callable[[tf.Tensor], tf.Ten
 
     def features(tensor: tf.Tensor) -> tf.Tensor:
         if len(tensor.shape) > 2:
-            tensor = _flatten()(tensor)
+            tensor = flatten()(tensor)
         elif bins:
             tensor = encoded(tensor, bins)
         return _row(mlp(units, None)[:-1])(tensor)
@@ -174,145 +182,3 @@ def _scaled(features: Callable, tensor: tf.Tensor, scale: float) -> tf.Tensor:
         return type(layer).from_config(config)
 
     return on_other_input(keras.Model(inputs, features(inputs)), tensor, scaled)
-
-
-def mlp(hidden: Sequence[int], classes: int | None) -> list[keras.layers.Layer]:
-    """Dense layers with ReLU, then the output layer."""
-    layers = [
-        keras.layers.Dense(units, activation="relu", name=f"dense_{i}")
-        for i, units in enumerate(hidden)
-    ]
-    return [*layers, output_layer(classes)]
-
-
-def output_layer(classes: int | None) -> keras.layers.Layer:
-    """Softmax over the classes, or one linear unit."""
-    if classes is None:
-        return keras.layers.Dense(1, name="output")
-    return keras.layers.Dense(classes, activation="softmax", name="output")
-
-
-def _conv(filters: int, name: str, padding: str = "valid") -> keras.layers.Layer:
-    return keras.layers.Conv2D(filters, 3, padding=padding, activation="relu", name=name)
-
-
-def _pool(name: str) -> keras.layers.Layer:
-    return keras.layers.MaxPooling2D(2, name=name)
-
-
-def _flatten() -> keras.layers.Layer:
-    return keras.layers.Flatten(name="flatten")
-
-
-def _cnn(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
-    """3x3 convolutions, each followed by a 2x2 maximum, then dense layers."""
-    blocks = [
-        (_conv(filters, f"conv_{i}", "same"), _pool(f"pool_{i}"))
-        for i, filters in enumerate(sizes["filters"])
-    ]
-    return [*itertools.chain(*blocks), _flatten(), *mlp(sizes["dense"], classes)]
-
-
-def _cnn1d(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
-    """Convolutions over the steps, each followed by a maximum of two, then dense layers.
-
-    As LeCun and Bengio (1995) convolve series; their order is kept up to the dense layers.
-    """
-    blocks = [
-        (
-            keras.layers.Conv1D(
-                filters,
-                sizes.get("kernel_size", 5),
-                padding="same",
-                activation="relu",
-                name=f"conv_{i}",
-            ),
-            keras.layers.MaxPooling1D(2, name=f"pool_{i}"),
-        )
-        for i, filters in enumerate(sizes["filters"])
-    ]
-    return [*itertools.chain(*blocks), _flatten(), *mlp(sizes["dense"], classes)]
-
-
-def _textcnn(sizes: Mapping, vocabulary: int) -> list:
-    """An embedding, convolutions of several widths and their maxima over the text, dense layers.
-
-    Kim 2014 (arXiv 1408.5882), with half of the maxima dropped in training, as there.
-    """
-    layers = keras.layers
-
-    def maxima(tensor):
-        parts = [
-            layers.GlobalMaxPooling1D(name=f"maximum_{size}")(
-                layers.Conv1D(sizes["filters"], size, activation="relu", name=f"conv_{size}")(
-                    tensor
-                )
-            )
-            for size in sizes["kernel_sizes"]
-        ]
-        return parts[0] if len(parts) == 1 else layers.Concatenate(name="maxima")(parts)
-
-    return [
-        layers.Embedding(vocabulary, sizes["embedding"], name="embedding"),
-        maxima,
-        layers.Dropout(0.5, name="dropout"),
-        *mlp(sizes["dense"], None),
-    ]
-
-
-def _digits(classes: int) -> list[keras.layers.Layer]:
-    return [
-        _conv(16, "conv_0", "same"),
-        _conv(16, "conv_1", "same"),
-        _pool("pool_0"),
-        _flatten(),
-        *mlp([32], classes),
-    ]
-
-
-def _diabetes(classes: None) -> list[keras.layers.Layer]:
-    return mlp([64, 32], classes)
-
-
-def _mnist(classes: int) -> list[keras.layers.Layer]:
-    return [_flatten(), *mlp([528, 128], classes)]
-
-
-def _cifar10(classes: int) -> list[keras.layers.Layer]:
-    return [
-        _conv(32, "conv_0"),
-        _pool("pool_0"),
-        _conv(64, "conv_1"),
-        _pool("pool_1"),
-        _conv(64, "conv_2"),
-        _flatten(),
-        *mlp([64], classes),
-    ]
-
-
-def _sat6(classes: int) -> list[keras.layers.Layer]:
-    return [
-        _conv(24, "conv_0", "same"),
-        _conv(24, "conv_1", "same"),
-        _pool("pool_0"),
-        _conv(24, "conv_2", "same"),
-        _conv(24, "conv_3", "same"),
-        _pool("pool_1"),
-        _flatten(),
-        *mlp([128, 128], classes),
-    ]
-
-
-def _california_housing(classes: None) -> list[keras.layers.Layer]:
-    return mlp([90, 108, 10], classes)
-
-
-_BODIES = {
-    "digits": _digits,
-    "diabetes": _diabetes,
-    "mnist": _mnist,
-    "cifar10": _cifar10,
-    "cifar10_train": _cifar10,
-    "sat6": _sat6,
-    "california_housing": _california_housing,
-}

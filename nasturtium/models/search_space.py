@@ -14,7 +14,8 @@ import tensorflow as tf
 import tf_keras as keras
 from autokeras.graph import Graph
 
-from nasturtium.models.blocks import Body, ConvBody, TableBody, TextBody
+from nasturtium.models.blocks import ConvBody, TableBody, TextBody
+from nasturtium.models.body import Body
 from nasturtium.models.copies import on_other_input
 from nasturtium.models.frame import Frame, build_framed
 from nasturtium.models.reference_nets import Reference

@@ -8,8 +8,8 @@ section 3), over groups as in DepGraph (Fang et al., 2023, arXiv 2301.12900).
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -18,14 +18,14 @@ import tf_keras as keras
 from nasturtium.compaction import compact, prunable_parameters, verify
 from nasturtium.errors import PruningError
 from nasturtium.pruning import importance as scores_of
-from nasturtium.pruning.pruner import Pruned, Pruner
+from nasturtium.pruning.pruner import Pruned, PruningTask, ScheduledPruner
 from nasturtium.pruning.schedule import CubicSchedule
 from nasturtium.pruning.selection import ChannelSelection
 
 log = logging.getLogger(__name__)
 
 
-class ChannelPruning(Pruner, keras.callbacks.Callback):
+class ChannelPruning(ScheduledPruner):
     """A callback that prunes the channels of ``model`` while ``model.fit`` trains it.
 
     ::
@@ -73,25 +73,19 @@ class ChannelPruning(Pruner, keras.callbacks.Callback):
         batches: Iterable | None = None,
     ) -> None:
         """Check all that can be checked before any training."""
-        super().__init__()
+        super().__init__(schedule)
         if importance not in scores_of.IMPORTANCES:
             known = ", ".join(scores_of.IMPORTANCES)
             raise PruningError(f"Importance {importance!r} is not known: choose one of {known}.")
         if importance == "taylor" and batches is None:
             raise PruningError("Taylor importance needs batches of training data: pass batches=.")
         self.model = model
-        self.callbacks = [self]
-        self.schedule = schedule
-        self.step = 0
         self.selection = ChannelSelection(model, round_to)
         self._net = model
         self._importance = importance
         self._seed = seed
         self._batches = batches
-        self._applied = 0
-        self._epoch_start = 0
         self._variables, self._masks = self._make_masks()
-        self._hold = tf.function(self._multiply)
         reachable = self.selection.reachable(self._first_scores())
         if schedule.target > reachable:
             raise PruningError(
@@ -101,17 +95,11 @@ class ChannelPruning(Pruner, keras.callbacks.Callback):
             )
 
     @classmethod
-    def start(
-        cls,
-        model: keras.Model,
-        schedule: CubicSchedule,
-        settings: Mapping[str, Any],
-        *,
-        seed: int,
-        batches: Iterable,
-    ) -> Self:
-        """By ``importance`` and ``round_to`` of ``settings``; ``batches`` are for ``taylor``."""
-        return cls(model, schedule, settings["importance"], seed, settings["round_to"], batches)
+    def start(cls, task: PruningTask) -> Self:
+        """By ``importance`` and ``round_to``; ``batches`` are for ``taylor``."""
+        given = task.settings
+        options = given["importance"], task.seed, given["round_to"], task.batches
+        return cls(task.model, task.schedule, *options)
 
     @property
     def ratio(self) -> float:
@@ -125,20 +113,6 @@ class ChannelPruning(Pruner, keras.callbacks.Callback):
         steps = (self.params or {}).get("steps")
         if steps and not self.step:
             self.schedule.check_fits(self.params["epochs"], steps)
-
-    def on_epoch_begin(self, epoch, logs=None) -> None:
-        """Batches are counted anew each epoch; steps go on."""
-        self._epoch_start = self.step
-
-    def on_train_batch_end(self, batch, logs=None) -> None:
-        """Prune further when an update is due, and hold what is pruned at zero."""
-        self.step = self._epoch_start + batch + 1
-        due = self.schedule.last_update(self.step)
-        if due is not None and due > self._applied:
-            self._applied = due
-            self._prune_to(self.schedule.ratio_at(due))
-        if self.selection.pruned.any():
-            self._hold()
 
     def on_train_end(self, logs=None) -> None:
         """Refuse a training that stopped before the schedule's end."""
@@ -250,14 +224,6 @@ class RandomChannels(ChannelPruning):
     """Channels pruned at random: the control that shows what the importance is worth."""
 
     @classmethod
-    def start(
-        cls,
-        model: keras.Model,
-        schedule: CubicSchedule,
-        settings: Mapping[str, Any],
-        *,
-        seed: int,
-        batches: Iterable,
-    ) -> Self:
-        """By ``round_to`` of ``settings``; the order of the channels is drawn from ``seed``."""
-        return cls(model, schedule, "random", seed, settings["round_to"])
+    def start(cls, task: PruningTask) -> Self:
+        """By ``round_to``; the order of the channels is drawn from ``seed``."""
+        return cls(task.model, task.schedule, "random", task.seed, task.settings["round_to"])

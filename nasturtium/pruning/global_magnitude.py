@@ -5,8 +5,7 @@ the cubic schedule of Zhu and Gupta (2017, arXiv 1710.01878, equation 1). tfmot 
 each layer only.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -20,11 +19,11 @@ from nasturtium.pruning.magnitude_options import (
     copy_of,
     layer_ratios,
 )
-from nasturtium.pruning.pruner import Pruned, Pruner
+from nasturtium.pruning.pruner import Pruned, PruningTask, ScheduledPruner
 from nasturtium.pruning.schedule import CubicSchedule
 
 
-class GlobalMagnitudePruning(Pruner, keras.callbacks.Callback):
+class GlobalMagnitudePruning(ScheduledPruner):
     """Holds the smallest weights of a copy of ``model`` at zero while it is trained.
 
     Parameters
@@ -49,49 +48,26 @@ class GlobalMagnitudePruning(Pruner, keras.callbacks.Callback):
         schedule: CubicSchedule,
         options: MagnitudeOptions | None = None,
     ):
-        keras.callbacks.Callback.__init__(self)
-        self.model, self.callbacks, self.schedule = copy_of(model), [self], schedule
+        super().__init__(schedule)
+        self.model = copy_of(model)
         names = layer_ratios(model, schedule.target, options or MagnitudeOptions())
         self._kernels = {name: kernel_of(self.model.get_layer(name)) for name in names}
         self._masks = {
             name: tf.Variable(tf.ones_like(kernel), trainable=False)
             for name, kernel in self._kernels.items()
         }
-        self._applied = self._step = self._epoch_start = 0
-        self._hold = tf.function(self._multiply)
 
     @classmethod
-    def start(
-        cls,
-        model: keras.Model,
-        schedule: CubicSchedule,
-        settings: Mapping[str, Any],
-        *,
-        seed: int,
-        batches: Iterable,
-    ) -> Self:
-        """By the options in ``settings["magnitude"]``; nothing is drawn, no batch is looked at."""
-        return cls(model, schedule, MagnitudeOptions(**settings.get("magnitude", {})))
+    def start(cls, task: PruningTask) -> Self:
+        """By the options ``magnitude``; nothing is drawn, no batch is looked at."""
+        options = MagnitudeOptions(**task.settings.get("magnitude", {}))
+        return cls(task.model, task.schedule, options)
 
     @property
     def ratio(self) -> float:
         """Share of the prunable weights that the masks hold at zero by now."""
         masks = [mask.numpy() for mask in self._masks.values()]
         return 1 - float(sum(mask.sum() for mask in masks) / sum(mask.size for mask in masks))
-
-    def on_epoch_begin(self, epoch, logs=None) -> None:
-        """Batches are counted anew each epoch; steps go on."""
-        self._epoch_start = self._step
-
-    def on_train_batch_end(self, batch, logs=None) -> None:
-        """Prune further when an update is due, and hold what is pruned at zero."""
-        self._step = self._epoch_start + batch + 1
-        due = self.schedule.last_update(self._step)
-        if due is not None and due > self._applied:
-            self._applied = due
-            self._prune_to(self.schedule.ratio_at(due))
-        if self._applied:
-            self._hold()
 
     def finish(self, inputs: np.ndarray) -> Pruned:
         """The trained model, its masked weights exactly zero, without the units that died.
@@ -103,7 +79,7 @@ class GlobalMagnitudePruning(Pruner, keras.callbacks.Callback):
         """
         if self._applied < self.schedule.end_step:
             raise PruningError(
-                f"The training stopped after {self._step} steps, before the end of the pruning "
+                f"The training stopped after {self.step} steps, before the end of the pruning "
                 f"schedule at step {self.schedule.end_step}; raise pruning.epochs."
             )
         self._multiply()

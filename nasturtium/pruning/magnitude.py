@@ -5,8 +5,6 @@ from 0 to the ratio while the model is retrained. Zeros change no tensor's shape
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import tf_keras as keras
@@ -20,7 +18,7 @@ from nasturtium.pruning.magnitude_options import (
     copy_of,
     layer_ratios,
 )
-from nasturtium.pruning.pruner import Pruned, Pruner
+from nasturtium.pruning.pruner import Pruned, Pruner, PruningTask
 from nasturtium.pruning.schedule import CubicSchedule
 
 # Tied magnitudes and rounding keep tfmot from hitting a ratio exactly in a small layer.
@@ -83,20 +81,11 @@ class MagnitudePruning(Pruner):
         self.callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
 
     @classmethod
-    def start(
-        cls,
-        model: keras.Model,
-        schedule: CubicSchedule,
-        settings: Mapping[str, Any],
-        *,
-        seed: int,
-        batches: Iterable,
-    ) -> Pruner:
-        """By the options in ``settings["magnitude"]``; nothing is drawn, no batch is looked at."""
-        options = MagnitudeOptions(**settings.get("magnitude", {}))
-        if options.threshold == "global":
-            return GlobalMagnitudePruning(model, schedule, options)
-        return cls(model, schedule, options)
+    def start(cls, task: PruningTask) -> Pruner:
+        """By the options ``magnitude``; nothing is drawn, no batch is looked at."""
+        options = MagnitudeOptions(**task.settings.get("magnitude", {}))
+        kind = GlobalMagnitudePruning if options.threshold == "global" else cls
+        return kind(task.model, task.schedule, options)
 
     @property
     def ratio(self) -> float:

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.compaction import CompactionResult
@@ -47,6 +48,31 @@ class Pruned:
         }
 
 
+@dataclass(frozen=True)
+class PruningTask:
+    """What a pruning starts from.
+
+    Attributes
+    ----------
+    model
+        The trained net.
+    schedule
+        Ratio by step.
+    settings
+        Section ``pruning``; a method's own options stand there under its name.
+    seed
+        Of what it draws at random.
+    batches
+        Training batches (inputs, targets), for a method that looks at gradients.
+    """
+
+    model: keras.Model
+    schedule: CubicSchedule
+    settings: Mapping[str, Any]
+    seed: int
+    batches: Iterable
+
+
 class Pruner(ABC):
     """A pruning in progress: train ``model`` with ``callbacks``, then ``finish``.
 
@@ -69,25 +95,8 @@ class Pruner(ABC):
 
     @classmethod
     @abstractmethod
-    def start(
-        cls,
-        model: keras.Model,
-        schedule: CubicSchedule,
-        settings: Mapping[str, Any],
-        *,
-        seed: int,
-        batches: Iterable,
-    ) -> Self:
-        """Begin to prune ``model`` along ``schedule``.
-
-        Parameters
-        ----------
-        settings
-            Section ``pruning``; a method's own options stand there under its name.
-        seed
-            Of what it draws at random.
-        batches
-            Training batches (inputs, targets), for a method that looks at gradients.
+    def start(cls, task: PruningTask) -> "Pruner":
+        """Begin to prune.
 
         Raises
         ------
@@ -111,3 +120,43 @@ class Pruner(ABC):
         CompactionError
             The compact model computes something else.
         """
+
+
+class ScheduledPruner(Pruner, keras.callbacks.Callback):
+    """A pruner that is its own callback: it prunes by ``schedule``, and holds what is pruned.
+
+    Attributes
+    ----------
+    schedule
+        Ratio by step.
+    step
+        Batches trained so far.
+    """
+
+    def __init__(self, schedule: CubicSchedule):
+        keras.callbacks.Callback.__init__(self)
+        self.callbacks, self.schedule = [self], schedule
+        self.step = self._epoch_start = self._applied = 0
+        self._hold = tf.function(self._multiply)
+
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        """Batches are counted anew each epoch; steps go on."""
+        self._epoch_start = self.step
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        """Prune further when an update is due, and hold what is pruned at zero."""
+        self.step = self._epoch_start + batch + 1
+        due = self.schedule.last_update(self.step)
+        if due is not None and due > self._applied:
+            self._applied = due
+            self._prune_to(self.schedule.ratio_at(due))
+        if self._applied:
+            self._hold()
+
+    @abstractmethod
+    def _prune_to(self, ratio: float) -> None:
+        """Prune up to this share."""
+
+    @abstractmethod
+    def _multiply(self) -> None:
+        """Set what is pruned to exactly zero."""

@@ -11,7 +11,7 @@ from nasturtium.compaction import compact, verify
 from nasturtium.errors import PruningError
 from nasturtium.models.weights import count_weights
 from nasturtium.pruning.methods import METHODS
-from nasturtium.pruning.pruner import Pruned, Pruner
+from nasturtium.pruning.pruner import Pruned, Pruner, PruningTask
 from nasturtium.pruning.schedule import CubicSchedule
 
 
@@ -38,7 +38,7 @@ def start_pruning(
     epochs, steps_per_epoch
         Of the training to come; the schedule is derived from them.
     seed, batches
-        See :meth:`Pruner.start`.
+        See :class:`nasturtium.pruning.pruner.PruningTask`.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def start_pruning(
     schedule.check_fits(epochs, steps_per_epoch)
     module, _, name = METHODS[method].pruner.rpartition(".")
     kind: type[Pruner] = getattr(import_module(module), name)
-    pruner = kind.start(model, schedule, settings, seed=seed, batches=batches)
+    pruner = kind.start(PruningTask(model, schedule, settings, seed, batches))
     pruner.first_admissible_epoch = schedule.first_admissible_epoch(steps_per_epoch)
     return pruner
 
@@ -79,9 +79,9 @@ class Unpruned(Pruner):
         self.model = model
 
     @classmethod
-    def start(cls, model, schedule, settings, *, seed, batches) -> Self:
+    def start(cls, task: PruningTask) -> Self:
         """Nothing has a schedule here."""
-        return cls(model)
+        return cls(task.model)
 
     @property
     def ratio(self) -> float:

@@ -8,7 +8,8 @@ import tf_keras as keras
 from nasturtium.jobs.job import Job
 from nasturtium.models.files import load_model
 from nasturtium.models.frame import build_framed
-from nasturtium.models.reference_nets import output_layer, scaled_reference
+from nasturtium.models.reference_layers import output_layer
+from nasturtium.models.reference_nets import scaled_reference
 from nasturtium.training.fit import fit
 from nasturtium.training.frame_statistics import frame_of
 
