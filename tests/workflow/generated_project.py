@@ -1,6 +1,7 @@
 """A project whose study was generated, as Snakemake would have left it."""
 
 import os
+import shutil
 from pathlib import Path
 
 import yaml
@@ -8,7 +9,7 @@ import yaml
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.latency import LATENCY
 from nasturtium.records.parquet import write_table
-from nasturtium.records.runs import Run
+from nasturtium.records.runs import PICKS, Run
 from nasturtium.records.whole import write_json
 from nasturtium.report.summary import readable
 from tests.generated_study import CONTROLS, summarised, write_study, write_summary
@@ -29,7 +30,7 @@ def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: 
     for name in ("verdict.txt", "digits/verdict.md"):
         (results / name).touch()
     data = results / "data/digits"
-    ages = {name: 9 for name in ("features.npy", "targets.npy", "dataset.json")}
+    ages = {name: 9 for name in ("features.npy", "targets.npy", "order.npy", "dataset.json")}
     ages |= {f"seed{seed}.split.{kind}": 8 for seed in range(seeds) for kind in ("npz", "json")}
     for name in ages:
         (data / name).parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +49,9 @@ def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: 
         (place / "lite.parquet").touch()
         if run.is_compacted:
             (place / "compaction.parquet").touch()
+        if run.is_search:
+            for pick in PICKS:
+                shutil.copytree(place, place.with_name(f"{place.name}-{pick}"))
     for seed in range(seeds):
         path = results / f"digits/seed{seed}/latency.parquet"
         write_table(path, LATENCY, [], code="generated")
