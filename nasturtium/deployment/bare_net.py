@@ -39,6 +39,13 @@ def without_frame(model: keras.Model) -> BareNet:
     return BareNet(keras.Model(inputs, outputs, name=model.name), standardise, restore)
 
 
+def vocabulary(net: keras.Model) -> int | None:
+    """How many tokens a net knows that takes tokens; None for one that takes numbers."""
+    if not net.inputs[0].dtype.is_integer:
+        return None
+    return next(x.input_dim for x in net.layers if isinstance(x, keras.layers.Embedding))
+
+
 def _scaling(layer: keras.layers.Layer) -> Scaling | None:
     if isinstance(layer, keras.layers.Rescaling):
         return Scaling(_numbers(layer.scale), _numbers(layer.offset))

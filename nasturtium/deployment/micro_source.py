@@ -15,7 +15,13 @@ _NAMES = {
 }
 
 
-def header(content: bytes, standardise: Scaling, restore: Scaling, origin: str) -> str:
+def header(
+    content: bytes,
+    standardise: Scaling,
+    restore: Scaling,
+    origin: str,
+    vocabulary: int | None = None,
+) -> str:
     """``model_int8.h``: the file, and functions between raw numbers and its int8.
 
     Parameters
@@ -24,9 +30,18 @@ def header(content: bytes, standardise: Scaling, restore: Scaling, origin: str) 
         What stands before and behind the int8 net.
     origin
         What it is, for its first line.
+    vocabulary
+        Of a net that takes tokens: their number. It takes them as they are, in int32.
     """
     net = Interpreter(content)
-    (in_scale, in_zero), (out_scale, out_zero) = net.input_quantisation, net.output_quantisation
+    out_scale, out_zero = net.output_quantisation
+    if vocabulary is None:
+        inputs = _quantising(standardise, *net.input_quantisation)
+    else:
+        inputs = f"""\
+// Tokens are places in `words` of model.json plus 2, 1 for an unknown one, 0 for what is filled up.
+#define MODEL_INT8_VOCABULARY {vocabulary}
+"""
     rows = [content[i : i + _BYTES_PER_LINE] for i in range(0, len(content), _BYTES_PER_LINE)]
     array = "\n".join("  " + " ".join(f"0x{byte:02x}," for byte in row) for row in rows)
     return f"""\
@@ -39,19 +54,7 @@ def header(content: bytes, standardise: Scaling, restore: Scaling, origin: str) 
 #define MODEL_INT8_INPUTS {math.prod(net.input_shape)}
 #define MODEL_INT8_OUTPUTS {math.prod(net.output_shape)}
 
-// The net takes raw * scale + offset; in order, again and again where there are fewer.
-static const float model_int8_scale[] = {{{_floats(standardise.scale)}}};
-static const float model_int8_offset[] = {{{_floats(standardise.offset)}}};
-#define MODEL_INT8_LENGTH(a) ((int)(sizeof(a) / sizeof((a)[0])))
-
-// Raw number i of a sample as the net takes it.
-static inline int8_t model_int8_quantise(float raw, int i) {{
-  float x = raw * model_int8_scale[i % MODEL_INT8_LENGTH(model_int8_scale)] +
-            model_int8_offset[i % MODEL_INT8_LENGTH(model_int8_offset)];
-  float q = rintf(x / {_float(in_scale)}) + {in_zero};
-  return (int8_t)(q < -128 ? -128 : q > 127 ? 127 : q);
-}}
-
+{inputs}
 // An output as a probability, or in the target's unit.
 static inline float model_int8_restore(int8_t q) {{
   return (q - ({out_zero})) * {_float(out_scale)} * {_float(_single(restore.scale))} +
@@ -71,11 +74,36 @@ static const unsigned int model_int8_len = {len(content)};
 """
 
 
-def example(content: bytes, arena_bytes: int | None) -> str:
+def _quantising(standardise: Scaling, scale: float, zero: int) -> str:
+    """C that makes int8 of a raw number."""
+    return f"""\
+// The net takes raw * scale + offset; in order, again and again where there are fewer.
+static const float model_int8_scale[] = {{{_floats(standardise.scale)}}};
+static const float model_int8_offset[] = {{{_floats(standardise.offset)}}};
+#define MODEL_INT8_LENGTH(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+// Raw number i of a sample as the net takes it.
+static inline int8_t model_int8_quantise(float raw, int i) {{
+  float x = raw * model_int8_scale[i % MODEL_INT8_LENGTH(model_int8_scale)] +
+            model_int8_offset[i % MODEL_INT8_LENGTH(model_int8_offset)];
+  float q = rintf(x / {_float(scale)}) + {zero};
+  return (int8_t)(q < -128 ? -128 : q > 127 ? 127 : q);
+}}
+"""
+
+
+def example(content: bytes, arena_bytes: int | None, vocabulary: int | None = None) -> str:
     """``predict.cc``: TensorFlow Lite Micro with the operations and the arena that the file needs.
 
-    ``arena_bytes`` is as measured, on 64 bits; None where it could not be.
+    ``arena_bytes`` is as measured, on 64 bits; None where it could not be. ``vocabulary`` is as of
+    :func:`header`.
     """
+    taken, given, is_wrong = "Raw numbers", "float* raw", "!isfinite(raw[i])"
+    set_input = "int8[i] = model_int8_quantise(raw[i], i)"
+    if vocabulary is not None:
+        # A token beyond the table would be read from somewhere else in the memory.
+        is_wrong = "tokens[i] < 0 || tokens[i] >= MODEL_INT8_VOCABULARY"
+        taken, given, set_input = "Tokens", "int32_t* tokens", "i32[i] = tokens[i]"
     names = [_method(name) for name in Interpreter(content, reference=True).operations]
     adds = " ".join(f"ops.Add{name}();" for name in names)
     size, measured = 65_536, "not measured: try what AllocateTensors() takes"
@@ -97,12 +125,12 @@ static tflite::MicroInterpreter* start() {{
   return net.AllocateTensors() == kTfLiteOk ? &net : nullptr;
 }}
 
-// Raw numbers in, probabilities or the target in its unit out; false where there is no answer.
-bool predict(const float* raw, float* outputs) {{
+// {taken} in, probabilities or the target in its unit out; false where there is no answer.
+bool predict(const {given}, float* outputs) {{
   static tflite::MicroInterpreter* net = start();
   for (int i = 0; i < MODEL_INT8_INPUTS; i++) {{
-    if (!net || !isfinite(raw[i])) return false;
-    net->input(0)->data.int8[i] = model_int8_quantise(raw[i], i);
+    if (!net || {is_wrong}) return false;
+    net->input(0)->data.{set_input};
   }}
   if (net->Invoke() != kTfLiteOk) return false;
   for (int i = 0; i < MODEL_INT8_OUTPUTS; i++)

@@ -1,12 +1,19 @@
 """Energy of one sample, at batch 1 and in large batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tf_keras as keras
 
 from nasturtium import metering
 from nasturtium.measurement.latency import inference_function, random_batch
 from nasturtium.metering import InferenceEnergy, Meter, WindowEnergy
+from nasturtium.metering.devices import rapl
+from nasturtium.metering.sources import Source
+from nasturtium.models.lite import Interpreter
+from nasturtium.records.latency import FORMS
+from nasturtium.records.metrics import OF_A_FILE
+
+_FILE_WINDOW_S = 1.0
 
 
 def measure_energy(
@@ -30,6 +37,55 @@ def measure_energy(
         key=f"batch {batch_size}",
         window_s=settings["energy_window_s"],
         repeats=settings["energy_repeats"],
+    )
+
+
+def measure_file_energy(
+    files: Mapping[str, bytes], settings: Mapping, sources: Sequence[Source] | None = None
+) -> dict[str, float | str | None]:
+    """Joules of a call of each TFLite file at batch 1, in columns of ``metrics.parquet``.
+
+    TFLite runs on one thread of the CPU, so only CPU packages are read: a GPU beside does nothing
+    for it. Their counters are renewed every millisecond, so that shorter windows do than a GPU's.
+    The call from Python is part of it.
+
+    Parameters
+    ----------
+    files
+        By the beginning of their columns; those that are missing are null, with the reason.
+    sources
+        In place of this machine's CPU packages.
+    """
+    reason = "no source of energy readings was given"
+    if sources is None:
+        sources, reason = rapl.open_sources()
+    none = {name: InferenceEnergy(1, reason="there is no such file") for name in FORMS}
+    if not sources:
+        found = {**none, **{name: InferenceEnergy(1, reason=reason) for name in files}}
+    else:
+        with metering.session(synchronise=lambda: None, sources=sources, idle_s=0) as meter:
+            found = {
+                **none,
+                **{name: _of_file(files[name], name, meter, settings) for name in files},
+            }
+    # What is left out is the same for every file: one sample a call, one device.
+    return {
+        f"{name}_energy_{end}": energy_columns("", found[name])[f"_{end}"]
+        for name in FORMS
+        for end in OF_A_FILE
+    }
+
+
+def _of_file(content: bytes, name: str, meter: Meter, settings: Mapping) -> InferenceEnergy:
+    return metering.measure_inference(
+        Interpreter(content).invoke,
+        1,
+        meter=meter,
+        key=name,
+        window_s=min(settings["energy_window_s"], _FILE_WINDOW_S),
+        repeats=settings["energy_repeats"],
+        warm_up_s=_FILE_WINDOW_S / 2,
+        idle_s=_FILE_WINDOW_S,
     )
 
 

@@ -89,6 +89,10 @@ class Interpreter:
             return np.asarray(samples, self._input["dtype"])
         return np.clip(np.rint(samples / scale) + zero, -128, 127).astype(np.int8)
 
+    def invoke(self) -> None:
+        """Compute once, of the input that was given last, or of a drawn one."""
+        self._interpreter.invoke()
+
     def times_ms(self, warm_up_runs: int, runs: int) -> np.ndarray:
         """Milliseconds of each of ``runs`` calls, without the copies in and out."""
         for _ in range(warm_up_runs):

@@ -23,6 +23,15 @@ def _inference_energy(name: str, how: str) -> list[pa.Field]:
     ]
 
 
+# Ends of the columns of a file's energy; its calls have one sample.
+OF_A_FILE = ("j", "sd_j", "net_j", "net_sd_j", "method", "quality", "reason")
+
+
+def _file_energy(name: str) -> list[pa.Field]:
+    fields = {field.name: field for field in _inference_energy(f"{name}_energy", "at batch 1")}
+    return [fields[f"{name}_energy_{end}"].with_nullable(True) for end in OF_A_FILE]
+
+
 def _interval(name: str, how: str) -> list[pa.Field]:
     return [
         column(f"{name}_low", pa.float64(), f"lower end of its 95 % interval: {how}"),
@@ -134,6 +143,8 @@ METRICS = pa.schema(
         *_tflite("tflite_int8", "int8 inputs, weights, activations and outputs, unframed"),
         column("tflite_int8_tensors", pa.int64(), "int8 tensors in that file"),
         *_as_deployed("tflite_int8", "in int8 steps"),
+        *_file_energy("tflite"),
+        *_file_energy("tflite_int8"),
         column("tflite_threads", pa.int64(), "threads of TFLite's latency", required=True),
         # memory
         column("peak_activation_bytes", pa.int64(), "calculated, batch 1, float32", required=True),

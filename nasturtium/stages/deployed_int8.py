@@ -1,6 +1,7 @@
 """Stage ``deployed_int8``: the full-integer file of a measured run, and C for a microcontroller."""
 
 from nasturtium.deployment import micro_source
+from nasturtium.deployment.bare_net import vocabulary
 from nasturtium.deployment.convert import convert_full_integer
 from nasturtium.deployment.predictor import INT8
 from nasturtium.errors import MeasurementError
@@ -18,7 +19,7 @@ def run(job: Job) -> None:
     Raises
     ------
     MeasurementError
-        The model has no full-integer file, or another one than was measured, or takes texts.
+        The model has no full-integer file, or another one than was measured.
     """
     metrics, model_path = job.folder.parent / "metrics.parquet", job.folder.parent / "model.keras"
     (row,) = read_rows(metrics)
@@ -27,16 +28,12 @@ def run(job: Job) -> None:
             f"{model_path}: has no full-integer file ({row['tflite_int8_reason']}); use "
             "model_float32.tflite."
         )
-    if job.data().description.kind == "text":
-        raise MeasurementError(
-            f"{model_path}: takes tokens, and the C code for a microcontroller is for numbers "
-            "alone; use model_float32.tflite."
-        )
     content, bare = convert_full_integer(load_inference_form(model_path), job.data().train.features)
     check_measured(content, row["tflite_int8_sha256"], metrics)
     origin = f"{job.run.label}, sha256 {row['tflite_int8_sha256']}; its card.md says what it is."
-    header = micro_source.header(content, bare.standardise, bare.restore, origin)
-    example = micro_source.example(content, row["tflite_int8_arena_bytes"])
+    tokens = vocabulary(bare.net)
+    header = micro_source.header(content, bare.standardise, bare.restore, origin, tokens)
+    example = micro_source.example(content, row["tflite_int8_arena_bytes"], tokens)
     write(job.folder / INT8, content)
     write(job.folder / "model_int8.h", header.encode())
     write(job.folder / "predict.cc", example.encode())

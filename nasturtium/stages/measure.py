@@ -12,7 +12,12 @@ from nasturtium.data.splits import split_indices, test_data, training_data
 from nasturtium.deployment.measured import measure_deployed
 from nasturtium.jobs.job import Job
 from nasturtium.measurement.activations import calculated_memory
-from nasturtium.measurement.energy import energy_columns, measure_energy, window_columns
+from nasturtium.measurement.energy import (
+    energy_columns,
+    measure_energy,
+    measure_file_energy,
+    window_columns,
+)
 from nasturtium.measurement.gpu_memory import measure_gpu_memory
 from nasturtium.measurement.inference_form import inference_file
 from nasturtium.measurement.latency import measure_latency, measure_throughput
@@ -105,6 +110,7 @@ def run(job: Job) -> None:
         **throughput,
         **energy,
         **window_columns("job_energy", making),
+        **measure_file_energy(files, measure),
         "job_duration_s": making.duration_s,
         "job_epochs": count_rows(job.folder / "training.parquet"),
         **describe_machine(),

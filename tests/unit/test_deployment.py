@@ -1,6 +1,8 @@
 """The full-integer file: int8 throughout, as good as the net, and its RAM on a microcontroller."""
 
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from nasturtium.data.splits import Split
-from nasturtium.deployment.bare_net import without_frame
+from nasturtium.deployment import micro_source
+from nasturtium.deployment.bare_net import vocabulary, without_frame
 from nasturtium.deployment.convert import convert_full_integer, predict_full_integer
 from nasturtium.deployment.footprint import measure_footprint
 from nasturtium.deployment.measured import measure_deployed
@@ -163,3 +166,83 @@ def test_what_can_t_be_quantised_is_null_with_the_reason():
     assert done["tflite_int8_reason"]
     assert done["tflite_arena_reason"]
     assert "tflite_mae" not in done
+
+
+# --- tokens
+
+
+@pytest.fixture(scope="module")
+def texts() -> tuple[keras.Model, np.ndarray]:
+    keras.utils.set_random_seed(0)
+    body = [
+        keras.layers.Embedding(50, 8),
+        keras.layers.Conv1D(6, 3, activation="relu"),
+        keras.layers.GlobalAveragePooling1D(),
+        keras.layers.Dense(3, activation="softmax"),
+    ]
+    samples = np.random.default_rng(0).integers(0, 50, (100, 12)).astype(np.int32)
+    return build_framed(Frame((12,), 3, vocabulary=50), body, "texts"), samples
+
+
+def test_a_net_of_tokens_runs_on_a_microcontroller(texts):
+    model, samples = texts
+    content, bare = convert_full_integer(model, samples)
+    ran = run_micro(content, samples[:20])
+    assert ran.arena_bytes > 0
+    assert ran.largest_difference == 0
+    found = predict_full_integer(content, bare, samples)
+    np.testing.assert_allclose(found, model.predict(samples, verbose=0), atol=0.02)
+
+
+def test_c_for_tokens_takes_them_as_they_are_and_refuses_those_beyond_the_table(texts, tmp_path):
+    if shutil.which("c++") is None:
+        pytest.skip("there is no C++ compiler")
+    model, samples = texts
+    content, bare = convert_full_integer(model, samples)
+    known = vocabulary(bare.net)
+    assert known == 50
+    assert vocabulary(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])) is None
+    header = micro_source.header(content, bare.standardise, bare.restore, "a net", known)
+    assert "quantise" not in header
+    (tmp_path / "model_int8.h").write_text(header)
+    example = micro_source.example(content, 2256, known)
+    lines = [line for line in example.splitlines() if not line.startswith('#include "tensorflow')]
+    (tmp_path / "predict.cc").write_text("\n".join(lines))
+    # Stands in for TensorFlow Lite Micro: it counts its runs.
+    (tmp_path / "main.cc").write_text(
+        """
+#include <stddef.h>
+#include <stdio.h>
+#include <stdint.h>
+enum TfLiteStatus { kTfLiteOk };
+struct TfLiteTensor { union { int8_t int8[16]; int32_t i32[16]; } data; };
+namespace tflite {
+struct Model; inline const Model* GetModel(const void*) { return nullptr; }
+template <unsigned n> struct MicroMutableOpResolver {
+  void AddConv2D() {} void AddFullyConnected() {} void AddGather() {} void AddMean() {}
+  void AddReshape() {} void AddSoftmax() {} };
+struct MicroInterpreter {
+  TfLiteTensor in, out; int runs = 0;
+  template <class Ops> MicroInterpreter(const Model*, const Ops&, uint8_t*, size_t) {}
+  TfLiteStatus AllocateTensors() { return kTfLiteOk; }
+  TfLiteStatus Invoke() {
+    for (int i = 0; i < 3; i++) out.data.int8[i] = -128 + in.data.i32[i];
+    return kTfLiteOk;
+  }
+  TfLiteTensor* input(int) { return &in; }
+  TfLiteTensor* output(int) { return &out; } };
+}
+#include "predict.cc"
+int main() {
+  int32_t tokens[12] = {0, 25, 49}; float outputs[3];
+  bool given = predict(tokens, outputs);
+  printf("%d %.4f %.4f %.4f", given, outputs[0], outputs[1], outputs[2]);
+  tokens[11] = 50; printf(" %d", predict(tokens, outputs));
+  tokens[11] = -1; printf(" %d", predict(tokens, outputs));
+}
+"""
+    )
+    built = ["c++", "-std=c++17", "-Wall", "-Wno-unused", "-Werror", str(tmp_path / "main.cc")]
+    subprocess.run([*built, "-o", str(tmp_path / "main")], check=True)
+    said = subprocess.run([str(tmp_path / "main")], capture_output=True, text=True, check=True)
+    assert said.stdout == "1 0.0000 0.0977 0.1914 0 0"

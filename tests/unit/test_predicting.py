@@ -77,7 +77,7 @@ def study(tmp_path_factory) -> Path:
     body = [layers.Dense(8), layers.BatchNormalization(), layers.ReLU(), layers.Dense(1)]
     job = Job(RUN, data, split, results / "cars/seed0/baseline", SETTINGS, "code")
     with job.metered():
-        save_model(build_framed(frame, body, "net"), job.folder / "model.keras")
+        job.write(build_framed(frame, body, "net"), epochs=[])
     measure.run(job)
     below = replace(job, folder=job.folder / "deployed")
     deployed.run(below)
