@@ -66,7 +66,9 @@ def check_targets(targets: Sequence[str], patterns: Mapping[str, str]) -> None:
         if not re.fullmatch(patterns["seed"], seed.removeprefix("seed")):
             raise ConfigError(f"{target}: '{seed}' is no seed; write seed0, for example.")
         named = _RATIO.fullmatch(run[-1])
-        if named is None or re.fullmatch(patterns["ratio"], named["ratio"]):
+        # The number of a trial stands in the same place: retrained/nas-0003.
+        is_run = re.fullmatch(patterns["run"], "/".join(run))
+        if named is None or is_run or re.fullmatch(patterns["ratio"], named["ratio"]):
             continue
         ratio = float(named["ratio"])
         if not 0 < ratio < 1 or round(ratio, 2) != ratio:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import nasturtium
 from tests.generated_study import write_study, write_summary
@@ -66,6 +67,13 @@ def project(tmp_path_factory):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, project.path(name))
+    for path in ROOT.glob("config/*.yaml"):
+        for own in yaml.safe_load(path.read_text()).get("own_datasets", {}).values():
+            # The user's own files: that they are there is all that planning looks at.
+            for name in (own["path"], own.get("test_path")):
+                if name is not None:
+                    project.path(name).parent.mkdir(parents=True, exist_ok=True)
+                    project.path(name).touch()
     stubs = project.path("stubs")
     stubs.mkdir()
     for name, body in STUBS.items():
