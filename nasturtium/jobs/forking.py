@@ -189,7 +189,7 @@ def waited_for(process: int) -> set[int]:
     # Both may be gone meanwhile, or be another user's.
     with contextlib.suppress(OSError):
         for entry in Path(f"/proc/{process}/fdinfo").iterdir():
-            _, is_process, number = entry.read_text().partition("\nPid:")
+            _, is_process, number = entry.read_text(encoding="utf-8").partition("\nPid:")
             if is_process:
                 found.add(int(number.split()[0]))
     return found
