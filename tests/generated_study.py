@@ -252,6 +252,7 @@ def _trials(run: Run, draw: random.Random, count: int, regression: bool) -> list
             "reason": "ran out of memory" if failed else None,
             "score_terms": ["validation_loss", "parameters"],
             "hyperparameters": "{}",
+            "picked_as": [],
             "hypervolume": volume,
         }
         if not failed:

@@ -16,31 +16,43 @@ from tests.generated_study import CONTROLS, summarised, write_study, write_summa
 from tests.workflow.conftest import Project
 
 
-def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: int) -> Project:
+def generated_project(
+    folder: Path,
+    *,
+    seeds: int,
+    ratios: list[float],
+    trials: int,
+    datasets: tuple[str, ...] = ("digits",),
+) -> Project:
     """A copy of the project with every file but figures and pages; models are empty files."""
     project = Project(folder)
     pruning = {"methods": ["magnitude", "channels"], "ratios": ratios, "controls": CONTROLS}
-    config = {"datasets": ["digits"], "seeds": list(range(seeds)), "pruning": pruning}
+    config = {
+        "datasets": list(datasets),
+        "seeds": list(range(seeds)),
+        "pruning": pruning,
+        "per_dataset": {name: {"pruning": pruning} for name in datasets},
+    }
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
     results = folder / "results"
-    rows = write_study(results, "digits", seeds=seeds, ratios=ratios, trials=trials)
+    rows = []
+    for name in datasets:
+        of_values = name == "diabetes"
+        rows += write_study(
+            results, name, seeds=seeds, ratios=ratios, trials=trials, regression=of_values
+        )
     summary = write_summary(results, rows)
     with atomic_path(summary.with_suffix(".md")) as temporary:
         temporary.write_text(readable(summarised(rows)))
-    for name in ("verdict.txt", "digits/verdict.md"):
-        (results / name).touch()
-    data = results / "data/digits"
+    (results / "verdict.txt").touch()
     ages = {name: 9 for name in ("features.npy", "targets.npy", "order.npy", "dataset.json")}
     ages |= {f"seed{seed}.split.{kind}": 8 for seed in range(seeds) for kind in ("npz", "json")}
-    for name in ages:
-        (data / name).parent.mkdir(parents=True, exist_ok=True)
-        (data / name).touch()
-    description = {"input_shape": [8, 8, 1], "classes": 2, "class_names": None}
-    write_json(data / "dataset.json", {"samples": 99, "description": description})
-    part = {"samples": 33, "label_counts": [16, 17]}
-    for seed in range(seeds):
-        card = {"seed": seed, "train": part, "validation": part, "test": part}
-        write_json(data / f"seed{seed}.split.json", card)
+    for name in datasets:
+        (results / name / "verdict.md").touch()
+        _write_data(results / "data" / name, ages, seeds, classes=None if name == "diabetes" else 2)
+        for seed in range(seeds):
+            path = results / f"{name}/seed{seed}/latency.parquet"
+            write_table(path, LATENCY, [], code="generated")
     for row in rows:
         run = Run(row["dataset"], row["seed"], row["run"])
         place = results / run.dataset / f"seed{run.seed}" / run.name
@@ -52,11 +64,20 @@ def generated_project(folder: Path, *, seeds: int, ratios: list[float], trials: 
         if run.is_search:
             for pick in PICKS:
                 shutil.copytree(place, place.with_name(f"{place.name}-{pick}"))
-    for seed in range(seeds):
-        path = results / f"digits/seed{seed}/latency.parquet"
-        write_table(path, LATENCY, [], code="generated")
     _age(results, ages)
     return project
+
+
+def _write_data(data: Path, ages: dict[str, int], seeds: int, classes: int | None) -> None:
+    data.mkdir(parents=True)
+    for name in ages:
+        (data / name).touch()
+    description = {"input_shape": [8, 8, 1], "classes": classes, "class_names": None}
+    write_json(data / "dataset.json", {"samples": 99, "description": description})
+    part = {"samples": 33, "label_counts": [16, 17] if classes else None}
+    for seed in range(seeds):
+        card = {"seed": seed, "train": part, "validation": part, "test": part}
+        write_json(data / f"seed{seed}.split.json", card)
 
 
 # Seconds by which a stage's files are older than the summary.
