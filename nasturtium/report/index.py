@@ -74,7 +74,7 @@ def report_front(
         "div:has(> div > .prose.max-w-lg) { flex-wrap: wrap; } "
         "div:has(> div > div > .prose.max-w-lg) { align-items: flex-start; }</style>\n"
         f'<iframe srcdoc="{inner}" title="{TITLE}" '
-        'style="width: calc(100vw - 23rem); height: 94vh; border: 0"></iframe>\n'
+        'style="width: calc(100vw - 19rem); height: 94vh; border: 0"></iframe>\n'
     )
 
 
