@@ -11,6 +11,7 @@ folder in its place, gone):
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nasturtium.errors import NasturtiumError
@@ -200,13 +201,17 @@ def fuzz_commands(
     seed: int,
     run: Callable[[Path], object] = run_study,
     most_s: float = float("inf"),
+    first: int = 0,
+    told: Callable[[Case], None] = lambda case: None,
 ) -> list[Case]:
-    """The same of commands."""
-    drawn, found, start_s = random.Random(seed), [], time.monotonic()
+    """The same of commands; each case is drawn by its number, so that it can be run again."""
+    found, start_s = [], time.monotonic()
     names = files(study)
     while len(found) < cases and time.monotonic() - start_s < most_s:
+        drawn = random.Random(f"{seed} {first + len(found)}")
         name, damage = drawn.choice(names), drawn.choice(DAMAGES)
         found.append(command_case(study, name, damage, drawn, run))
+        told(found[-1])
     return found
 
 
@@ -217,13 +222,37 @@ def main() -> int:
     options.add_argument("--cases", type=int, default=500, help="of reading")
     options.add_argument("--commands", type=int, default=20)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument(
+        "--log", type=Path, help="a line of JSON for each command's case; goes on where it ends"
+    )
     chosen = options.parse_args()
     study = chosen.study or _made()
     cases = fuzz_reading(study, chosen.cases, chosen.seed)
     _print("read", cases)
-    more = fuzz_commands(study, chosen.commands, chosen.seed, run_study)
+    known = _logged(chosen.log)
+    more = known + fuzz_commands(
+        study,
+        chosen.commands - len(known),
+        chosen.seed,
+        first=len(known),
+        told=lambda case: _log(chosen.log, case),
+    )
     _print("command", more)
     return int(not all(map(is_good, cases + more)))
+
+
+def _logged(log: Path | None) -> list[Case]:
+    lines = log.read_text().splitlines() if log and log.exists() else []
+    return [
+        Case(Path((one := json.loads(line))["path"]), one["damage"], one["outcome"])
+        for line in lines
+    ]
+
+
+def _log(log: Path | None, case: Case) -> None:
+    if log:
+        with log.open("a") as file:
+            file.write(json.dumps({**asdict(case), "path": str(case.path)}) + "\n")
 
 
 def _made() -> Path:

@@ -18,6 +18,7 @@ SKIPPED = "skipped"
 MOST_SKIPPED_IN_A_ROW = 100
 
 _OF_SHAPE = ("parameters", "macs", "calculated_memory")
+_OF_MACHINE = {"gpu_memory", "latency", "training_energy", "inference_energy"}
 _OF_FILE = ("int8_flash", "int8_ram")
 
 
@@ -85,6 +86,34 @@ def check_limits(
     if reason is not None:
         row.update(found, epochs=0, feasible=False)
         raise TooLarge(reason)
+
+
+def check_measurable(
+    constraints: Mapping[str, float], reference: Mapping, reasons: Mapping[str, str]
+) -> None:
+    """Refuse limits that no net could be held against, before any is trained.
+
+    What can't be known of the baseline alone, such as the RAM of a layer that has no int8 form, may
+    be known of other nets.
+
+    Parameters
+    ----------
+    reference, reasons
+        The baseline's values by column, and why those are None that are.
+
+    Raises
+    ------
+    SearchError
+        This machine can't measure a term that is limited.
+    """
+    for term in sorted(constraints):
+        why = reasons.get(TERMS[term]) or "not measured"
+        is_of_machine = term in _OF_MACHINE or "not installed" in why
+        if is_of_machine and reference.get(TERMS[term]) is None:
+            raise SearchError(
+                f"search.constraints.{term} can't be kept to, since it can't be measured here "
+                f"({why}); remove it, or search on a machine that can."
+            )
 
 
 def _exceeded(terms: tuple[str, ...], found: Mapping, constraints: Mapping) -> str | None:

@@ -182,7 +182,7 @@ class Measurer:
         return {*weighted, *settings.get("constraints", {}), *aims}
 
     def _inference_energy(self, model: keras.Model) -> dict[str, object]:
-        if not self._settings["objective"].get("inference_energy"):
+        if "inference_energy" not in self._asked():
             return {"inference_energy_method": "none", "inference_energy_reason": _NO_TERM}
         energy = measure_energy(model, _ENERGY_BATCH, self.meter, self._settings)
         columns = energy_columns("inference_energy", energy)

@@ -6,6 +6,7 @@ from pathlib import Path
 from nasturtium.data.splits import TrainingData
 from nasturtium.models.search_space import SearchSpace
 from nasturtium.search.judge import Judge
+from nasturtium.search.limits import check_measurable
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
@@ -47,6 +48,11 @@ def make_trials(
         Name of what proposes the nets; ``hyperband`` has rungs of its own.
     curve
         Rows of the baseline's epochs, which nets are held against that are half trained.
+
+    Raises
+    ------
+    SearchError
+        A term is limited that can't be measured here, or no term of the objective can.
     """
     rungs = 1 if tuner == "hyperband" else settings.get("rungs", 1)
     rungs = rung_epochs(recipe["epochs"], rungs)
@@ -55,6 +61,7 @@ def make_trials(
         # A schedule of pruning has to fit into the last rung.
         while len(rungs) > 1 and (rungs[-1] - rungs[-2]) * steps < _LEAST_PRUNING_STEPS:
             rungs = [*rungs[:-2], rungs[-1]]
+    check_measurable(settings.get("constraints", {}), reference, reasons)
     judge = Judge(
         make_objective(settings["objective"], reference, reasons),
         reference,

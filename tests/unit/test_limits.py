@@ -9,9 +9,11 @@ import pytest
 from nasturtium.compaction import fold_batch_normalization
 from nasturtium.deployment.convert import convert_full_integer
 from nasturtium.deployment.micro import run_micro
+from nasturtium.errors import SearchError
 from nasturtium.measurement.inference_form import load_inference_form
 from nasturtium.search import limits, oracles
-from nasturtium.search.limits import TooLarge, check_limits
+from nasturtium.search.limits import TooLarge, check_limits, check_measurable
+from nasturtium.search.objective import TERMS
 from nasturtium.settings.devices import with_device
 from nasturtium.stages.searches import _nothing_found
 from tests.digits_data import digits_data
@@ -151,3 +153,33 @@ def test_the_measured_file_of_what_is_handed_on_keeps_to_the_device(digits, tmp_
     ran = run_micro(content, bare.standardise(digits.train.features[:1]))
     assert len(content) == handed_on["tflite_int8_bytes"] <= 20_000
     assert ran.arena_bytes == handed_on["tflite_int8_arena_bytes"] <= 16_000
+
+
+@pytest.mark.parametrize("term", ["gpu_memory", "latency", "training_energy", "inference_energy"])
+def test_a_limit_that_can_t_be_measured_here_ends_the_search_before_its_first_trial(term):
+    column = TERMS[term]
+    known = {"validation_loss": 1.0, "parameters": 10}
+    why = {column: "no device was found"}
+    check_measurable({"parameters": 5}, known, why)
+    check_measurable({term: 5}, {**known, column: 3.0}, {})
+    # Of other nets it may be known.
+    check_measurable({"int8_ram": 5, "macs": 5}, {**known, "macs": None}, {})
+    with pytest.raises(SearchError, match="int8_ram can't be kept to"):
+        check_measurable(
+            {"int8_ram": 5}, known, {"tflite_int8_arena_bytes": "tflite-micro is not installed"}
+        )
+    with pytest.raises(SearchError) as caught:
+        check_measurable({"parameters": 5, term: 5}, {**known, column: None}, why)
+    said = str(caught.value)
+    assert said.startswith(
+        f"search.constraints.{term} can't be kept to, since it can't be measured"
+    )
+    assert "(no device was found)" in said
+    assert "\n" not in said
+
+
+def test_a_search_with_a_limit_that_can_t_be_measured_trains_nothing(digits, tmp_path):
+    settings = {**SETTINGS, "constraints": {"gpu_memory": 1000}}
+    with pytest.raises(SearchError, match=r"search\.constraints\.gpu_memory"):
+        search(digits, tmp_path, settings)
+    assert not (tmp_path / "trials").exists()
