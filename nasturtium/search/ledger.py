@@ -81,7 +81,7 @@ class Ledger:
     def record(self, row: dict, epochs: Sequence[dict]) -> None:
         """Write down how ``row``'s trial stands at the end of a rung; ``epochs`` are new."""
         self.epochs.extend(epochs)
-        own = [epoch for epoch in self.epochs if epoch["trial"] == row["trial"]]
+        own = [e for e in self.epochs if e["trial"] == row["trial"]] if row["rung"] else [*epochs]
         for epoch in own:
             epoch["selected"] = epoch["epoch"] == row.get("best_epoch")
         rungs = self._rungs.setdefault(row["trial"], [])

@@ -118,7 +118,7 @@ def test_a_damaged_journal_is_made_again_of_the_records(tmp_path, damage):
     for row in rows:
         trial = known[row["trial"]]
         assert trial.values == [row["validation_loss"], row["parameters"]]
-        assert trial.user_attrs["slack"] == [row["parameters"] / 60 - 1, 0.0]
+        assert trial.constraints["parameters"] == row["parameters"] / 60 - 1
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -15,11 +15,12 @@ from nasturtium.models.search_space import SearchSpace
 from nasturtium.search.limits import SKIPPED
 from nasturtium.search.objective import TERMS
 from nasturtium.search.oracles import SCORE, Patient, tell_exhausted
+from nasturtium.search.study.samplers import LazyTPESampler, NearSampler
 
 logger = logging.getLogger(__name__)
 
-# Small spaces run out of new nets; from here on they are drawn blindly, and then no more.
-_SAMPLED_PROPOSALS, _MOST_PROPOSALS = 20, 400
+# Where the sampler proposes known nets, others near its first are tried, then any, then no more.
+_SAMPLED_PROPOSALS, _NEAR_PROPOSALS, _MOST_PROPOSALS = 2, 20, 400
 _POPULATION = 16
 # Attributes of a study's trials, and one of the study.
 SIGNATURE, FAILED = "signature", "failed"
@@ -43,7 +44,7 @@ def make_study(
     # Grouping is what makes TPE respect conditional hyperparameters; Optuna calls it experimental.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     if sampler == "tpe":
-        chosen = optuna.samplers.TPESampler(
+        chosen = LazyTPESampler(
             seed=seed,
             n_startup_trials=8,
             multivariate=True,
@@ -113,13 +114,15 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         counting = self._counting()
         skipped = [t for t in self._study.get_trials(deepcopy=False) if SKIPPED in t.user_attrs]
         known = {trial.user_attrs[SIGNATURE] for trial in (*counting, *skipped)}
+        near: Mapping = {}
         try:
             for proposal in range(_MOST_PROPOSALS):
-                if proposal == _SAMPLED_PROPOSALS:
-                    # The model of the sampler is sure of nets that are known already. With one seed
-                    # for all, each trial would be offered the same few.
-                    seed = self.seed + len(self._asked)
-                    self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
+                if proposal >= _SAMPLED_PROPOSALS:
+                    # The model of the sampler is sure of nets that are known already.
+                    share = min(1.0, proposal / _NEAR_PROPOSALS)
+                    # With one seed for all, each trial would be offered the same few.
+                    seed = self.seed + _MOST_PROPOSALS * len(self._asked) + proposal
+                    self._study.sampler = NearSampler(near, share, seed)
                 if len(counting) >= self._wanted:
                     break
                 trial = self._study.ask()
@@ -127,6 +130,7 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
                 values = self._space.suggest(suggesting)
                 signature = self._space.signature(values)
                 if signature in known:
+                    near = near or trial.params
                     self._study.tell(trial, state=TrialState.FAIL)
                     continue
                 self._claim(trial, signature)

@@ -1,0 +1,79 @@
+"""Optuna's samplers, made cheap enough to ask for each net again and again."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+
+class LazyTPESampler(optuna.samplers.TPESampler):
+    """Samples a group of hyperparameters when a net first asks for one of them.
+
+    Optuna samples all groups for each trial, those of layers that the net does not have too, at
+    several milliseconds each.
+    """
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> Mapping[str, Any]:
+        """Values by name, each sampled with its group when it is looked up."""
+        groups = [
+            {name: part[name] for name in sorted(part) if name in search_space}
+            for part in self._search_space_group.search_spaces
+        ]
+        return _Lazy(groups, lambda group: self._sample_relative(study, trial, group))
+
+
+class _Lazy(Mapping):
+    def __init__(self, groups: list[dict[str, BaseDistribution]], sample):
+        self._groups = {name: group for group in groups for name in group}
+        self._sample, self._sampled = sample, {}
+
+    def __getitem__(self, name: str) -> object:
+        group = self._groups[name]
+        key = tuple(group)
+        if key not in self._sampled:
+            self._sampled[key] = self._sample(group)
+        return self._sampled[key][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+
+class NearSampler(optuna.samplers.BaseSampler):
+    """Nets near one that is known: each hyperparameter is its, or drawn blindly.
+
+    Parameters
+    ----------
+    values
+        Of the net's hyperparameters, as Optuna has them.
+    share
+        Of the hyperparameters that are drawn.
+    seed
+        Of the draws.
+    """
+
+    def __init__(self, values: Mapping[str, Any], share: float, seed: int):
+        self._values, self._share = values, share
+        self._drawn = np.random.default_rng(seed)
+        self._blind = optuna.samplers.RandomSampler(seed=seed)
+
+    def infer_relative_search_space(self, study, trial) -> dict[str, BaseDistribution]:
+        """Nothing: each hyperparameter is chosen by itself."""
+        return {}
+
+    def sample_relative(self, study, trial, search_space) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def sample_independent(self, study, trial, param_name, param_distribution) -> object:
+        """The known net's value, or any."""
+        if param_name in self._values and self._drawn.random() >= self._share:
+            return self._values[param_name]
+        return self._blind.sample_independent(study, trial, param_name, param_distribution)

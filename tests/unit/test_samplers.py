@@ -1,0 +1,50 @@
+"""Samplers that are asked for many nets: cheap, and near what is known where that is asked for."""
+
+import optuna
+import pytest
+
+from nasturtium.search.study.samplers import LazyTPESampler, NearSampler
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
+
+def conditional(trial) -> tuple[float, float]:
+    if trial.suggest_categorical("kind", ["a", "b"]) == "a":
+        x = trial.suggest_int("a_units", 0, 30)
+    else:
+        x = trial.suggest_int("b_units", 0, 30) + 5
+    return abs(x - 20), x
+
+
+def study_of(sampler) -> optuna.Study:
+    return optuna.create_study(sampler=sampler, directions=["minimize", "minimize"])
+
+
+def test_only_groups_that_a_net_asks_for_are_sampled(monkeypatch):
+    options = {"seed": 0, "n_startup_trials": 8, "multivariate": True, "group": True}
+    study = study_of(LazyTPESampler(**options))
+    study.optimize(conditional, n_trials=30)
+    asked, sample = [], LazyTPESampler._sample
+
+    def watched(self, study, trial, space):
+        asked.extend(space)
+        return sample(self, study, trial, space)
+
+    monkeypatch.setattr(LazyTPESampler, "_sample", watched)
+    trial = study.ask()
+    kind = trial.suggest_categorical("kind", ["a", "b"])
+    trial.suggest_int(f"{kind}_units", 0, 30)
+    assert sorted(asked) == sorted({"kind", f"{kind}_units"})
+    # A name that no trial had before is sampled by itself.
+    assert 0 <= trial.suggest_int("new", 0, 3) <= 3
+
+
+@pytest.mark.parametrize(("share", "same"), [(0.0, 100), (1.0, 0), (0.3, 70)])
+def test_a_near_net_has_most_values_of_the_known_one(share, same):
+    values = {f"x{n}": 500 for n in range(100)}
+    trial = study_of(NearSampler(values, share, seed=1)).ask()
+    found = [trial.suggest_int(name, 0, 1000) for name in values]
+    assert found.count(500) == pytest.approx(same, abs=15)
+    again = study_of(NearSampler(values, share, seed=1)).ask()
+    assert [again.suggest_int(name, 0, 1000) for name in values] == found
