@@ -85,7 +85,7 @@ def reader(path: Path) -> Callable[[], object]:
 
     def data_set() -> object:
         data = prepared.read(path.parent)
-        return data.description, data.features.tobytes(), data.targets.tobytes()
+        return data.description, data.features.tobytes(), data.targets.tobytes(), str(data.order)
 
     def model() -> object:
         loaded = load_model(path)
@@ -94,7 +94,7 @@ def reader(path: Path) -> Callable[[], object]:
     def arrays() -> object:
         return {name: array.tobytes() for name, array in read_arrays(path).items()}
 
-    if path.name in ("features.npy", "targets.npy", "dataset.json"):
+    if path.name in ("features.npy", "targets.npy", "order.npy", "dataset.json"):
         return data_set
     if path.name == "finished":
         return lambda: state.made_by(path.parent)
