@@ -79,8 +79,8 @@ def reader(path: Path) -> Callable[[], object]:
     """How the stages read a file, as something that can be compared."""
     from nasturtium.data import prepared
     from nasturtium.models.files import load_model
+    from nasturtium.records.checksums import read_arrays, read_json
     from nasturtium.records.parquet import read_rows
-    from nasturtium.records.whole import read_arrays, read_json
     from nasturtium.search import state
 
     def data_set() -> object:
@@ -97,7 +97,7 @@ def reader(path: Path) -> Callable[[], object]:
     if path.name in ("features.npy", "targets.npy", "order.npy", "dataset.json"):
         return data_set
     if path.name == "finished":
-        return lambda: state.made_by(path.parent)
+        return lambda: state.read_provenance(path.parent)
     if path.name == "fingerprint":
         return lambda: state._known(path.parent)
     if path.name == "study":

@@ -12,7 +12,7 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.errors import DataError
 from nasturtium.records.atomic import atomic_path
-from nasturtium.records.whole import check_bytes, read_json, write_json
+from nasturtium.records.checksums import check_bytes, read_json, write_json
 
 FEATURES, TARGETS, ORDER = "features.npy", "targets.npy", "order.npy"
 CARD = "dataset.json"

@@ -12,7 +12,7 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.partition import check_published, cut_by_groups, cut_by_time
 from nasturtium.data.prepared import Prepared
 from nasturtium.errors import DataError
-from nasturtium.records.whole import read_arrays, write_arrays
+from nasturtium.records.checksums import read_arrays, write_arrays
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.text import encoded as encoded_texts
 from nasturtium.data.text import numbers_of
 from nasturtium.deployment.columns import REMEDY, Column, encoded, filled, from_frame
-from nasturtium.deployment.written import sources, with_numbers
+from nasturtium.deployment.number_format import sources, with_numbers
 from nasturtium.errors import DataError
 
 _TABLES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}

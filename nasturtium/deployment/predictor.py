@@ -16,7 +16,7 @@ from nasturtium.deployment.inputs import describe_inputs, features_of
 from nasturtium.deployment.scaling import Scaling
 from nasturtium.errors import DataError, ModelError
 from nasturtium.models.lite import Interpreter
-from nasturtium.records.whole import read_json
+from nasturtium.records.checksums import read_json
 
 CARD = "model.json"
 KERAS, FLOAT32, INT8 = "model.keras", "model_float32.tflite", "model_int8.tflite"

@@ -7,9 +7,9 @@ from typing import Any
 
 from nasturtium.metering.accounting import WORST_FIRST
 from nasturtium.metering.devices import local_kinds
+from nasturtium.records.checksums import read_json, write_json
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import read_rows, write_table
-from nasturtium.records.whole import read_json, write_json
 
 _MACHINE = "machine"
 

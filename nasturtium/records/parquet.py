@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import nasturtium
 from nasturtium.errors import RecordError
 from nasturtium.records.atomic import atomic_path
-from nasturtium.records.whole import read_parquet, reading, seal_parquet
+from nasturtium.records.checksums import read_parquet, reading, seal_parquet
 
 SCHEMA_VERSION = "1"
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from nasturtium.errors import DamageError, SearchError
 from nasturtium.jobs.locks import FileLock, is_locked, locked
-from nasturtium.records.whole import read_json, write_json
+from nasturtium.records.checksums import read_json, write_json
 from nasturtium.search.trial_files import TrialFiles, is_damaged
 
 logger = logging.getLogger(__name__)
@@ -42,11 +42,11 @@ def fingerprint(**parts: object) -> str:
 class SearchState(TrialFiles):
     """The folder of one search: ``trials/trial_{name}/``, and what its processes share."""
 
-    def __init__(self, folder: Path, mark: str | None = None):
-        super().__init__(folder / "trials", mark)
+    def __init__(self, folder: Path, fingerprint: str | None = None):
+        super().__init__(folder / "trials", fingerprint)
         self.folder = folder
 
-    def once(self, name: str, compute: Callable[[], object]) -> object:
+    def measured_once(self, name: str, compute: Callable[[], object]) -> object:
         """What ``compute`` gave when the search first asked for it; JSON values only.
 
         The reference values of an objective are measured: a second measurement would move the
@@ -65,7 +65,7 @@ class SearchState(TrialFiles):
         Parameters
         ----------
         how
-            What :func:`made_by` shall find.
+            What :func:`read_provenance` shall find.
         """
         write_json(self.folder / _FINISHED, how or {})
 
@@ -74,7 +74,7 @@ class SearchState(TrialFiles):
         """Made when the state was emptied: no study of an earlier state has it in its name."""
         return read_json(self.folder / _NONCE, remedy=_anew(self.folder))["name"]
 
-    def turn(self) -> AbstractContextManager:
+    def proposing(self) -> AbstractContextManager:
         """One worker at a time chooses its next trial in such a block."""
         return locked(self.folder / "turn")
 
@@ -109,8 +109,8 @@ class SearchState(TrialFiles):
 
 
 @contextmanager
-def open_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
-    """The state in ``folder`` for the search with the fingerprint ``mark``, locked.
+def open_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
+    """The state in ``folder`` for the search with this fingerprint, locked.
 
     It is emptied unless it belongs to an interrupted search with the same fingerprint. The lock
     goes with the process, however that ends.
@@ -125,14 +125,14 @@ def open_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
     if not lock.take(wait=False):
         raise SearchError(_busy(folder))
     try:
-        _take_over(folder, mark)
-        yield SearchState(folder, mark)
+        _take_over(folder, fingerprint)
+        yield SearchState(folder, fingerprint)
     finally:
         lock.release()
 
 
 @contextmanager
-def join_state(folder: str | Path, mark: str, worker: int) -> Iterator[SearchState]:
+def join_state(folder: str | Path, fingerprint: str, worker: int) -> Iterator[SearchState]:
     """The same for one of several workers: they hold the state together.
 
     Raises
@@ -143,10 +143,10 @@ def join_state(folder: str | Path, mark: str, worker: int) -> Iterator[SearchSta
     folder = Path(folder)
     lock, own = FileLock(folder / _LOCK), FileLock(folder / "workers" / f"{worker}.lock")
     try:
-        _join(lock, folder, mark)
-        state = SearchState(folder, mark)
+        _join(lock, folder, fingerprint)
+        state = SearchState(folder, fingerprint)
         # Whoever looks whether a worker lives holds its lock for a moment, in its turn.
-        with state.turn():
+        with state.proposing():
             if not own.take(wait=False):
                 raise SearchError(
                     f"{folder}: worker {worker} of this search is running already; wait until it "
@@ -159,7 +159,7 @@ def join_state(folder: str | Path, mark: str, worker: int) -> Iterator[SearchSta
 
 
 @contextmanager
-def gather_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
+def gather_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
     """The state that all workers have left, for the one process that collects from it.
 
     Raises
@@ -171,22 +171,22 @@ def gather_state(folder: str | Path, mark: str) -> Iterator[SearchState]:
     lock = FileLock(folder / _LOCK)
     try:
         _wait_for(lambda: lock.take(wait=False), folder)
-        if _known(folder) != mark:
+        if _known(folder) != fingerprint:
             raise SearchError(
                 f"{folder}: does not hold the trials of this search; run the same command with "
                 "'--forcerun search_worker'."
             )
-        yield SearchState(folder, mark)
+        yield SearchState(folder, fingerprint)
     finally:
         lock.release()
 
 
-def made(settings: Mapping, code: str, workers: int) -> dict[str, object]:
-    """How results came about, for :func:`made_by`."""
+def provenance_of(settings: Mapping, code: str, workers: int) -> dict[str, object]:
+    """How results came about, for :func:`read_provenance`."""
     return {"of": fingerprint(settings=settings, code=code), "workers": workers}
 
 
-def made_by(folder: str | Path) -> dict:
+def read_provenance(folder: str | Path) -> dict:
     """What the search whose results are written said to :meth:`SearchState.finish`."""
     try:
         return read_json(Path(folder) / _FINISHED)
@@ -195,16 +195,16 @@ def made_by(folder: str | Path) -> dict:
         return {}
 
 
-def _join(lock: FileLock, folder: Path, mark: str) -> None:
-    """Take the shared lock on a state with the fingerprint ``mark``, emptied if it has to be."""
+def _join(lock: FileLock, folder: Path, fingerprint: str) -> None:
+    """Take the shared lock on a state with this fingerprint, emptied if it has to be."""
     while True:
         alone = lock.take(wait=False)
         if alone:
-            _take_over(folder, mark)
+            _take_over(folder, fingerprint)
             lock.take(shared=True)
         else:
             _wait_for(lambda: lock.take(shared=True, wait=False), folder)
-        if _known(folder) == mark and not _is_finished(folder):
+        if _known(folder) == fingerprint and not _is_finished(folder):
             return
         lock.release()
         if not alone:
@@ -263,13 +263,13 @@ def _anew(folder: Path) -> str:
     return f"remove the folder {folder} and run the same command again, so that it starts anew"
 
 
-def _take_over(folder: Path, mark: str) -> None:
+def _take_over(folder: Path, fingerprint: str) -> None:
     """Empty the folder, but for the lock, where what it holds is not to be resumed."""
     known = _known(folder)
-    if known == mark and not _is_finished(folder):
-        _mend(folder, mark)
+    if known == fingerprint and not _is_finished(folder):
+        _mend(folder, fingerprint)
         return
-    if known and known != mark:
+    if known and known != fingerprint:
         logger.info("%s: made for another space, objective, data set or code; starts anew.", folder)
     elif known is None and SearchState(folder).names():
         logger.warning("%s: its file %s is gone; starts anew.", folder, _FINGERPRINT)
@@ -278,14 +278,17 @@ def _take_over(folder: Path, mark: str) -> None:
     for path in folder.iterdir():
         if path.name != _LOCK:
             _remove(path)
-    _mend(folder, mark)
+    _mend(folder, fingerprint)
 
 
-def _mend(folder: Path, mark: str) -> None:
+def _mend(folder: Path, fingerprint: str) -> None:
     """Write what is not there or damaged of the search's own notes."""
     # Damaged: the results are not known to be written, and are made of what is on record.
     _remove(folder / _FINISHED)
-    for name, content in ((_NONCE, {"name": uuid.uuid4().hex}), (_FINGERPRINT, {"of": mark})):
+    for name, content in (
+        (_NONCE, {"name": uuid.uuid4().hex}),
+        (_FINGERPRINT, {"of": fingerprint}),
+    ):
         if _whole(folder / name) is None:
             _remove(folder / name)
             write_json(folder / name, content)

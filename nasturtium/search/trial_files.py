@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nasturtium.errors import DamageError
-from nasturtium.records.whole import read_json, reading, write_json
+from nasturtium.records.checksums import read_json, reading, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +29,12 @@ class TrialFiles:
     ----------
     trials
         Where they are.
-    mark
+    fingerprint
         Fingerprint of the search, which its records carry; None where it does not matter.
     """
 
-    def __init__(self, trials: Path, mark: str | None = None):
-        self.trials, self._mark = trials, mark
+    def __init__(self, trials: Path, fingerprint: str | None = None):
+        self.trials, self._fingerprint = trials, fingerprint
 
     def record(
         self, row: Mapping, epochs: Sequence[Mapping], rungs: Sequence[Mapping] | None = None
@@ -43,7 +43,7 @@ class TrialFiles:
         write_json(
             self._path(row["trial"]),
             {
-                "of": self._mark,
+                "of": self._fingerprint,
                 "row": row,
                 "epochs": list(epochs),
                 "rungs": list(rungs or [row]),
@@ -107,7 +107,7 @@ class TrialFiles:
                 raise
             what = "is damaged"
         else:
-            if self._mark in (None, done["of"]) and done["row"]["trial"] == name:
+            if self._fingerprint in (None, done["of"]) and done["row"]["trial"] == name:
                 return done
             what = "is the record of another trial"
         logger.warning("%s %s: trial %s runs again.", path, what, name)

@@ -14,7 +14,7 @@ from nasturtium.errors import ConfigError
 from nasturtium.plain_text import fault
 from nasturtium.pruning.methods import METHODS, control_runs
 from nasturtium.records.runs import BASELINE_LONGER
-from nasturtium.settings import early, magnitude, storage_url
+from nasturtium.settings import early_checks, magnitude, storage_url
 from nasturtium.settings.devices import DEVICES, with_device
 from nasturtium.settings.messages import sentence
 from nasturtium.settings.rungs import affordable_nets, rung_epochs
@@ -51,7 +51,7 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
         _check_tuner(config, dataset)
         _check_device(config, dataset)
         _check_workers(config, dataset)
-        early.check_pruning_shares(for_dataset(config, dataset)["pruning"], dataset)
+        early_checks.check_pruning_shares(for_dataset(config, dataset)["pruning"], dataset)
         magnitude.check(for_dataset(config, dataset)["pruning"]["magnitude"], dataset)
         prefix = f"per_dataset.{dataset}." if dataset else ""
         described.check_reference_name(

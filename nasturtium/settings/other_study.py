@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasturtium.errors import ConfigError, StorageError
-from nasturtium.records.whole import read_json, write_json
+from nasturtium.records.checksums import read_json, write_json
 from nasturtium.settings.configuration import for_stage, own_description
 from nasturtium.settings.schema import stages_of_keys
 

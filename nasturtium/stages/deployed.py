@@ -16,8 +16,8 @@ from nasturtium.jobs.job import Job
 from nasturtium.measurement.inference_form import load_inference_form
 from nasturtium.measurement.tflite import convert
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.checksums import write_json
 from nasturtium.records.parquet import read_rows
-from nasturtium.records.whole import write_json
 
 
 def run(job: Job) -> None:

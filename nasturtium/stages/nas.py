@@ -13,7 +13,7 @@ from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
 from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered
-from nasturtium.search.state import SearchState, gather_state, join_state, made, open_state
+from nasturtium.search.state import SearchState, gather_state, join_state, open_state, provenance_of
 from nasturtium.search.study.password import password_hidden
 from nasturtium.search.trial_files import is_damaged
 from nasturtium.stages.searches import Task, search, trials_of, write_picks, write_results
@@ -36,13 +36,13 @@ def run(task: Task, state: str | Path) -> None:
     SearchError
         No trial was completed, none keeps to the constraints, or another process is at it.
     """
-    with open_state(state, task.mark(shared=False)) as kept:
+    with open_state(state, task.fingerprint(shared=False)) as kept:
         with task.job.metered() as meter:
             trials = search(task, kept, meter)
             best = trials.finish()
             write_results(task, trials.rows, trials.epochs, best)
         write_picks(task, trials.rows, trials.epochs)
-        kept.finish(made(task.settings, task.job.code, 1))
+        kept.finish(provenance_of(task.settings, task.job.code, 1))
 
 
 def work(task: Task, worker: int, state: str | Path, storage: str | None, done: str | Path) -> None:
@@ -62,8 +62,8 @@ def work(task: Task, worker: int, state: str | Path, storage: str | None, done: 
     SearchError
         It runs already, workers of another search do, or the storage can't be opened.
     """
-    with password_hidden(), join_state(state, task.mark(shared=True), worker) as kept:
-        if kept.once("storage", lambda: storage) != storage:
+    with password_hidden(), join_state(state, task.fingerprint(shared=True), worker) as kept:
+        if kept.measured_once("storage", lambda: storage) != storage:
             raise SearchError(
                 f"search.storage was changed while {state} holds trials whose study is in the old "
                 "one; change it back, or remove that folder to start anew."
@@ -92,7 +92,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
     SearchError
         No trial was completed, none keeps to the constraints, or a worker still runs.
     """
-    with gather_state(state, task.mark(shared=True)) as kept:
+    with gather_state(state, task.fingerprint(shared=True)) as kept:
         recorded = kept.recorded()
         rows = [recorded[name]["row"] for name in sorted(recorded)]
         lost, total = kept.lost_workers(), task.settings["search"]["trials"]
@@ -130,7 +130,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
         write_results(task, rows, trials.epochs, best)
         write_joined(task.job.folder, windows, samples, code=task.job.code)
         write_picks(task, rows, trials.epochs)
-        kept.finish(made(task.settings, task.job.code, workers))
+        kept.finish(provenance_of(task.settings, task.job.code, workers))
 
 
 def _is_complete(task: Task, state: SearchState) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.checksums import read_json
 from nasturtium.records.parquet import read_rows
-from nasturtium.records.whole import read_json
 from nasturtium.report import index
 from nasturtium.report.data_page import data_sets
 from nasturtium.report.html import page

@@ -13,12 +13,12 @@ from nasturtium.metering import Meter
 from nasturtium.models.files import load_model
 from nasturtium.models.reference_nets import scaled_reference
 from nasturtium.models.search_space import make_space
+from nasturtium.records.checksums import check_zip, read_json
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import read_rows
 from nasturtium.records.runs import PICKS, Run
 from nasturtium.records.trials import TRIALS
-from nasturtium.records.whole import check_zip, read_json
 from nasturtium.search.limits import tried
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.run import make_trials, oracle_of, run_trials
@@ -69,7 +69,7 @@ class Task:
         """What chooses the next net."""
         return self.settings["search"]["tuner_with_pruning" if self.is_pruned else "tuner"]
 
-    def mark(self, *, shared: bool) -> str:
+    def fingerprint(self, *, shared: bool) -> str:
         """Fingerprint of what decides its trials; ``shared`` by several workers or not."""
         # Damage must not pass for another search: the state would be emptied for its sake.
         check_zip(self.job.split)
@@ -102,7 +102,7 @@ def trials_of(
     training, pruning = task.settings["training"], task.settings.get("pruning")
     data = task.job.data()
     measurer = Measurer(meter, settings, task.baseline)
-    reference, reasons = state.once(
+    reference, reasons = state.measured_once(
         "reference",
         lambda: measurer.reference(
             load_model(task.baseline), task.baseline, task.baseline_energy, data

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nasturtium.data import notices, prepared
 from nasturtium.data.splits import split_card, write_split
-from nasturtium.records.whole import write_json
+from nasturtium.records.checksums import write_json
 
 
 def run(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tf_keras as keras
 
-from nasturtium.records.whole import read_arrays, write_arrays
+from nasturtium.records.checksums import read_arrays, write_arrays
 
 
 @dataclass(frozen=True)

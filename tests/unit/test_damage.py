@@ -16,9 +16,9 @@ from nasturtium.data.splits import training_data, write_split
 from nasturtium.errors import DamageError, StorageError
 from nasturtium.jobs.logs import _explained
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.checksums import check_zip, read_json, write_json
 from nasturtium.records.parquet import column, read_rows, write_table
-from nasturtium.records.whole import check_zip, read_json, write_json
-from nasturtium.search.state import SearchState, made_by
+from nasturtium.search.state import SearchState, read_provenance
 from nasturtium.stages import summarise
 
 ROWS = [{"name": f"run {i}", "size_j": i / 3} for i in range(40)]
@@ -176,20 +176,20 @@ def test_other_readers_take_a_sealed_table(tmp_path):
 def test_how_a_search_was_made_is_unknown_where_its_note_is_damaged(tmp_path):
     state = SearchState(tmp_path)
     state.finish({"of": "abc", "workers": 2})
-    assert made_by(tmp_path) == {"of": "abc", "workers": 2}
+    assert read_provenance(tmp_path) == {"of": "abc", "workers": 2}
     path = tmp_path / "finished"
     path.write_bytes(path.read_bytes().replace(b"2", b"3"))
-    assert made_by(tmp_path) == {}
-    assert made_by(tmp_path / "elsewhere") == {}
+    assert read_provenance(tmp_path) == {}
+    assert read_provenance(tmp_path / "elsewhere") == {}
 
 
 def test_what_a_search_measured_once_is_checked(tmp_path):
     state = SearchState(tmp_path)
-    assert state.once("reference", lambda: [{"loss": 1.5}, {}]) == [{"loss": 1.5}, {}]
+    assert state.measured_once("reference", lambda: [{"loss": 1.5}, {}]) == [{"loss": 1.5}, {}]
     path = tmp_path / "reference.json"
     path.write_bytes(path.read_bytes().replace(b"1.5", b"1.7"))
     with pytest.raises(DamageError, match=f"remove the folder {tmp_path} and run the same"):
-        state.once("reference", dict)
+        state.measured_once("reference", dict)
 
 
 def test_archives_are_checked_by_their_own_checksums(tmp_path):

@@ -207,12 +207,12 @@ def test_forgetting_what_is_gone_is_no_error(tmp_path):
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_reference_is_named_and_not_measured_again(tmp_path, damage):
     with open_state(tmp_path, "mark") as state:
-        state.once("reference", lambda: {"loss": 1.5})
+        state.measured_once("reference", lambda: {"loss": 1.5})
         harm(tmp_path / "reference.json", damage)
         if damage == "gone":
             pytest.skip("it is measured again, as at first")
         with pytest.raises(DamageError, match=r"reference\.json"):
-            state.once("reference", lambda: {"loss": 1.6})
+            state.measured_once("reference", lambda: {"loss": 1.6})
 
 
 # What the workers left is gathered.
@@ -253,7 +253,7 @@ def gather(tmp_path, monkeypatch):
     monkeypatch.setattr(nas, "write_results", lambda *arguments: None)
     monkeypatch.setattr(nas, "write_picks", lambda *arguments: None)
     task = SimpleNamespace(
-        mark=lambda shared: "mark",
+        fingerprint=lambda shared: "mark",
         run=SimpleNamespace(label="digits nas"),
         settings={"search": {"trials": TRIALS, "rungs": 1}},
         job=SimpleNamespace(folder=results, code="abc"),

@@ -6,9 +6,9 @@ import pytest
 
 from nasturtium.metering.energy_file import stored_energy
 from nasturtium.metering.workers import join, write_joined
+from nasturtium.records.checksums import write_json
 from nasturtium.records.energy import ENERGY, POWER
 from nasturtium.records.parquet import write_table
-from nasturtium.records.whole import write_json
 
 S = 10**9
 RUN = {"dataset": "digits", "seed": 0, "run": "nas"}

@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from nasturtium.records.checksums import write_json
 from nasturtium.records.metrics import METRICS
-from nasturtium.records.whole import write_json
 from nasturtium.report.cost import costs
 from nasturtium.report.html import figure, table
 from nasturtium.report.pages import about, cost, summary_table

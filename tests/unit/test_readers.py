@@ -12,7 +12,7 @@ from nasturtium.data.catalog import describe
 from nasturtium.data.samples import Samples
 from nasturtium.data.sources import SourceFile, fetch
 from nasturtium.errors import DataError
-from nasturtium.records.whole import read_arrays
+from nasturtium.records.checksums import read_arrays
 
 SHARES = {"validation": 0.2, "test": 0.2}
 

@@ -457,8 +457,8 @@ def test_state_is_resumed_for_the_same_search_only(tmp_path):
 
 def test_what_was_measured_once_is_not_measured_again(tmp_path):
     with open_state(tmp_path, "a") as state:
-        assert state.once("reference", lambda: [{"x": 0.1}, {}]) == [{"x": 0.1}, {}]
-        assert state.once("reference", lambda: 1 / 0) == [{"x": 0.1}, {}]
+        assert state.measured_once("reference", lambda: [{"x": 0.1}, {}]) == [{"x": 0.1}, {}]
+        assert state.measured_once("reference", lambda: 1 / 0) == [{"x": 0.1}, {}]
 
 
 def test_front_and_hypervolume_agree_with_brute_force():

@@ -10,7 +10,13 @@ import pytest
 
 from nasturtium.errors import SearchError
 from nasturtium.search.picks import mark_front, remove_models
-from nasturtium.search.state import gather_state, join_state, made, made_by, open_state
+from nasturtium.search.state import (
+    gather_state,
+    join_state,
+    open_state,
+    provenance_of,
+    read_provenance,
+)
 from nasturtium.search.study import shared_oracle
 from nasturtium.search.study.storage import JournalLock, open_storage
 from tests.shared_search import (
@@ -104,8 +110,8 @@ def test_stale_trials_and_their_study_are_never_taken_over(tmp_path):
     work(folder, url=url)
     with gather_state(folder, "mark") as state:
         first = state.nonce
-        state.finish(made({}, "code", 2))
-    assert made_by(folder) == made({}, "code", 2)
+        state.finish(provenance_of({}, "code", 2))
+    assert read_provenance(folder) == provenance_of({}, "code", 2)
     # A finished search starts anew, in the same database.
     assert work(folder, url=url) == TRIALS
     with join_state(folder, "another", 0) as state:
@@ -127,7 +133,7 @@ def test_the_reference_is_measured_by_one_worker_and_the_others_wait(tmp_path):
 
     def first(worker):
         with join_state(tmp_path, "mark", worker) as state:
-            results.append(state.once("reference", measure))
+            results.append(state.measured_once("reference", measure))
 
     threads = [threading.Thread(target=first, args=(worker,)) for worker in (0, 1)]
     for thread in threads:

@@ -7,10 +7,10 @@ from pathlib import Path
 import yaml
 
 from nasturtium.records.atomic import atomic_path
+from nasturtium.records.checksums import write_json
 from nasturtium.records.latency import LATENCY
 from nasturtium.records.parquet import write_table
 from nasturtium.records.runs import PICKS, Run
-from nasturtium.records.whole import write_json
 from nasturtium.report.summary import readable
 from tests.generated_study import CONTROLS, summarised, write_study, write_summary
 from tests.workflow.conftest import Project

@@ -15,10 +15,10 @@ from nasturtium.jobs import (
     provenance,
     snakemake_locks,
 )
-from nasturtium.settings import configuration, early, other_study, place
+from nasturtium.settings import clone_path, configuration, early_checks, other_study
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
-from nasturtium.search.state import made, made_by
+from nasturtium.search.state import provenance_of, read_provenance
 from nasturtium.settings.plan import (
     Plan,
     compaction_of_run,
@@ -87,16 +87,16 @@ def what_is_left():
 def checked(config):
     """The configuration with defaults; a wrong one ends the command with one sentence."""
     try:
-        place.check(sys.executable, str(ROOT))
+        clone_path.check(sys.executable, str(ROOT))
         complete = configuration.validated(config, load_schema())
         configuration.check_own_files(complete)
         if workflow.is_main_process:
             # Snakemake itself learns its targets after this file is read.
-            early.check_targets(sys.argv[1:], wildcard_patterns(complete))
+            early_checks.check_targets(sys.argv[1:], wildcard_patterns(complete))
             files = workflow.overwrite_configfiles
             for said in (
                 other_study.check(complete, files, "results"),
-                early.unlisted(complete),
+                early_checks.unlisted(complete),
             ):
                 if said:
                     logger.warning(said)
@@ -121,8 +121,8 @@ def ended_workers(stage):
         search = (
             f"{wildcards.dataset}/seed{wildcards.seed}/{stage}{wildcards.objective}"
         )
-        finished, chosen = made_by(f"state/{search}"), workflow.dag_settings
-        now = made(
+        finished, chosen = read_provenance(f"state/{search}"), workflow.dag_settings
+        now = provenance_of(
             settings_now(wildcards), stage_code("nas"), finished.get("workers", 0)
         )
         is_forced = chosen.forceall or chosen.forcetargets or chosen.forcerun

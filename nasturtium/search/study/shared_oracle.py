@@ -51,7 +51,7 @@ class SharedParetoOracle(ParetoOracle):
 
     def populate_space(self, trial_id: str) -> dict:
         """Hyperparameters of a net that no worker has tried; stops when none is found."""
-        with self._state.turn():
+        with self._state.proposing():
             self._take_over_lost()
             return super().populate_space(trial_id)
 
@@ -177,7 +177,7 @@ def make_shared_oracle(
         Of the sampler.
     """
     options = oracle_options(settings, terms, seed)
-    with state.turn():
+    with state.proposing():
         study = make_study(
             objectives=len(terms),
             sampler=settings["pareto"]["sampler"],

@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from nasturtium.errors import SearchError
 from nasturtium.jobs.locks import FileLock
 from nasturtium.jobs.password import PASSWORD, hidden
-from nasturtium.records.whole import reading
+from nasturtium.records.checksums import reading
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from nasturtium.errors import ConfigError
-from nasturtium.settings import place
+from nasturtium.settings import clone_path
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,13 @@ from nasturtium.settings import place
 )
 def test_a_python_that_the_shell_would_not_find_is_refused(name):
     with pytest.raises(ConfigError, match=r"^Python lies at .*; move it, or make the virtual"):
-        place.check(f"/home/me/{name}/.venv/bin/python", "/home/me/study")
+        clone_path.check(f"/home/me/{name}/.venv/bin/python", "/home/me/study")
 
 
 @pytest.mark.parametrize("name", ["b{x}", "b}"])
 def test_braces_in_the_study_s_path_are_refused(name):
     with pytest.raises(ConfigError, match=f"^The study lies in .* is '{name[1]}' in that"):
-        place.check("/usr/bin/python", f"/home/me/{name}")
+        clone_path.check("/usr/bin/python", f"/home/me/{name}")
 
 
 @pytest.mark.parametrize("name", ["plain", "ü", "温度", "c,d", "t~t", "h#h", "p%p", "a+b=c@d:1"])
@@ -29,7 +29,7 @@ def test_what_works_is_not_refused(tmp_path, name):
     python = tmp_path / name / "python"
     python.parent.mkdir()
     python.symlink_to(sys.executable)
-    place.check(str(python), "/home/me/with a blank")
+    clone_path.check(str(python), "/home/me/with a blank")
     # As Snakemake does it.
     done = subprocess.run(
         f"{python} -c {shlex.quote('print(1)')}",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nasturtium.errors import ConfigError
-from nasturtium.settings import configuration, early
+from nasturtium.settings import configuration, early_checks
 from nasturtium.settings.plan import wildcard_patterns
 from nasturtium.settings.schema import load_schema
 
@@ -37,8 +37,10 @@ def test_a_retraining_without_time_to_prune_in_is_refused_at_once(pruning, where
 
 def test_a_data_set_that_is_described_but_not_named_is_said():
     config = validated(own_datasets={"cars": OWN, "shapes": OWN}, datasets=["digits", "cars"])
-    assert "'shapes' is described under 'own_datasets', but 'datasets'" in early.unlisted(config)
-    assert early.unlisted(validated(own_datasets={"cars": OWN}, datasets=["cars"])) is None
+    assert "'shapes' is described under 'own_datasets', but 'datasets'" in early_checks.unlisted(
+        config
+    )
+    assert early_checks.unlisted(validated(own_datasets={"cars": OWN}, datasets=["cars"])) is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,9 @@ def test_a_data_set_that_is_described_but_not_named_is_said():
 )
 def test_a_file_that_no_rule_makes_is_explained(run, said):
     with pytest.raises(ConfigError, match=said):
-        early.check_targets([f"results/{run}/metrics.parquet"], wildcard_patterns(validated()))
+        early_checks.check_targets(
+            [f"results/{run}/metrics.parquet"], wildcard_patterns(validated())
+        )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,7 @@ def test_a_file_that_no_rule_makes_is_explained(run, said):
     ],
 )
 def test_files_that_rules_make_are_left_to_them(target):
-    early.check_targets([target], wildcard_patterns(validated()))
+    early_checks.check_targets([target], wildcard_patterns(validated()))
 
 
 def test_a_description_of_pixels_needs_height_width_and_channels():
