@@ -63,7 +63,9 @@ def generated_project(
             (place / "compaction.parquet").touch()
         if run.is_search:
             for pick in PICKS:
-                shutil.copytree(place, place.with_name(f"{place.name}-{pick}"))
+                # The table of trials is the search's alone.
+                picked, alone = f"{place.name}-{pick}", shutil.ignore_patterns("trials.parquet")
+                shutil.copytree(place, place.with_name(picked), ignore=alone)
     _age(results, ages)
     return project
 

@@ -12,7 +12,7 @@ from tests.workflow.generated_project import generated_project
 pytestmark = pytest.mark.long
 
 RATIOS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
-FIGURES = 11
+FIGURES = 12
 PAGES = 4
 
 
