@@ -1,5 +1,6 @@
 """Build the smaller model: the same layers with fewer units and filters, and sliced weights."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,6 +61,17 @@ def compact(model: keras.Model) -> CompactionResult:
         The model has no graph of layers (subclassed, or not built), or a layer can't be built
         again from its configuration.
     """
+    result = _compact_once(model)
+    while result.removed_layers:
+        # Without a layer, channels that it tied together may go one by one.
+        again = _compact_once(result.model)
+        if not again.removed_layers and not again.removed_channels:
+            break
+        _follow(result, again, {layer.name for layer in model.layers})
+    return result
+
+
+def _compact_once(model: keras.Model) -> CompactionResult:
     graph = channel_graph(model)
     _check_finite(model)
     # Layers of constants may take more weights than the idle layers that they stand in for.
@@ -71,6 +83,21 @@ def compact(model: keras.Model) -> CompactionResult:
     liveness.keep[:] = True
     liveness.plan = whole_plan(graph)
     return _rewrite(graph, liveness)
+
+
+def _follow(result: CompactionResult, again: CompactionResult, names: set[str]) -> None:
+    """Add to ``result`` what a compaction of its model did; ``names`` are the original's layers."""
+    result.model, result.params_after = again.model, again.params_after
+    left = {layer.name for layer in again.model.layers}
+    both = Counter(result.removed_channels) + Counter(again.removed_channels)
+    # A layer of constants, or one that is gone now, has no channels to count.
+    result.removed_channels = {
+        name: number
+        for name, number in both.items()
+        if name.split("/")[0] in names & left and name not in again.removed_layers
+    }
+    gone = [name for name in again.removed_layers if name.split("/")[0] in names]
+    result.removed_layers += gone
 
 
 def _changes(graph: ChannelGraph, liveness: Liveness) -> bool:

@@ -153,6 +153,28 @@ def test_constants_that_no_tensor_has_the_positions_of_are_spread_over_them(rank
     np.testing.assert_allclose(found, model(batch), rtol=1e-4, atol=1e-6)
 
 
+def test_channels_that_a_removed_layer_tied_together_go_one_by_one():
+    """A depth multiplier ties two constants; the layer of constants in its place does not."""
+    model = sequential(
+        layers.Conv1D(4, 3, padding="same", name="first"),
+        layers.DepthwiseConv1D(3, depth_multiplier=2, activation="softplus", name="dead"),
+        layers.Conv1D(3, 3, padding="same", name="padded"),
+        layers.Flatten(),
+        layers.Dense(2),
+        shape=(12, 2),
+    )
+    dead, padded = model.get_layer("dead"), model.get_layer("padded")
+    dead.depthwise_kernel.assign(tf.zeros_like(dead.depthwise_kernel))
+    padded.kernel.assign(np.where(np.arange(8)[:, None] == 1, 0, padded.kernel))
+    result = compact(model)
+    assert result.model.get_layer("padded").kernel.shape == (3, 7, 3)
+    assert result.removed_layers == ["first"]
+    assert result.removed_channels == {}
+    assert result.params_before - result.params_after > 0
+    assert result.params_after == result.model.count_params()
+    assert verify(model, result.model) < 1e-5
+
+
 @pytest.mark.parametrize("activation", ["tanh", "softplus", "gelu"])
 def test_constants_are_rounded_once_however_many_layers_they_go_through(activation):
     widths = [24] * 6
