@@ -1,13 +1,15 @@
 """Seconds an epoch and peak memory of the study's training against plain ``model.fit(x, y)``.
 
-    python -m benchmarks.input_pipeline [--nets mnist cifar10] [--rounds 3] [--samples 20000]
+    python -m benchmarks.input_pipeline [--nets mnist cifar10 residual] [--rounds 3]
 
 Both train the same net by the same optimizer and batch size on the same random samples, without
 augmentation and with a validation split of 1,000. "ours" is :func:`nasturtium.training.fit.fit` on
-the data set's own dtype, with deterministic operations as in every job; "plain" is Keras's default
-on float32 arrays. Every training is a process of its own, the two in turn; the first epoch, which
-holds tracing and compilation, is printed apart. Times are medians over the rounds of the fastest
-later epoch; memory is the largest resident set of the process, data included.
+the data set's own dtype, with deterministic operations as in every job and the precision that it
+chooses by itself; "plain" is Keras's default on float32 arrays. `residual` is the residual net of
+config/cifar10_residual.yaml on images like CIFAR-10's. Every training is a process of its own, the
+two in turn; the first epoch, which holds tracing and compilation, is printed apart. Times are
+medians over the rounds of the fastest later epoch; memory is the largest resident set of the
+process, data included.
 
 "products" is no training: for a dense net, the matrix products alone of such an epoch, forward and
 backward, in float32, each called by itself: what of an epoch is plain arithmetic.
@@ -30,7 +32,10 @@ RECIPE = {
     "learning_rate": 0.001,
     "schedule": "constant",
     "weight_decay": 0.004,
+    "precision": "auto",
 }
+# Nets in place of a data set's own.
+REFERENCES = {"residual": ("cifar10", {"residual": {"filters": [16, 32, 48], "blocks": 2}})}
 
 
 def work(net: str, mode: str, samples: int, epochs: int, threads: int) -> dict:
@@ -55,7 +60,8 @@ def work(net: str, mode: str, samples: int, epochs: int, threads: int) -> dict:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    description = describe(net)
+    dataset, reference = REFERENCES.get(net, (net, None))
+    description = describe(dataset)
 
     def split(count: int) -> Split:
         if description.is_image:
@@ -67,7 +73,7 @@ def work(net: str, mode: str, samples: int, epochs: int, threads: int) -> dict:
         return Split(features, rng.integers(0, description.classes, count))
 
     data = TrainingData(description, split(samples), split(1000))
-    model = build_reference(net, frame_of(data))
+    model = build_reference(dataset, frame_of(data), reference)
     if mode == "products":
         seconds = products(model, -(-samples // BATCH), epochs)
     elif mode == "ours":
@@ -141,7 +147,7 @@ def products(model, steps: int, epochs: int) -> list[float]:
 def main() -> None:
     """Run the processes in turn and print a line a net."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--nets", nargs="+", default=["mnist", "cifar10"])
+    parser.add_argument("--nets", nargs="+", default=["mnist", "cifar10", "residual"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=4)
