@@ -56,7 +56,10 @@ def _farthest_apart(front: Sequence[Mapping], count: int, aims: Sequence[str]) -
         for below, row, above in zip(ordered, ordered[1:], ordered[2:], strict=False):
             gap = math.log(_positive(above[aim]) / _positive(below[aim]))
             distance[row["trial"]] += gap / spread
-    return sorted(front, key=lambda row: (-distance[row["trial"]], row["trial"]))[:count]
+    # Of the two ends the low one in the last aim: the other is near the lowest score already.
+    return sorted(front, key=lambda row: (-distance[row["trial"]], row[aims[-1]], row["trial"]))[
+        :count
+    ]
 
 
 def _positive(value: float) -> float:

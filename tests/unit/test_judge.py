@@ -107,6 +107,16 @@ def test_what_falls_short_is_promoted_last():
     assert promoted(rows, 3, ("a", "b")) == ["0002", "0001", "0000"]
 
 
+def test_of_a_front_the_smallest_net_goes_on_before_the_largest():
+    rows = [
+        {"trial": f"{n:04d}", "feasible": True, "shortfall": 0.0, "score": score, "a": a, "b": b}
+        for n, (score, a, b) in enumerate(
+            [(0.2, 1.0, 900.0), (0.0, 1.1, 500.0), (0.1, 1.5, 80.0), (0.3, 2.0, 20.0)]
+        )
+    ]
+    assert promoted(rows, 2, ("a", "b")) == ["0001", "0003"]
+
+
 def test_a_block_that_hangs_in_python_ends_after_its_minutes():
     began = time.monotonic()
     with pytest.raises(TooSlow, match=r"trial_minutes, 0\.005"), limited(0.005):
