@@ -60,7 +60,7 @@ def test_same_tables_give_the_same_bytes(results, tmp_path):
     for folder in ("first", "second"):
         figures.run("digits", results / "summary.parquet", tmp_path / folder)
     first = sorted((tmp_path / "first").iterdir())
-    assert len(first) == 11
+    assert len(first) == 12
     for path in first:
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
         assert b"<dc:date>" not in path.read_bytes()

@@ -84,6 +84,7 @@ def test_the_rest_is_summarised_drawn_and_dated_back(tmp_path, monkeypatch):
         "failed": ["results/data/broken/seed0.split.npz (split_data): class 'x' has one row."],
         "config": {"datasets": ["digits", "broken"]},
         "code": "test",
+        "devices": {},
     }
     assert partial.run(**json.loads(json.dumps(plan)))
     results = tmp_path / "results"
