@@ -18,6 +18,9 @@ from nasturtium.statistics.verdict import Verdict, verdict_of
 
 _RINGS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
 
+# Where all errors lie in the upper part of an axis from 0, the axis begins with them.
+_CROWDED = 0.5
+
 
 @style.house_style
 def draw_choice(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) -> None:
@@ -41,9 +44,15 @@ def draw_choice(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) 
         _rings(panel, verdict, handles)
     rows = [row for point in points for row in point.rows]
     panel.set_xlabel("parameters")
-    panel.set_ylabel(error_label(rows, "test"))
     style.logarithmic(panel.xaxis, [row["parameters"] for row in rows])
-    panel.set_ylim(bottom=0)
+    label = error_label(rows, "test")
+    low, high = panel.get_ylim()
+    if low > _CROWDED * high:
+        # From 0, all nets would lie in one line.
+        label += "\n(the axis does not begin at 0)"
+    else:
+        panel.set_ylim(bottom=0)
+    panel.set_ylabel(label)
     style.heading(figure, heading)
     samples = f"{rows[0]['test_samples']:,} test samples"
     title = "\n".join([*seeds_sentence(points).split(", "), samples])
