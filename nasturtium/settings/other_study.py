@@ -14,6 +14,8 @@ from nasturtium.settings.schema import stages_of_keys
 
 # Below the results: which files configured them, and a digest of each data set's settings.
 NOTE = "study.json"
+# `make try`, whose runs nobody wants to keep: whoever goes on to a study is not stopped by them.
+_FIRST_LOOK = ("config", "try.yaml")
 
 
 def note(config: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
@@ -48,9 +50,12 @@ def check(config: Mapping[str, Any], files: Sequence[str], results: str | Path) 
     before, now = read_json(path), note(config, files)
     if before["files"] == now["files"]:
         return None
+    is_first_look = [Path(path).parts[-2:] for path in before["files"]] == [_FIRST_LOOK]
     made_by = ", ".join(map(_short, before["files"])) or "the shipped configuration"
     for name, digest in now["settings"].items():
         if before["settings"].get(name, digest) != digest and (Path(results) / name).exists():
+            if is_first_look:
+                return f"{results}/{name}: the runs of the first look are made again by this study."
             raise ConfigError(
                 f"{results}/{name} holds runs of another study, made with {made_by}, and this one "
                 "has other settings for it; run it in a folder of its own with --directory, or "

@@ -41,3 +41,15 @@ def test_more_runs_of_the_same_settings_are_no_other_study(tmp_path, more):
     other_study.remember(validated(), [], tmp_path)
     (tmp_path / "digits").mkdir()
     other_study.check(validated(**more), ["more.yaml"], tmp_path)
+
+
+def test_the_study_after_the_first_look_makes_its_runs_again(tmp_path):
+    look, study = validated(training={"epochs": 7}), validated()
+    other_study.remember(look, ["/home/me/nasturtium/config/try.yaml"], tmp_path)
+    (tmp_path / "digits").mkdir()
+    said = other_study.check(study, [], tmp_path)
+    assert "digits: the runs of the first look are made again" in said
+    other_study.remember(study, [], tmp_path)
+    # The other way round a study's runs are not thrown away for a look.
+    with pytest.raises(ConfigError, match="runs of another study"):
+        other_study.check(look, ["/home/me/nasturtium/config/try.yaml"], tmp_path)
