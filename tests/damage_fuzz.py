@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nasturtium.errors import NasturtiumError
+from nasturtium.records.runs import Run
 from tests.kill_matrix import _differences
 
 DAMAGES = ("flip", "cut", "empty", "zero", "noise", "folder", "gone")
@@ -48,9 +49,16 @@ def files(study: Path) -> list[Path]:
     for top in ("results", "state"):
         for path in sorted((study / top).rglob("*")):
             is_note = path.name in UNREAD_NAMES or "oracle" in path.parts
+            # Picks that the study does not ask for are written by their search, and read by nobody.
+            is_note |= _is_unasked_pick(path)
             if path.is_file() and path.suffix not in UNREAD and not is_note:
                 found.append(path.relative_to(study))
     return found
+
+
+def _is_unasked_pick(path: Path) -> bool:
+    pick = Run("", 0, path.parent.name).pick
+    return pick is not None and not (path.parent / "metrics.parquet").exists()
 
 
 def harm(path: Path, damage: str, drawn: random.Random) -> None:

@@ -185,6 +185,11 @@ def _finish(project: Path, undisturbed: Path, name: str, to: str) -> list[Case]:
     return [case] if case.problems else []
 
 
+def _rungs(path: Path) -> list[dict]:
+    """How a trial stood at the end of each rung, its seconds among it."""
+    return json.loads(path.read_bytes())["rungs"]
+
+
 def _remove(project: Path, run: str) -> None:
     for part in ("results", "state"):
         shutil.rmtree(project / part / "diabetes/seed0" / run, ignore_errors=True)
@@ -202,7 +207,7 @@ def _case(project: Path, undisturbed: Path, case: Case, run: str, share: float) 
             _remove(project, run)
     case.problems += _unreadable(project)
     records = (project / "state/diabetes/seed0" / run / "trials").glob("*/trial.json")
-    ended = {path: path.stat().st_mtime_ns for path in records}
+    ended = {path: _rungs(path) for path in records}
     case.trials_kept = len(ended)
     start_s = time.monotonic()
     done = _snakemake(project, target)
@@ -212,8 +217,9 @@ def _case(project: Path, undisturbed: Path, case: Case, run: str, share: float) 
     case.rerun_s = time.monotonic() - start_s
     if any(_alive(process) for process in (case.script, case.fork) if process):
         case.problems.append("the script lived beside the rerun")
-    if any(not path.exists() or path.stat().st_mtime_ns != ended[path] for path in ended):
-        case.problems.append("a finished trial was run again")
+    # A trial may have been promoted since: to the rungs that it had, others are added.
+    if any(not path.exists() or _rungs(path)[: len(old)] != old for path, old in ended.items()):
+        case.problems.append("a finished rung was run again")
     case.problems += _unreadable(project)
     place = Path(target).parent
     for made in sorted((undisturbed / place).glob("*.*")):
