@@ -12,7 +12,6 @@ A table of the page stands between ``<!-- table california.csv: baseline, nas, .
 import argparse
 import datetime
 import re
-import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,13 +22,14 @@ import pyarrow.parquet as pq
 
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.parquet import read_table
+from nasturtium.records.runs import Run
 from nasturtium.report.as_deployed import int8_change
+from nasturtium.report.spread import quality_text, spread_text, thousandth
 from nasturtium.report.summary import aligned
 from nasturtium.report.verdict import change_text, told_text
 from nasturtium.statistics.verdict import Candidate, candidates_of
 
 _TABLE = re.compile(r"(<!-- table ([\w.-]+\.csv): ([^\n]*?) -->\n).*?(\n?<!-- end -->)", re.DOTALL)
-_SEARCHES = ("nas", "nas_with_pruning", "random_search")
 HEADER = (
     "run",
     "n",
@@ -69,7 +69,11 @@ def publish(
     published = [{**row, **told, **_code(results, row)} for row in rows]
     with atomic_path(target) as temporary:
         pa.csv.write_csv(pa.Table.from_pylist(published), temporary)
-    searches = [_folder(results, row) / "trials.parquet" for row in rows if row["run"] in _SEARCHES]
+    searches = [
+        _folder(results, row) / "trials.parquet"
+        for row in rows
+        if Run(row["dataset"], row["seed"], row["run"]).is_search
+    ]
     trials = target.with_name(f"{target.stem}-trials.parquet")
     if searches:
         with atomic_path(trials) as temporary:
@@ -113,38 +117,20 @@ def table_of(rows: Sequence[Mapping], runs: Sequence[str]) -> str:
 
 def _line(candidate: Candidate, baseline: Candidate) -> list[str]:
     rows = candidate.rows
-    if candidate.classifies:
-        test = _spread([100 * row["test_accuracy"] for row in rows], ".2f", " %")
-    else:
-        test = "MAE " + _spread([row["test_mae"] for row in rows], ".4g")
-    int8 = [int8_change(row) for row in rows]
     return [
         candidate.name,
         str(len(rows)),
-        test,
+        quality_text(rows, "test"),
         change_text(candidate, baseline),
         told_text(candidate, baseline),
-        _spread([row["parameters"] for row in rows], ",.0f"),
-        _spread([row["nonzero_parameters"] for row in rows], ",.0f"),
-        _spread([row["macs"] for row in rows], ",.0f"),
-        _spread(int8, "+.2f" if candidate.classifies else "+.3g"),
-        _spread([_thousandth(row["tflite_int8_bytes"]) for row in rows], ".1f"),
-        _spread([_thousandth(row["tflite_int8_arena_bytes"]) for row in rows], ".1f"),
-        _spread([row["total_epochs"] for row in rows], ",.0f"),
+        spread_text(rows, lambda row: row["parameters"], ",.0f"),
+        spread_text(rows, lambda row: row["nonzero_parameters"], ",.0f"),
+        spread_text(rows, lambda row: row["macs"], ",.0f"),
+        spread_text(rows, int8_change, "+.2f" if candidate.classifies else "+.3g"),
+        spread_text(rows, lambda row: thousandth(row["tflite_int8_bytes"]), ".1f"),
+        spread_text(rows, lambda row: thousandth(row["tflite_int8_arena_bytes"]), ".1f"),
+        spread_text(rows, lambda row: row["total_epochs"], ",.0f"),
     ]
-
-
-def _thousandth(value: float | None) -> float | None:
-    return None if value is None else value / 1000
-
-
-def _spread(values: Sequence[float | None], form: str, unit: str = "") -> str:
-    if None in values:
-        return "-"
-    mean = f"{statistics.mean(values):{form}}"
-    if len(set(values)) == 1:
-        return mean + unit
-    return f"{mean} ± {statistics.stdev(values):{form.lstrip('+')}}{unit}"
 
 
 def remade(page: str, folder: Path) -> str:

@@ -51,31 +51,34 @@ def over_seeds(rows: Sequence[Mapping]) -> str:
 
 def _figures(group: Sequence[Mapping]) -> list[str]:
     return [
-        _quality(group, "test"),
-        _quality(group, "train"),
-        _spread(group, lambda row: row["accuracy_change_points"], "+.2f"),
-        _spread(group, lambda row: row["parameters"], ",.0f"),
-        _spread(group, lambda row: row["nonzero_parameters"], ",.0f"),
-        _spread(group, lambda row: _thousandth(row.get("weights_gzip_bytes")), ".1f"),
-        _spread(group, lambda row: _thousandth(row.get("tflite_bytes")), ".1f"),
-        _spread(group, lambda row: _thousandth(row.get("tflite_dynamic_bytes")), ".1f"),
-        _spread(group, lambda row: _thousandth(row.get("tflite_int8_bytes")), ".1f"),
-        _spread(group, lambda row: _thousandth(row.get("tflite_int8_arena_bytes")), ".1f"),
-        _spread(group, int8_change, "+.2f" if group[0]["task"] == "classification" else "+.3g"),
-        _spread(group, lambda row: _thousandfold(row.get("tflite_latency_p50_ms")), ".1f"),
+        quality_text(group, "test"),
+        quality_text(group, "train"),
+        spread_text(group, lambda row: row["accuracy_change_points"], "+.2f"),
+        spread_text(group, lambda row: row["parameters"], ",.0f"),
+        spread_text(group, lambda row: row["nonzero_parameters"], ",.0f"),
+        spread_text(group, lambda row: thousandth(row.get("weights_gzip_bytes")), ".1f"),
+        spread_text(group, lambda row: thousandth(row.get("tflite_bytes")), ".1f"),
+        spread_text(group, lambda row: thousandth(row.get("tflite_dynamic_bytes")), ".1f"),
+        spread_text(group, lambda row: thousandth(row.get("tflite_int8_bytes")), ".1f"),
+        spread_text(group, lambda row: thousandth(row.get("tflite_int8_arena_bytes")), ".1f"),
+        spread_text(group, int8_change, "+.2f" if group[0]["task"] == "classification" else "+.3g"),
+        spread_text(group, lambda row: _thousandfold(row.get("tflite_latency_p50_ms")), ".1f"),
     ]
 
 
-def _quality(group: Sequence[Mapping], split: str) -> str:
+def quality_text(group: Sequence[Mapping], split: str) -> str:
     """Accuracy, or mean absolute error, on a split without augmentation."""
     if group[0]["task"] == "classification":
-        return _spread(group, lambda row: _hundredfold(row.get(f"{split}_accuracy")), ".2f", " %")
-    return "MAE " + _spread(group, lambda row: row.get(f"{split}_mae"), ".4g")
+        return spread_text(
+            group, lambda row: _hundredfold(row.get(f"{split}_accuracy")), ".2f", " %"
+        )
+    return "MAE " + spread_text(group, lambda row: row.get(f"{split}_mae"), ".4g")
 
 
-def _spread(
+def spread_text(
     group: Sequence[Mapping], figure: Callable[[Mapping], float | None], form: str, unit: str = ""
 ) -> str:
+    """Mean and sample standard deviation of ``figure`` over the rows; "-" where one is missing."""
     spread = spread_of([figure(row) for row in group])
     if spread is None:
         return "-"
@@ -89,7 +92,8 @@ def _hundredfold(value: float | None) -> float | None:
     return None if value is None else 100 * value
 
 
-def _thousandth(value: float | None) -> float | None:
+def thousandth(value: float | None) -> float | None:
+    """Kilobytes of bytes; None stays None."""
     return None if value is None else value / 1000
 
 

@@ -1,6 +1,7 @@
 """Control ``scaled``: the reference net, all widths scaled to the size of a net that was found."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import tf_keras as keras
@@ -55,7 +56,7 @@ def run(job: Job, found: str | Path) -> None:
     job.write(model, trained.epochs)
 
 
-def largest_scale(fits) -> float:
+def largest_scale(fits: Callable[[float], bool]) -> float:
     """Largest scale, to a thousandth of itself, for which ``fits(scale)`` holds; 0 if none does."""
     low, high = 0.0, 1.0
     while high < _LARGEST_SCALE and fits(high):
