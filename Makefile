@@ -15,6 +15,7 @@ CORES ?= 1
 SNAKEMAKE := PYTHONPATH=.:workflow/plugins .venv/bin/snakemake --logger nasturtium
 
 study: .venv/.synced
+	@$(if $(CONFIG),.venv/bin/python -m nasturtium.settings.check $(CONFIG))
 	@start=$$(date +%s); \
 	$(SNAKEMAKE) --cores $(CORES) --resources gpu=1 $(CONFIGFILE) && \
 	echo "The study took $$(($$(date +%s) - start)) s. Which net to take: results/index.html"

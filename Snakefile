@@ -6,6 +6,9 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
+include: "workflow/rules/config_file.smk"
+
+
 # From the workflow's folder, so that --directory finds it from anywhere.
 configfile: f"{workflow.basedir}/config/config.yaml"
 

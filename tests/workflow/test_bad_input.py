@@ -84,3 +84,19 @@ def test_file_names_of_a_shell_s_are_names_and_nothing_else(project):
     done = project.snakemake(*(f"results/data/{name}/dataset.json" for name in own))
     assert done.returncode == 0, done.stdout + done.stderr
     assert not project.path("pwned").exists()
+
+
+def test_the_shipped_configuration_is_read_with_a_sentence(project):
+    project.path("config/config.yaml").write_text("datasets: [digits\n")
+    done = project.snakemake("-n")
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "config/config.yaml: line 2: is no YAML" in output
+    assert "Traceback" not in output
+
+
+def test_a_key_that_comes_twice_is_not_taken_for_its_last_value(project):
+    project.path("tiny.yaml").write_text("datasets: [digits]\ndatasets: [diabetes]\n")
+    done = project.snakemake("-n")
+    assert done.returncode != 0
+    assert "tiny.yaml: line 2: has the key 'datasets' twice" in done.stdout + done.stderr
