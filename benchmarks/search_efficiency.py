@@ -76,6 +76,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
     from nasturtium import metering
     from nasturtium.models.reference_nets import scaled_reference
     from nasturtium.models.search_space import build_net, make_space
+    from nasturtium.search.finishing import finish
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.oracles import SCORE, make_oracle
     from nasturtium.search.run import make_trials, oracle_of, run_trials
@@ -120,7 +121,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
         else:
             oracle = oracle_of(search, tuner, trials, {})
         run_trials(trials, oracle, Path(folder) / "oracle")
-        trials.finish()
+        finish(trials)
         done = [r for r in trials.rows if r["status"] == "completed" and r["epochs"] == epochs]
         handed_on = [
             (1 - accuracy(row["model_path"], test), math.log(row["parameters"]))

@@ -10,6 +10,7 @@ from nasturtium.search.limits import check_measurable
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
+from nasturtium.search.promotion import promote
 from nasturtium.search.state import SearchState
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
@@ -137,7 +138,7 @@ def run_trials(
     """
     TrialTuner(oracle, trials.space, run_trial or trials, folder).search()
     if trials.worker is None:
-        trials.promote()
+        promote(trials)
 
 
 def oracle_of(settings: Mapping, tuner: str, trials: Trials, reasons: Mapping, storage=None):

@@ -76,7 +76,7 @@ class SearchState(TrialFiles):
 
     def proposing(self) -> AbstractContextManager:
         """One worker at a time chooses its next trial in such a block."""
-        return locked(self.folder / "turn")
+        return locked(self.folder / "proposing")
 
     def is_running(self, worker: int) -> bool:
         """Whether a process of that worker lives."""
@@ -145,7 +145,7 @@ def join_state(folder: str | Path, fingerprint: str, worker: int) -> Iterator[Se
     try:
         _join(lock, folder, fingerprint)
         state = SearchState(folder, fingerprint)
-        # Whoever looks whether a worker lives holds its lock for a moment, in its turn.
+        # Whoever looks whether a worker lives holds its lock for a moment, in such a block.
         with state.proposing():
             if not own.take(wait=False):
                 raise SearchError(

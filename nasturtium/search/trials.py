@@ -19,18 +19,12 @@ from nasturtium.search.judge import Judge
 from nasturtium.search.ledger import Ledger
 from nasturtium.search.limits import SKIPPED, TooLarge, check_limits, has_given_up, tried
 from nasturtium.search.measurer import Measurer
-from nasturtium.search.mending import whole_models
-from nasturtium.search.picks import mark_best, mark_front, mark_picks, remove_models
-from nasturtium.search.rungs import promoted
 from nasturtium.search.state import SearchState
 from nasturtium.search.time_limit import OutOfTime, limited, rung_deadlines_s
 from nasturtium.search.trial import begun_row, progress_text, train_rung
-from nasturtium.settings.rungs import promoted_count
 from nasturtium.training.fit import Trained
 
 logger = logging.getLogger(__name__)
-
-_AIMS = ("validation_loss", "parameters")
 
 
 class RepeatedFailure(SearchError):
@@ -139,91 +133,17 @@ class Trials:
             if first["status"] != "completed":
                 raise RepeatedFailure(first["reason"])
             return first["score"]
-        if self._is_late(0):
+        if self.is_late(0):
             raise OutOfTime("search.hours are over; no further net is begun")
         self.rows.append(row)
-        self._run(row, 0, hyperparameters)
+        self.run_rung(row, 0, hyperparameters)
         return row["score"]
 
-    def _is_late(self, rung: int) -> bool:
-        """Whether the trials have had the time in which nets may begin ``rung``."""
-        spent_s = sum(row["duration_s"] for row in self.ledger.known())
-        return spent_s > rung_deadlines_s(self.hours, self.total, self.rungs)[rung]
+    def run_rung(self, row: dict, rung: int, hyperparameters=None) -> None:
+        """Train a trial through one rung; its row, the ledger and the files follow.
 
-    def promote(self) -> None:
-        """Train the best of each rung on to the next one's end. What is on record is not repeated.
-
-        A net that fails is out; the others go on. Where time is short, those with a low score are
-        the first, and one of them comes to the end all the same.
+        A failure is recorded and raised on.
         """
-        for rung in range(1, len(self.rungs)):
-            done = self.ledger.at_rung(rung - 1)
-            names = promoted(done, promoted_count(len(done)), _AIMS) if done else []
-            for row in done:
-                if row["trial"] not in names:
-                    self._checkpoint(row["trial"], rung - 1).unlink(missing_ok=True)
-            came = len([row for row in self.rows if row["rung"] >= rung])
-            for name in names:
-                row = self.ledger.row(name)
-                if row["rung"] >= rung or row["status"] != "completed":
-                    continue
-                if came and self._is_late(rung):
-                    logger.warning("%s: no time is left for trial %s.", self.label, name)
-                    continue
-                came += 1
-                self._tried(row, lambda row=row, rung=rung: self._continue(row, rung))
-
-    def finish(self) -> dict | None:
-        """Mark the best trial, the picks and the Pareto front; the best trial's row, or None.
-
-        The best has the lowest score among those that were trained to the end, keep to the
-        constraints and reach the standard; if none does, among those that keep to the constraints.
-        A trial runs again whose model is to be handed on and is not what was recorded.
-        """
-        best = whole_models(
-            self.rows,
-            self.state,
-            self._marked,
-            lambda row: self._tried(row, lambda: self._run_anew(row, row["rung"])),
-        )
-        for path in self.state.trials.glob("trial_*/rung*.npz"):
-            path.unlink()
-        return best
-
-    def _marked(self) -> dict | None:
-        mark_front(self.rows)
-        remove_models(self.rows, self.keep, self.finalist_rung)
-        standard = self.judge.standard
-        mark_picks(self.rows, self.reference, standard, self.finalist_rung)
-        for row in self.rows:
-            row["best"] = False
-        return mark_best(self.rows, standard, self.finalist_rung)
-
-    @property
-    def has_given_up(self) -> bool:
-        """Whether nothing that was proposed lately keeps to the constraints."""
-        return has_given_up(self.rows)
-
-    @property
-    def finalist_rung(self) -> int:
-        """The last rung that a trial came to the end of."""
-        done = [row["rung"] for row in self.rows if row["status"] == "completed"]
-        return max(done, default=0)
-
-    def _begun(self, number: int, name: str, values: Mapping) -> dict:
-        row = begun_row(
-            number,
-            name,
-            values,
-            judge=self.judge,
-            epochs=self.rungs[0],
-            batch_size=self.recipe["batch_size"],
-            pruning_method=self.pruning and self.pruning["search_method"],
-        )
-        return row | {"worker": self.worker, "sampler_seed": self.sampler_seed}
-
-    def _run(self, row: dict, rung: int, hyperparameters=None) -> None:
-        """One rung of a trial; its row, the ledger and the files follow."""
         start_s = time.monotonic()
         before = {**row}
         epochs: list[dict] = []
@@ -253,16 +173,8 @@ class Trials:
             if row["status"] == "completed" or "reason" in row:
                 self.ledger.record(row, epochs)
 
-    def _continue(self, row: dict, rung: int) -> None:
-        """One rung more; from the first one on where the last rung's checkpoint is damaged."""
-        try:
-            self._run(row, rung)
-        except DamageError as error:
-            logger.warning("%s", error)
-            self._run_anew(row, rung)
-
-    def _run_anew(self, row: dict, rung: int) -> None:
-        """A trial once more, from new weights to the end of ``rung``."""
+    def run_anew(self, row: dict, rung: int) -> None:
+        """Run a trial once more, from new weights to the end of ``rung``."""
         logger.warning("%s: trial %s runs again.", self.label, row["trial"])
         whose = {name: row[name] for name in ("worker", "sampler_seed")}
         begun = self._begun(row["number"], row["trial"], json.loads(row["hyperparameters"]))
@@ -270,16 +182,42 @@ class Trials:
         row.clear()
         row.update(begun, **whose)
         for again in range(rung + 1):
-            self._run(row, again)
+            self.run_rung(row, again)
 
-    def _tried(self, row: Mapping, run: Callable[[], None]) -> None:
-        """What fails here is the trial, and not the search."""
+    def attempt(self, run: Callable[[dict, int], None], row: dict, rung: int) -> None:
+        """Call ``run(row, rung)``; if it fails, the trial has failed, and the search goes on."""
         try:
-            run()
+            run(row, rung)
         except (StorageError, DamageError):
             raise  # it interrupts the search
         except Exception:
             logger.exception("Trial %s failed in rung %d.", row["trial"], row["rung"])
+
+    def is_late(self, rung: int) -> bool:
+        """Whether the trials have had the time in which nets may begin ``rung``."""
+        spent_s = sum(row["duration_s"] for row in self.ledger.known())
+        return spent_s > rung_deadlines_s(self.hours, self.total, self.rungs)[rung]
+
+    def checkpoint(self, name: str, rung: int) -> Path:
+        """File of the training's state of the trial ``name`` at the end of ``rung``."""
+        return self._folder(name) / f"rung{rung}.npz"
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether nothing that was proposed lately keeps to the constraints."""
+        return has_given_up(self.rows)
+
+    def _begun(self, number: int, name: str, values: Mapping) -> dict:
+        row = begun_row(
+            number,
+            name,
+            values,
+            judge=self.judge,
+            epochs=self.rungs[0],
+            batch_size=self.recipe["batch_size"],
+            pruning_method=self.pruning and self.pruning["search_method"],
+        )
+        return row | {"worker": self.worker, "sampler_seed": self.sampler_seed}
 
     def _train_and_measure(
         self, row: dict, rung: int, hyperparameters, epochs: list[dict], before: Mapping
@@ -324,14 +262,11 @@ class Trials:
             pruning=self.pruning,
             seed=self.seed,
             label=f"{self.label} trial {row['trial']}",
-            checkpoint=lambda number: self._checkpoint(row["trial"], number),
+            checkpoint=lambda number: self.checkpoint(row["trial"], number),
         )
 
     def _folder(self, name: str) -> Path:
         return self.state.trials / f"trial_{name}"
-
-    def _checkpoint(self, name: str, rung: int) -> Path:
-        return self._folder(name) / f"rung{rung}.npz"
 
     def _report(self, row: Mapping) -> None:
         known = tried(self.ledger.known()) or [row]

@@ -11,8 +11,10 @@ from nasturtium import metering
 from nasturtium.errors import DamageError, SearchError
 from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
+from nasturtium.search.finishing import finish
 from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered
+from nasturtium.search.promotion import promote
 from nasturtium.search.state import SearchState, gather_state, join_state, open_state, provenance_of
 from nasturtium.search.study.password import password_hidden
 from nasturtium.search.trial_files import is_damaged
@@ -39,7 +41,7 @@ def run(task: Task, state: str | Path) -> None:
     with open_state(state, task.fingerprint(shared=False)) as kept:
         with task.job.metered() as meter:
             trials = search(task, kept, meter)
-            best = trials.finish()
+            best = finish(trials)
             write_results(task, trials.rows, trials.epochs, best)
         write_picks(task, trials.rows, trials.epochs)
         kept.finish(provenance_of(task.settings, task.job.code, 1))
@@ -117,8 +119,8 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
         with task.job.metered(tables) if promotes else quiet as meter:
             trials, _ = trials_of(task, kept, meter)
             trials.ledger.adopt_all()
-            trials.promote()
-            best = trials.finish()
+            promote(trials)
+            best = finish(trials)
         rows = trials.rows
         for number, row in enumerate(rows):
             row["hypervolume"] = covered(rows[: number + 1])

@@ -13,6 +13,7 @@ from nasturtium.errors import DamageError, SearchError
 from nasturtium.metering.workers import note_machine
 from nasturtium.models.files import load_model
 from nasturtium.records.parquet import read_rows
+from nasturtium.search import finishing
 from nasturtium.search.state import SearchState, gather_state, join_state, open_state
 from nasturtium.search.trials import Trials
 from nasturtium.stages import nas
@@ -225,12 +226,6 @@ class Gathered:
         self.rows = [done["row"] for done in state.recorded().values()]
         self.epochs, self.ledger = [], SimpleNamespace(adopt_all=lambda: None)
 
-    def promote(self) -> None:
-        pass
-
-    def finish(self) -> dict:
-        return self.rows[0]
-
 
 @pytest.fixture
 def gather(tmp_path, monkeypatch):
@@ -249,6 +244,8 @@ def gather(tmp_path, monkeypatch):
         with join_state(state, "mark", worker) as joined:
             joined.note_end()
     monkeypatch.setattr(nas, "trials_of", lambda task, kept, meter: (Gathered(kept), {}))
+    monkeypatch.setattr(nas, "promote", lambda trials: None)
+    monkeypatch.setattr(nas, "finish", lambda trials: trials.rows[0])
     monkeypatch.setattr(nas, "covered", lambda rows: 1.0)
     monkeypatch.setattr(nas, "write_results", lambda *arguments: None)
     monkeypatch.setattr(nas, "write_picks", lambda *arguments: None)
@@ -318,13 +315,13 @@ def whole(digits, tmp_path_factory) -> tuple[Path, Trials]:
 @pytest.fixture
 def ran(monkeypatch) -> list[tuple[str, int]]:
     """Which trial runs which rung from here on."""
-    found, run = [], Trials._run
+    found, run = [], Trials.run_rung
 
     def count(self, row, rung, hyperparameters=None):
         found.append((row["trial"], rung))
         run(self, row, rung, hyperparameters)
 
-    monkeypatch.setattr(Trials, "_run", count)
+    monkeypatch.setattr(Trials, "run_rung", count)
     return found
 
 
@@ -349,7 +346,7 @@ def copied(whole, tmp_path, ran) -> tuple[Path, Trials, list]:
 def finish(trials: Trials) -> dict | None:
     with metering.session(sources=[], idle_s=0) as meter:
         trials.measurer.meter = meter
-        return trials.finish()
+        return finishing.finish(trials)
 
 
 def equal(one: Trials, other: Trials) -> None:
@@ -410,7 +407,7 @@ def test_a_trial_whose_record_is_damaged_runs_again(digits, copied, damage):
 def interrupted(digits, tmp_path_factory) -> Path:
     """The state of a search that was cut before its last rung."""
     folder = tmp_path_factory.mktemp("cut")
-    run = Trials._run
+    run = Trials.run_rung
 
     def cut(self, row, rung, hyperparameters=None):
         if rung == 2:
@@ -418,7 +415,7 @@ def interrupted(digits, tmp_path_factory) -> Path:
         run(self, row, rung, hyperparameters)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trials, "_run", cut)
+        patch.setattr(Trials, "run_rung", cut)
         with pytest.raises(KeyboardInterrupt):
             search(digits, folder, RUNGS)
     return folder

@@ -12,6 +12,7 @@ from nasturtium.deployment.micro import run_micro
 from nasturtium.errors import SearchError
 from nasturtium.measurement.inference_form import load_inference_form
 from nasturtium.search import limits, oracles
+from nasturtium.search.finishing import finish
 from nasturtium.search.limits import TooLarge, check_limits, check_measurable
 from nasturtium.search.objective import TERMS
 from nasturtium.settings.devices import with_device
@@ -79,7 +80,7 @@ def test_a_space_in_which_nothing_fits_ends_with_one_sentence(
     settings = {**BOUND, "constraints": {"parameters": 10}}
     with caplog.at_level(logging.WARNING):
         trials = search(digits, tmp_path, settings)
-    assert trials.finish() is None
+    assert finish(trials) is None
     assert [row["status"] for row in trials.rows] == ["skipped"] * 5
     assert "The last 5 nets were all too large" in caplog.text
     run = SimpleNamespace(label="digits seed 0 nas")
@@ -146,7 +147,7 @@ def test_the_measured_file_of_what_is_handed_on_keeps_to_the_device(digits, tmp_
     device = {"flash_bytes": 20_000, "ram_bytes": 16_000}
     wide = {**SETTINGS, "filters": [4, 128], "units": [8, 256], "trials": 3}
     best = search(digits, tmp_path, with_device({**wide, "constraints": {}, "device": device}))
-    handed_on = best.finish()
+    handed_on = finish(best)
     assert counted(best)["skipped"]
     model = load_inference_form(handed_on["model_path"])
     content, bare = convert_full_integer(model, digits.train.features)

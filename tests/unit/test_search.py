@@ -17,6 +17,7 @@ from nasturtium.metering.clock import Clock
 from nasturtium.metering.devices.nvml import open_gpus
 from nasturtium.models.files import load_model
 from nasturtium.models.search_space import LEARNING_RATE, build_net, make_space
+from nasturtium.search.finishing import finish
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.picks import make_standard, mark_best, mark_picks
 from nasturtium.search.run import make_trials, oracle_of, run_trials
@@ -132,7 +133,7 @@ def test_a_trial_s_seed_does_not_reach_the_oracle_s_generator():
 
 
 def test_the_best_trial_has_the_lowest_score_and_its_file_is_the_kept_epoch(searched, digits):
-    best = searched.finish()
+    best = finish(searched)
     assert best["score"] == min(row["score"] for row in searched.rows)
     assert [row["best"] for row in searched.rows].count(True) == 1
     assert any(row["on_pareto_front"] for row in searched.rows)
@@ -149,9 +150,9 @@ def test_the_exported_net_keeps_to_the_device_s_flash_and_ram(searched, digits, 
     needed = {row["trial"]: row["tflite_int8_bytes"] for row in wide.rows}
     assert len(set(needed.values())) > 1
     assert all(row["tflite_int8_arena_bytes"] > 0 for row in wide.rows)
-    unbound, least = wide.finish(), min(needed.values())
+    unbound, least = finish(wide), min(needed.values())
     bound = {**SETTINGS, "trials": 1, "constraints": {"int8_flash": least}}
-    best = search(digits, tmp_path / "bound", bound).finish()
+    best = finish(search(digits, tmp_path / "bound", bound))
     assert best["tflite_int8_bytes"] == least
     assert unbound["score"] <= best["score"]
     # What was asked for is what the file takes that is converted with real samples.
@@ -230,7 +231,7 @@ def test_a_failed_trial_is_a_row_with_its_reason_and_the_search_goes_on(digits, 
     assert [row["status"] for row in trials.rows] == ["completed", "failed", "completed"]
     assert "TypeError" in trials.rows[1]["reason"]
     assert trials.rows[1].get("score") is None
-    assert trials.finish()["number"] in (0, 2)
+    assert finish(trials)["number"] in (0, 2)
 
 
 def test_an_interruption_is_not_hidden_by_another_error(digits, tmp_path):
@@ -305,7 +306,7 @@ def test_every_oracle_finds_distinct_nets_and_comes_to_an_end(digits, tmp_path, 
     trials = search(digits, tmp_path, settings)
     assert [row["status"] for row in trials.rows] == ["completed"] * 4
     assert [row["trial"] for row in trials.rows] == ["0000", "0001", "0002", "0003"]
-    assert trials.finish()["score"] == min(row["score"] for row in trials.rows)
+    assert finish(trials)["score"] == min(row["score"] for row in trials.rows)
     if tuner == "hyperband":
         assert min(row["epochs"] for row in trials.rows) < 3
     else:
@@ -346,12 +347,12 @@ def test_only_what_a_net_has_is_asked_for_and_equal_nets_are_known_unbuilt(digit
 
 def test_a_constraint_is_respected(digits, tmp_path):
     free = search(digits, tmp_path / "free", {**PARETO, "trials": 6})
-    best = free.finish()["parameters"]
+    best = finish(free)["parameters"]
     # Just below what it would choose otherwise.
     most = sorted(row["parameters"] for row in free.rows)[1]
     settings = {**PARETO, "trials": 6, "constraints": {"parameters": most}}
     trials = search(digits, tmp_path / "bound", settings)
-    assert trials.finish()["parameters"] <= most
+    assert finish(trials)["parameters"] <= most
     assert {row["feasible"] for row in trials.rows} == {True, False}
     assert all(row["feasible"] == (row["parameters"] <= most) for row in trials.rows)
     assert best > 0
@@ -389,7 +390,7 @@ def test_a_resumed_search_takes_what_is_done_and_ends_where_it_would_have(digits
 @pytest.mark.long
 def test_only_the_best_and_the_front_stay_on_disk(digits, tmp_path):
     trials = search(digits, tmp_path, {**PARETO, "trials": 7, "keep": 1})
-    best = trials.finish()
+    best = finish(trials)
     for row in trials.rows:
         kept = row is best or row["on_pareto_front"]
         assert (row["model_path"] is not None) == kept
@@ -502,7 +503,7 @@ def test_many_nets_get_few_epochs_and_a_few_of_them_all(in_rungs):
         own = [e for e in in_rungs.epochs if e["trial"] == row["trial"]]
         assert [e["epoch"] for e in own] == list(range(row["epochs"]))
         assert [e["epoch"] for e in own if e["selected"]] == [row["best_epoch"]]
-    best = in_rungs.finish()
+    best = finish(in_rungs)
     assert best["epochs"] == 9
     assert load_model(best["model_path"]).count_params() == best["parameters"]
     assert not list(in_rungs.state.trials.glob("*/*.npz"))
@@ -525,14 +526,14 @@ def test_a_net_goes_on_in_one_schedule_that_ends_where_an_uncut_one_does(digits,
 def test_a_search_that_is_cut_between_rungs_ends_where_it_would_have(
     digits, tmp_path, in_rungs, monkeypatch, rung
 ):
-    run = Trials._run
+    run = Trials.run_rung
 
     def cut(self, row, number, hyperparameters=None):
         if number == rung:
             raise KeyboardInterrupt
         run(self, row, number, hyperparameters)
 
-    monkeypatch.setattr(Trials, "_run", cut)
+    monkeypatch.setattr(Trials, "run_rung", cut)
     with pytest.raises(KeyboardInterrupt):
         search(digits, tmp_path, RUNGS)
     ran = []
@@ -541,7 +542,7 @@ def test_a_search_that_is_cut_between_rungs_ends_where_it_would_have(
         ran.append(number)
         run(self, row, number, hyperparameters)
 
-    monkeypatch.setattr(Trials, "_run", count)
+    monkeypatch.setattr(Trials, "run_rung", count)
     resumed = search(digits, tmp_path, RUNGS)
     assert ran == list({1: [1, 1, 2, 2], 2: [2, 2]}[rung])
     for name in ("hyperparameters", "validation_loss", "parameters", "epochs", "rung"):
@@ -556,7 +557,7 @@ def test_a_pruned_search_prunes_in_its_last_rung(digits, tmp_path):
     assert len(pruned) == 2
     assert all(row["reached_ratio"] >= 0.3 for row in pruned)
     assert all("reached_ratio" not in row for row in trials.rows if row["rung"] == 0)
-    assert trials.finish() in pruned
+    assert finish(trials) in pruned
 
 
 def test_promoted_are_the_best_by_score_and_then_the_front():
@@ -659,7 +660,7 @@ def test_a_search_whose_hours_are_over_still_hands_on_a_net_trained_to_the_end(d
         given = {**settings, "tuner": tuner, "pareto": {"sampler": "tpe"}, "constraints": {}}
         trials = search(digits, tmp_path / tuner, given)
         assert [row["epochs"] for row in trials.rows] == [3]
-        assert trials.finish()["rung"] == 1
+        assert finish(trials)["rung"] == 1
         # The same command again: the same rows, and no net more.
         again = search(digits, tmp_path / tuner, given)
         assert [row["trial"] for row in again.rows] == ["0000"]

@@ -35,8 +35,8 @@ class SharedParetoOracle(ParetoOracle):
     Parameters
     ----------
     state
-        What the search has done so far; its ``turn`` is held while a trial is chosen, so that no
-        net is run twice and no more trials than were asked for.
+        What the search has done so far; one worker at a time is in its ``proposing()``, so that no
+        net is run twice and no more trials are run than were asked for.
     worker
         Number of this process among those that share the study.
     """
@@ -171,8 +171,8 @@ def make_shared_oracle(
     Parameters
     ----------
     storage
-        Opens the storage; called in the worker's turn, since two that make the same tables at once
-        disturb each other.
+        Opens the storage; called by one worker at a time, since two that make the same tables at
+        once disturb each other.
     seed
         Of the sampler.
     """

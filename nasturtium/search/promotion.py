@@ -1,0 +1,46 @@
+"""Trains the best trials of each rung on to the end of the next one."""
+
+import logging
+from functools import partial
+
+from nasturtium.errors import DamageError
+from nasturtium.search.rungs import promoted
+from nasturtium.search.trials import Trials
+from nasturtium.settings.rungs import promoted_count
+
+logger = logging.getLogger(__name__)
+
+_AIMS = ("validation_loss", "parameters")
+
+
+def promote(trials: Trials) -> None:
+    """Train the best of each rung on to the next one's end. What is on record is not repeated.
+
+    A net that fails is out; the others go on. Where time is short, those with a low score are the
+    first, and one of them comes to the end all the same.
+    """
+    for rung in range(1, len(trials.rungs)):
+        done = trials.ledger.at_rung(rung - 1)
+        names = promoted(done, promoted_count(len(done)), _AIMS) if done else []
+        for row in done:
+            if row["trial"] not in names:
+                trials.checkpoint(row["trial"], rung - 1).unlink(missing_ok=True)
+        came = len([row for row in trials.rows if row["rung"] >= rung])
+        for name in names:
+            row = trials.ledger.row(name)
+            if row["rung"] >= rung or row["status"] != "completed":
+                continue
+            if came and trials.is_late(rung):
+                logger.warning("%s: no time is left for trial %s.", trials.label, name)
+                continue
+            came += 1
+            trials.attempt(partial(_continue, trials), row, rung)
+
+
+def _continue(trials: Trials, row: dict, rung: int) -> None:
+    """One rung more; from the first one on where the last rung's checkpoint is damaged."""
+    try:
+        trials.run_rung(row, rung)
+    except DamageError as error:
+        logger.warning("%s", error)
+        trials.run_anew(row, rung)
