@@ -4,13 +4,14 @@
 
 On scikit-learn's digits. All searches have the same space, start nets (but `stock`), seeds and
 epochs in all; a net is trained for `--epochs` at most. `stock` is AutoKeras's own greedy oracle,
-which sees the validation loss alone; `random` and `pareto` train every net to the end;
-`random rungs` and `pareto rungs` spend the same epochs by rungs. The hypervolume is the area
-between the front of (error, ln parameters) of the nets that were trained to the end and the corner
-(0.9, ln parameters of the largest net of the space): 0.9 is the error of guessing. `validation` has
-all of them and the error on the validation split, `test` what a search hands on, its best net and
-its picks, and the error on the test split. Printed are each seed's hypervolumes, and the median,
-mean and least over the seeds of the ratios to `random`.
+which sees the validation loss alone; `random` and `random limited` train every net to the end, the
+latter none that is larger than the baseline; the others spend the same epochs by rungs, with the
+same limit. The hypervolume is the area between the front of (error, ln parameters) of the nets that
+were trained to the end and the corner (0.9, ln parameters of the baseline): 0.9 is the error of
+guessing. `validation` has all of them and the error on the validation split, `test` what a search
+hands on, its best net and its picks, and the error on the test split. Printed are each seed's
+hypervolumes, and the median, mean and least over the seeds of the ratios to `random` and to
+`random limited`.
 """
 
 import argparse
@@ -22,13 +23,18 @@ from pathlib import Path
 
 import nasturtium  # noqa: F401  (chooses Keras 2)
 
+# Tuner, rungs, and largest number of parameters as a multiple of the baseline's.
 SEARCHES = {
-    "stock": ("stock", 1),
-    "random": ("random", 1),
-    "pareto": ("pareto", 1),
-    "random rungs": ("random", 3),
-    "pareto rungs": ("pareto", 3),
+    "stock": ("stock", 1, None),
+    "random": ("random", 1, None),
+    "random limited": ("random", 1, 1.0),
+    "random rungs": ("random", 3, 1.0),
+    "greedy rungs": ("greedy", 3, 1.0),
+    "pareto rungs": ("pareto", 3, 1.0),
 }
+CONTROLS = ("random", "random limited")
+# Of the reference net of digits.
+BASELINE_PARAMETERS = 11_034
 SPLITS = ("validation", "test")
 RECIPE = {
     "batch_size": 64,
@@ -50,22 +56,23 @@ def main() -> None:
 
     runtime.configure(1)
     logging.disable(logging.WARNING)
-    found: dict[str, dict[str, list[float]]] = {split: {} for split in SPLITS}
-    print(f"{'seed':>4}  {'split':10}  " + "  ".join(f"{name:>12}" for name in SEARCHES))
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    print(f"{'seed':>6}  {'split':10}  " + "  ".join(f"{name:>14}" for name in SEARCHES))
     for seed in range(arguments.seeds):
         volumes = {
             name: covered(name, seed, arguments.budget, arguments.epochs) for name in SEARCHES
         }
         for number, split in enumerate(SPLITS):
             for name, of_search in volumes.items():
-                ratio = of_search[number] / volumes["random"][number]
-                found[split].setdefault(name, []).append(ratio)
-            figures = "  ".join(f"{volumes[name][number]:12.3f}" for name in SEARCHES)
-            print(f"{seed:4d}  {split:10}  {figures}", flush=True)
-    for what in (statistics.median, statistics.mean, min):
-        for split, ratios in found.items():
-            figures = "  ".join(f"{what(ratios[name]):12.3f}" for name in SEARCHES)
-            print(f"{what.__name__:>6} {split:10} {figures}  (to random)")
+                for control in CONTROLS:
+                    ratio = of_search[number] / volumes[control][number]
+                    found.setdefault((control, split), {}).setdefault(name, []).append(ratio)
+            figures = "  ".join(f"{volumes[name][number]:14.3f}" for name in SEARCHES)
+            print(f"{seed:6d}  {split:10}  {figures}", flush=True)
+    for (control, split), ratios in found.items():
+        for what in (statistics.median, statistics.mean, min):
+            figures = "  ".join(f"{what(ratios[name]):14.3f}" for name in SEARCHES)
+            print(f"{what.__name__:>6}  {split:10}  {figures}  (to {control})")
 
 
 def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, float]:
@@ -75,7 +82,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
 
     from nasturtium import metering
     from nasturtium.models.reference_nets import scaled_reference
-    from nasturtium.models.search_space import build_net, make_space
+    from nasturtium.models.search_space import make_space
     from nasturtium.search.finishing import finish
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.oracles import SCORE, make_oracle
@@ -86,18 +93,18 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
     from nasturtium.statistics.pareto import hypervolume
     from nasturtium.training.frame_statistics import frame_of
 
-    tuner, rungs = SEARCHES[name]
+    tuner, rungs, size_limit = SEARCHES[name]
     search = {
         **configuration.for_dataset(shipped_configuration(), "digits")["search"],
         "trials": affordable_nets(budget, rung_epochs(epochs, rungs)),
         "rungs": rungs,
+        "size_limit": size_limit,
         "latency_runs": 5,
         "objective": {"validation_loss": 1.0, "parameters": 0.1 if tuner != "stock" else 0.0},
     }
     data, test = digits(seed)
     space = make_space(frame_of(data), search, [], scaled_reference("digits", {}, None))
-    largest = build_net(space, space.corners()[2]).count_params()
-    reference = {"validation_loss": 0.1, "parameters": 11_034}
+    reference = {"validation_loss": 0.1, "parameters": BASELINE_PARAMETERS}
     with tempfile.TemporaryDirectory() as folder, metering.session(sources=[], idle_s=0) as meter:
         trials = make_trials(
             search,
@@ -129,7 +136,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
             if row["best"] or row["picked_as"]
         ]
     every = [(1 - row["validation_accuracy"], math.log(row["parameters"])) for row in done]
-    corner = (0.9, math.log(largest))
+    corner = (0.9, math.log(BASELINE_PARAMETERS))
     return hypervolume(every, corner), hypervolume(handed_on, corner)
 
 

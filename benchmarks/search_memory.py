@@ -77,7 +77,7 @@ def resident_mib(tuner: str, count: int) -> list[float]:
         if tuner == "pareto":
             terms = ["validation_loss", "parameters"]
             oracle = pareto_oracle.make_oracle(
-                search, space, terms=terms, outcome=trials.row, seed=0
+                search, space, terms=terms, constraints={}, outcome=trials.row, seed=0
             )
         else:
             oracle = make_oracle(search, tuner, space, 0)

@@ -121,6 +121,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
             search,
             space,
             terms=["validation_loss", "parameters"],
+            constraints={},
             outcome=trials.row,
             storage=lambda: open_storage(None, state.folder / "study.journal", "study"),
             name="study",

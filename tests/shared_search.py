@@ -52,6 +52,7 @@ def oracle_of(state, worker, settings=SETTINGS, url=None):
         settings,
         Space(),
         terms=TERMS,
+        constraints=settings["constraints"],
         outcome=state.row,
         storage=lambda: open_storage(url, state.folder / "study.journal", name),
         name=name,

@@ -18,12 +18,15 @@ class Method:
         As in the configuration and in the names of runs: lower-case letters, digits, underscores.
     pruner
         Dotted name of its ``Pruner``. The digest of a stage's code follows it like an import.
+    removes_channels
+        Whether compaction makes the net smaller by its ratio, instead of leaving zeros.
     is_control
         Whether it is there to be compared with, and no result of its own.
     """
 
     name: str
     pruner: str
+    removes_channels: bool = False
     is_control: bool = False
 
 
@@ -31,9 +34,14 @@ METHODS = {
     method.name: method
     for method in (
         Method("magnitude", "nasturtium.pruning.magnitude.MagnitudePruning"),
-        Method("channels", "nasturtium.pruning.channels.ChannelPruning"),
+        Method("channels", "nasturtium.pruning.channels.ChannelPruning", removes_channels=True),
         # What the choice of channels is worth shows beside a choice by chance.
-        Method("random", "nasturtium.pruning.channels.RandomChannels", is_control=True),
+        Method(
+            "random",
+            "nasturtium.pruning.channels.RandomChannels",
+            removes_channels=True,
+            is_control=True,
+        ),
     )
 }
 

@@ -5,6 +5,15 @@ import pyarrow as pa
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.parquet import column
 
+# What is estimated of a net that is pruned in its last rung, before it comes there.
+EXPECTED = (
+    "parameters",
+    "nonzero_parameters",
+    "macs",
+    "calculated_memory_bytes",
+    "tflite_int8_bytes",
+)
+
 TRIALS = pa.schema(
     [
         column("dataset", pa.string(), "data set", required=True),
@@ -46,6 +55,10 @@ TRIALS = pa.schema(
         column("sparsity", pa.float64(), "share of prunable parameters that are zero"),
         column("macs", pa.int64(), "multiply-accumulates of one sample, zeros included"),
         column("macs_reason", pa.string(), "why macs is null"),
+        *(
+            column(f"expected_{name}", pa.int64(), "estimate: after the pruning that is to come")
+            for name in EXPECTED
+        ),
         column("weights_bytes", pa.int64(), "weights in memory, dense"),
         column("peak_activation_bytes", pa.int64(), "calculated, batch 1, float32"),
         column("calculated_memory_bytes", pa.int64(), "sum of the two: a calculation"),

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from nasturtium.search.expected import as_expected
 from nasturtium.search.objective import TERMS, Objective
 from nasturtium.search.picks import Standard, make_standard
 
@@ -50,6 +51,8 @@ class Judge:
     def judge(self, row: dict, share: float) -> None:
         """Fill in the trial's ``score``, ``shortfall`` and ``feasible``.
 
+        A net that is pruned later is judged by the size that is expected of it.
+
         The score is the objective's plus the shortfall: sizes can't pay for a net that is worse
         than the tolerance.
 
@@ -59,6 +62,7 @@ class Judge:
             Of its whole training, what the net has had.
         """
         reference = self._at(share)
+        seen = as_expected(row)
         objective = self.objective
         if "validation_loss" in objective.reference:
             loss = max(reference["validation_loss"], 1e-12)
@@ -66,8 +70,8 @@ class Judge:
                 objective, reference={**objective.reference, "validation_loss": loss}
             )
         row["shortfall"] = self._shortfall(row, reference, share)
-        row["score"] = objective.score(row) + row["shortfall"]
-        row["feasible"] = self.is_feasible(row)
+        row["score"] = objective.score(seen) + row["shortfall"]
+        row["feasible"] = self.is_feasible(seen)
 
     def is_feasible(self, row: Mapping) -> bool:
         """Whether the trial keeps to the constraints."""

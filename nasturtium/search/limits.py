@@ -1,17 +1,24 @@
 """What of a net is known before it is trained, held against the limits of its search."""
 
+import logging
+import math
 from collections.abc import Callable, Mapping
 
 import tf_keras as keras
 
 from nasturtium.compaction import compact, fold_batch_normalization
 from nasturtium.deployment.footprint import Footprint
-from nasturtium.errors import SearchError
+from nasturtium.errors import PruningError, SearchError
 from nasturtium.measurement.activations import peak_activation_bytes
 from nasturtium.measurement.macs import count_macs
 from nasturtium.measurement.size import weight_bytes
 from nasturtium.models.weights import count_weights
+from nasturtium.pruning.importance import l2, read_weights
+from nasturtium.pruning.methods import METHODS
+from nasturtium.pruning.selection import ChannelSelection
 from nasturtium.search.objective import TERMS
+
+logger = logging.getLogger(__name__)
 
 SKIPPED = "skipped"
 # After so many nets in a row that are too large, a search gives up.
@@ -22,8 +29,8 @@ _OF_MACHINE = {"gpu_memory", "latency", "training_energy", "inference_energy"}
 _OF_FILE = ("int8_flash", "int8_ram")
 
 
-class TooLarge(SearchError):
-    """A net that can't keep to the limits, however it is trained."""
+class Unfit(SearchError):
+    """A net that can't become what is asked for, however it is trained."""
 
 
 def check_limits(
@@ -31,14 +38,17 @@ def check_limits(
     row: dict,
     constraints: Mapping[str, float],
     footprint: Callable[[keras.Model], Footprint],
+    round_to: int = 1,
 ) -> None:
     """Refuse a net whose shape alone exceeds a limit; what was found out stands in ``row`` then.
+
+    Or one that has too few channels for its pruning.
 
     Parameters
     ----------
     model
-        The net before its training. One that is pruned while it trains becomes smaller, nobody
-        knows by how much: only ratio 0 is judged.
+        The net before its training. Of one that is to be pruned while it trains only the kernels
+        are known that are left at the least.
     row
         The trial's row of ``trials.parquet``.
     constraints
@@ -46,13 +56,18 @@ def check_limits(
     footprint
         Flash and RAM of a net's full-integer file; called only if nothing else is exceeded, since
         it takes a second.
+    round_to
+        Of the pruning of channels: layers keep a multiple of this many.
 
     Raises
     ------
-    TooLarge
+    Unfit
         With the term, its value and its limit.
     """
-    if row["pruning_ratio"] or not constraints.keys() & {*_OF_SHAPE, *_OF_FILE}:
+    if row["pruning_ratio"]:
+        _check_pruned(model, row, constraints, round_to)
+        return
+    if not constraints.keys() & {*_OF_SHAPE, *_OF_FILE}:
         return
     # As it will be measured.
     used = fold_batch_normalization(model).model
@@ -84,8 +99,66 @@ def check_limits(
         }
         reason = _exceeded(_OF_FILE, found, constraints)
     if reason is not None:
-        row.update(found, epochs=0, feasible=False)
-        raise TooLarge(reason)
+        row.update(found)
+        raise _refused(row, reason)
+
+
+def _check_pruned(
+    model: keras.Model, row: dict, constraints: Mapping[str, float], round_to: int
+) -> None:
+    ratio, most = row["pruning_ratio"], constraints.get("parameters")
+    if not METHODS[row["pruning_method"]].removes_channels:
+        return
+    try:
+        selection = ChannelSelection(model, round_to)
+    except PruningError as error:
+        raise _refused(row, str(error)) from error
+    groups = selection.groups
+    reachable = selection.reachable(l2(groups, read_weights(model, groups)))
+    if ratio > reachable:
+        raise _refused(
+            row,
+            f"it can lose {reachable:.3f} of its prunable parameters, and is to lose {ratio}",
+        )
+    least = math.floor((1 - ratio - selection.largest_step()) * selection.total)
+    if most is not None and least > most:
+        raise _refused(row, f"parameters is at least {least:,} once pruned, and may be {most:,.0f}")
+
+
+def _refused(row: dict, reason: str) -> Unfit:
+    row.update(epochs=0, feasible=False)
+    return Unfit(reason)
+
+
+def with_size_limit(
+    constraints: Mapping[str, float],
+    size_limit: float | None,
+    baseline: int,
+    smallest: int,
+) -> dict[str, float]:
+    """The ``constraints`` with ``search.size_limit`` among them.
+
+    Parameters
+    ----------
+    size_limit
+        Largest number of parameters as a multiple of the baseline's; None for no limit.
+    baseline, smallest
+        Parameters of the baseline, and of the smallest net of the space. Where that one exceeds the
+        limit, nothing could be searched: the limit is left out, and a warning says so.
+    """
+    if size_limit is None or "parameters" in constraints:
+        return dict(constraints)
+    most = math.floor(size_limit * baseline)
+    if smallest > most:
+        logger.warning(
+            "The smallest net of the space has %s parameters, more than search.size_limit allows "
+            "(%s times the baseline's %s): this search goes without that limit.",
+            f"{smallest:,}",
+            f"{size_limit:g}",
+            f"{baseline:,}",
+        )
+        return dict(constraints)
+    return {**constraints, "parameters": most}
 
 
 def check_measurable(

@@ -41,8 +41,8 @@ class Patient:
     def give_up(self) -> None:
         """Propose no further net."""
         logger.warning(
-            "The last %d nets were all too large for search.constraints: the search ends after %d "
-            "trials; loosen them, or give the space smaller sizes.",
+            "The last %d nets were all unfit for search.constraints, or for the pruning: the "
+            "search ends after %d trials; loosen them, or give the space other sizes.",
             MOST_SKIPPED_IN_A_ROW,
             len(self.trials) - len(self._skipped),
         )

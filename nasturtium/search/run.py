@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from nasturtium.compaction import fold_batch_normalization
 from nasturtium.data.splits import TrainingData
-from nasturtium.models.search_space import SearchSpace
+from nasturtium.models.search_space import SearchSpace, build_net
 from nasturtium.search.judge import Judge
-from nasturtium.search.limits import check_measurable
+from nasturtium.search.limits import check_measurable, with_size_limit
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.objective import make_objective
 from nasturtium.search.oracles import make_oracle
@@ -62,12 +63,19 @@ def make_trials(
         # A schedule of pruning has to fit into the last rung.
         while len(rungs) > 1 and (rungs[-1] - rungs[-2]) * steps < _LEAST_PRUNING_STEPS:
             rungs = [*rungs[:-2], rungs[-1]]
-    check_measurable(settings.get("constraints", {}), reference, reasons)
+    smallest = build_net(space, space.corners()[1])
+    constraints = with_size_limit(
+        settings.get("constraints", {}),
+        settings.get("size_limit"),
+        reference["parameters"],
+        fold_batch_normalization(smallest).model.count_params(),
+    )
+    check_measurable(constraints, reference, reasons)
     judge = Judge(
         make_objective(settings["objective"], reference, reasons),
         reference,
         curve,
-        settings.get("constraints", {}),
+        constraints,
         settings.get("tolerance_points", 100.0),
         settings.get("tolerance_mae", 100.0),
     )
@@ -103,7 +111,11 @@ def make_pareto(settings: Mapping, trials: Trials, reasons: Mapping[str, str], s
 
     aims = settings["pareto"].get("objectives", ["validation_loss", "parameters"])
     terms = oracle.measured_terms(aims, trials.reference, reasons)
-    common = {"terms": terms, "outcome": trials.row}
+    common = {
+        "terms": terms,
+        "constraints": trials.judge.constraints,
+        "outcome": trials.row,
+    }
     if trials.worker is None:
         return oracle.make_oracle(settings, trials.space, **common, seed=trials.seed)
     begun = len(trials.state.recorded())

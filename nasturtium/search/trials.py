@@ -15,9 +15,10 @@ from nasturtium.errors import DamageError, SearchError, StorageError
 from nasturtium.jobs import runtime
 from nasturtium.models.files import save_model
 from nasturtium.models.search_space import SearchSpace, build_net
+from nasturtium.search.expected import NOTHING_EXPECTED, expect
 from nasturtium.search.judge import Judge
 from nasturtium.search.ledger import Ledger
-from nasturtium.search.limits import SKIPPED, TooLarge, check_limits, has_given_up, tried
+from nasturtium.search.limits import SKIPPED, Unfit, check_limits, has_given_up, tried
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.state import SearchState
 from nasturtium.search.time_limit import OutOfTime, limited, rung_deadlines_s
@@ -100,6 +101,10 @@ class Trials:
         return self.judge.reference
 
     @property
+    def _round_to(self) -> int:
+        return (self.pruning or {}).get("round_to", 1)
+
+    @property
     def is_resumed(self) -> bool:
         """Whether an earlier process ran some of the trials."""
         return self.ledger.resumed > 0
@@ -129,7 +134,7 @@ class Trials:
             # Building tells the oracle of hyperparameters, as it did when the trial was run.
             self.space.build(hyperparameters)
             if first["status"] == SKIPPED:
-                raise TooLarge(first["reason"])
+                raise Unfit(first["reason"])
             if first["status"] != "completed":
                 raise RepeatedFailure(first["reason"])
             return first["score"]
@@ -158,7 +163,7 @@ class Trials:
             row["status"] = "completed"
         except (StorageError, DamageError):
             raise  # it interrupts the search
-        except TooLarge as error:
+        except Unfit as error:
             row.update(status=SKIPPED, reason=str(error))
             raise
         except Exception as error:
@@ -228,7 +233,8 @@ class Trials:
         else:
             model = build_net(self.space, json.loads(row["hyperparameters"]))
         if rung == 0:
-            check_limits(model, row, self.judge.constraints, self.measurer.footprint)
+            footprint = self.measurer.footprint
+            check_limits(model, row, self.judge.constraints, footprint, self._round_to)
         model, trained = self._train(model, row, rung)
         epochs.extend({"trial": row["trial"], **epoch} for epoch in trained.epochs)
         path = self._folder(row["trial"]) / "model.keras"
@@ -242,6 +248,8 @@ class Trials:
             best_epoch=trained.best_epoch,
             model_path=str(path),
         )
+        is_pruned_later = bool(self.pruning) and rung < len(self.rungs) - 1
+        row.update(expect(row) if is_pruned_later else NOTHING_EXPECTED)
 
     def _energy(self, row: Mapping, before: Mapping) -> dict:
         """Joules of the trial's fits, all rungs together; null where one was not measured."""

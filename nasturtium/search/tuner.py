@@ -18,7 +18,7 @@ from autokeras.engine.tuner import AutoTuner
 
 from nasturtium.errors import DamageError, SearchError, StorageError
 from nasturtium.models.search_space import SearchSpace
-from nasturtium.search.limits import TooLarge
+from nasturtium.search.limits import Unfit
 from nasturtium.search.oracles import SCORE
 from nasturtium.search.time_limit import OutOfTime
 from nasturtium.search.trials import RepeatedFailure
@@ -96,7 +96,7 @@ class TrialTuner(AutoTuner):
         oracle_state = np.random.get_state(), random.getstate()  # noqa: NPY002
         try:
             return {SCORE: self._run(number, name, trial.hyperparameters)}
-        except TooLarge as error:
+        except Unfit as error:
             self.oracle.skip(trial.trial_id)
             if getattr(self._run, "has_given_up", False):
                 self.oracle.give_up()

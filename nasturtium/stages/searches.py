@@ -234,13 +234,15 @@ def _nothing_found(task: Task, rows: Sequence[Mapping]) -> str:
     if rows and not tried(rows):
         return (
             f"{task.run.label}: none of the {len(rows)} nets that were proposed keeps to "
-            f"search.constraints {limits} (search.device sets int8_flash and int8_ram); loosen "
-            "them, or give the search smaller sizes."
+            f"search.constraints {limits} (search.device sets int8_flash and int8_ram, "
+            "search.size_limit parameters); loosen them, or give the search smaller sizes. Of the "
+            f"last one: {rows[-1]['reason']}."
         )
     if any(row["status"] == "completed" for row in rows):
         return (
-            f"{task.run.label}: no trial keeps to search.constraints "
-            f"{limits}; loosen them, or give the search more trials or smaller sizes."
+            f"{task.run.label}: no trial keeps to search.constraints {limits} (search.device sets "
+            "int8_flash and int8_ram, search.size_limit parameters); loosen them, or give the "
+            "search more trials or smaller sizes."
         )
     if any(row["worker"] is not None for row in rows):
         return (

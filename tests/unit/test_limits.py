@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -11,9 +12,16 @@ from nasturtium.deployment.convert import convert_full_integer
 from nasturtium.deployment.micro import run_micro
 from nasturtium.errors import SearchError
 from nasturtium.measurement.inference_form import load_inference_form
+from nasturtium.models.weights import count_weights
 from nasturtium.search import limits, oracles
+from nasturtium.search.expected import NOTHING_EXPECTED, as_expected, expect
 from nasturtium.search.finishing import finish
-from nasturtium.search.limits import TooLarge, check_limits, check_measurable
+from nasturtium.search.limits import (
+    Unfit,
+    check_limits,
+    check_measurable,
+    with_size_limit,
+)
 from nasturtium.search.objective import TERMS
 from nasturtium.settings.devices import with_device
 from nasturtium.stages.searches import _nothing_found
@@ -82,18 +90,19 @@ def test_a_space_in_which_nothing_fits_ends_with_one_sentence(
         trials = search(digits, tmp_path, settings)
     assert finish(trials) is None
     assert [row["status"] for row in trials.rows] == ["skipped"] * 5
-    assert "The last 5 nets were all too large" in caplog.text
+    assert "The last 5 nets were all unfit" in caplog.text
     run = SimpleNamespace(label="digits seed 0 nas")
     said = _nothing_found(SimpleNamespace(run=run, settings={"search": settings}), trials.rows)
     assert said == (
         "digits seed 0 nas: none of the 5 nets that were proposed keeps to search.constraints "
-        "{'parameters': 10} (search.device sets int8_flash and int8_ram); loosen them, or give the "
-        "search smaller sizes."
+        "{'parameters': 10} (search.device sets int8_flash and int8_ram, search.size_limit "
+        "parameters); loosen them, or give the search smaller sizes. Of the last one: parameters "
+        f"is {trials.rows[-1]['parameters']:,}, and may be 10."
     )
 
 
-def judged(model, constraints, ratio=None, footprint=None) -> dict:
-    row = {"pruning_ratio": ratio}
+def judged(model, constraints, ratio=None, footprint=None, method="channels") -> dict:
+    row = {"pruning_ratio": ratio, "pruning_method": None if ratio is None else method}
     check_limits(model, row, constraints, footprint)
     return row
 
@@ -102,17 +111,29 @@ def test_limits_are_those_of_the_net_as_it_will_be_measured():
     model = cnn()
     parameters = fold_batch_normalization(model).model.count_params()
     assert parameters < model.count_params()
-    assert judged(model, {}) == judged(model, {"validation_loss": 0.1}) == {"pruning_ratio": None}
+    assert (
+        judged(model, {})
+        == judged(model, {"validation_loss": 0.1})
+        == {
+            "pruning_ratio": None,
+            "pruning_method": None,
+        }
+    )
     judged(model, {"parameters": parameters})
-    with pytest.raises(TooLarge, match=f"parameters is {parameters:,}"):
+    with pytest.raises(Unfit, match=f"parameters is {parameters:,}"):
         judged(model, {"parameters": parameters - 1})
-    with pytest.raises(TooLarge, match="macs is"):
+    with pytest.raises(Unfit, match="macs is"):
         judged(model, {"macs": 1})
-    with pytest.raises(TooLarge, match="calculated_memory is"):
+    with pytest.raises(Unfit, match="calculated_memory is"):
         judged(model, {"calculated_memory": 1})
-    # Pruning makes it smaller, nobody knows by how much.
-    judged(model, {"parameters": 1}, ratio=0.5)
-    with pytest.raises(TooLarge):
+    # What channels leave at the least is known: the ratio, and one group more.
+    kernels = count_weights(model).prunable
+    judged(model, {"parameters": kernels // 2}, ratio=0.5)
+    with pytest.raises(Unfit, match=r"parameters is at least .* once pruned, and may be 10"):
+        judged(model, {"parameters": 10}, ratio=0.5)
+    # Magnitude pruning leaves zeros, of which compaction removes what it can.
+    judged(model, {"parameters": 1}, ratio=0.5, method="magnitude")
+    with pytest.raises(Unfit):
         judged(model, {"parameters": 1}, ratio=0.0)
 
 
@@ -123,15 +144,85 @@ def test_a_file_is_only_made_where_the_weights_alone_would_fit():
         asked.append(model)
         return SimpleNamespace(flash_bytes=20_000, ram_bytes=None, reason="no int8 form")
 
-    with pytest.raises(TooLarge, match=r"int8_flash is above .*, a byte for each weight"):
+    with pytest.raises(Unfit, match=r"int8_flash is above .*, a byte for each weight"):
         judged(cnn(), {"int8_flash": 1}, footprint=footprint)
     assert not asked
-    with pytest.raises(TooLarge, match="int8_flash is 20,000, and may be 19,999"):
+    with pytest.raises(Unfit, match="int8_flash is 20,000, and may be 19,999"):
         judged(cnn(), {"int8_flash": 19_999}, footprint=footprint)
-    with pytest.raises(TooLarge, match="int8_ram is limited, and not known: no int8 form"):
+    with pytest.raises(Unfit, match="int8_ram is limited, and not known: no int8 form"):
         judged(cnn(), {"int8_ram": 10**9}, footprint=footprint)
     judged(cnn(), {"int8_flash": 20_000}, footprint=footprint)
     assert len(asked) == 3
+
+
+def test_nothing_is_trained_that_is_larger_than_the_baseline_may_be(digits, tmp_path):
+    # The baseline has 1,000 parameters here.
+    settings = {**BOUND, "constraints": {}, "size_limit": 0.7, "trials": 2}
+    found = counted(search(digits, tmp_path, settings))
+    assert found["skipped"][0]["reason"] == "parameters is 798, and may be 700"
+    assert all(row["parameters"] <= 700 for row in found["completed"])
+
+
+def test_the_limit_of_size_gives_way_where_nothing_could_keep_to_it(caplog):
+    assert with_size_limit({}, 1.5, 99, 10) == {"parameters": 148}
+    assert with_size_limit({"macs": 1}, None, 99, 10) == {"macs": 1}
+    # Who names a number means it.
+    assert with_size_limit({"parameters": 9}, 1.0, 99, 10) == {"parameters": 9}
+    assert with_size_limit({}, 1.0, 99, 99) == {"parameters": 99}
+    assert not caplog.records
+    assert with_size_limit({"macs": 1}, 1.0, 99, 100) == {"macs": 1}
+    assert "this search goes without that limit" in caplog.text
+
+
+def test_a_net_that_is_yet_to_be_pruned_is_judged_by_the_size_it_will_have(digits, tmp_path):
+    settings = {**SETTINGS, "trials": 3, "epochs": 6, "rungs": 2, "pruning_ratios": [0, 0.4]}
+    trials = search(digits, tmp_path, settings, PRUNING)
+    pruned = [row for row in trials.rows if row["rung"] == 1 and row["pruning_ratio"]]
+    assert pruned
+    for row in pruned:
+        first, last = trials.ledger._rungs[row["trial"]]
+        expected = first["expected_parameters"]
+        assert first["parameters"] > expected >= last["parameters"] > 0.7 * expected
+        assert last["expected_parameters"] is None
+        # One term more or less in the score of the first rung is what is expected to go.
+        gain = 0.1 * math.log(first["parameters"] / expected)
+        dense = trials.judge.objective.score(first) + first["shortfall"]
+        assert first["score"] == pytest.approx(dense - gain)
+    # The oracle learns what the ratio does to the size.
+    assert all(
+        trials.row(row["trial"])["expected_parameters"] < row["parameters"]
+        for row in trials.rows
+        if row["rung"] == 0 and row["pruning_ratio"]
+    )
+
+
+def test_a_net_that_can_t_lose_its_ratio_is_not_trained_until_its_pruning_fails(digits, tmp_path):
+    settings = {**SETTINGS, "trials": 2, "epochs": 6, "rungs": 2, "pruning_ratios": [0.6]}
+    found = counted(search(digits, tmp_path, settings, PRUNING))
+    assert len(found["completed"]) == 2
+    assert not found["failed"]
+    assert "and is to lose 0.6" in found["skipped"][0]["reason"]
+
+
+def test_zeros_make_a_net_no_smaller_in_what_is_expected_of_it():
+    row = {
+        "pruning_ratio": 0.5,
+        "pruning_method": "magnitude",
+        "parameters": 120,
+        "nonzero_parameters": 120,
+        "prunable_parameters": 100,
+        "macs": 900,
+        "calculated_memory_bytes": 480,
+    }
+    seen = as_expected({**row, **expect(row)})
+    assert (seen["parameters"], seen["nonzero_parameters"], seen["macs"]) == (120, 70, 900)
+    seen = as_expected({**row, **expect({**row, "pruning_method": "channels"})})
+    assert (seen["parameters"], seen["nonzero_parameters"], seen["macs"]) == (70, 70, 450)
+    assert seen["calculated_memory_bytes"] == 280
+    assert as_expected({**row, **expect({**row, "pruning_ratio": 0.0})}) == {
+        **row,
+        **NOTHING_EXPECTED,
+    }
 
 
 @pytest.mark.long

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from nasturtium.errors import SearchError
 from nasturtium.models.search_space import SearchSpace
+from nasturtium.search.expected import as_expected
 from nasturtium.search.limits import SKIPPED
 from nasturtium.search.objective import TERMS
 from nasturtium.search.oracles import SCORE, Patient, tell_exhausted
@@ -148,6 +149,7 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         super().end_trial(trial)
 
     def _tell(self, asked: optuna.Trial, row: Mapping) -> None:
+        row = as_expected(row)
         if row["status"] == "completed":
             for term, most in sorted(self._constraints.items()):
                 asked.set_constraint(term, row[TERMS[term]] / most - 1)
@@ -193,6 +195,7 @@ def make_oracle(
     space: SearchSpace,
     *,
     terms: Sequence[str],
+    constraints: Mapping[str, float],
     outcome: Callable[[str], Mapping],
     seed: int,
 ) -> ParetoOracle:
@@ -202,15 +205,15 @@ def make_oracle(
         sampler=settings["pareto"]["sampler"],
         seed=seed,
     )
-    options = oracle_options(settings, terms, seed)
-    return ParetoOracle(space, study, outcome=outcome, **options)
+    options = oracle_options(settings, seed)
+    return ParetoOracle(
+        space, study, terms=terms, constraints=constraints, outcome=outcome, **options
+    )
 
 
-def oracle_options(settings: Mapping, terms: Sequence[str], seed: int) -> dict[str, object]:
+def oracle_options(settings: Mapping, seed: int) -> dict[str, object]:
     """Arguments of a :class:`ParetoOracle` by section ``search``."""
     return {
-        "terms": terms,
-        "constraints": settings["constraints"],
         "objective": keras_tuner.Objective(SCORE, "min"),
         "max_trials": settings["trials"],
         "seed": seed + 1,

@@ -159,6 +159,7 @@ def make_shared_oracle(
     space: SearchSpace,
     *,
     terms: Sequence[str],
+    constraints: Mapping[str, float],
     outcome: Callable[[str], Mapping],
     storage: Callable[[], optuna.storages.BaseStorage],
     name: str,
@@ -176,7 +177,7 @@ def make_shared_oracle(
     seed
         Of the sampler.
     """
-    options = oracle_options(settings, terms, seed)
+    options = oracle_options(settings, seed)
     with state.proposing():
         study = make_study(
             objectives=len(terms),
@@ -186,5 +187,12 @@ def make_shared_oracle(
             name=name,
         )
         return SharedParetoOracle(
-            space, study, state=state, worker=worker, outcome=outcome, **options
+            space,
+            study,
+            terms=terms,
+            constraints=constraints,
+            state=state,
+            worker=worker,
+            outcome=outcome,
+            **options,
         )
