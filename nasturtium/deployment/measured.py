@@ -42,7 +42,8 @@ def measure_deployed(
     measure
         Section ``measure`` of the settings.
     files
-        Takes up each file that could be made, by the beginning of its columns.
+        Takes up each file that could be made, by the beginning of its columns; a float32 file that
+        is in it already is not made again.
 
     Returns
     -------
@@ -51,7 +52,9 @@ def measure_deployed(
     """
     columns: dict[str, object] = {}
     try:
-        files["tflite"] = content = convert(model)
+        if "tflite" not in files:
+            files["tflite"] = convert(model)
+        content = files["tflite"]
         float_outputs = Interpreter(content).predict_all(test.features)
         columns.update(_quality("tflite", float_outputs, outputs, test.targets, classes))
         columns.update(_micro("tflite", content, test.features[:_COMPARED]))

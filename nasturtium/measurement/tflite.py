@@ -10,18 +10,27 @@ from tensorflow.lite.python.convert import ConverterError
 from nasturtium.models.lite import Interpreter
 
 
-def measure_tflite(model: keras.Model, warm_up_runs: int, runs: int) -> dict[str, object]:
+def measure_tflite(
+    model: keras.Model, warm_up_runs: int, runs: int, files: dict[str, bytes] | None = None
+) -> dict[str, object]:
     """Bytes and latency of two TFLite forms, in the columns of ``metrics.parquet``.
 
     ``tflite`` has float32 weights, ``tflite_dynamic`` int8 weights and float32 activations
     (dynamic-range quantisation; the converter leaves small tensors float32). What a form can't be
     converted to or run as is null, and ``tflite_reason`` or ``tflite_dynamic_reason`` says why.
     The full-integer form needs samples: :mod:`nasturtium.deployment`.
+
+    Parameters
+    ----------
+    files
+        Takes up the float32 file, if there is one, as ``tflite``.
     """
     columns: dict[str, object] = {"tflite_threads": 1}
     for name, dynamic in (("tflite", False), ("tflite_dynamic", True)):
         try:
             content = convert(model, dynamic=dynamic)
+            if files is not None and not dynamic:
+                files[name] = content
             if dynamic and Interpreter(content).int8_tensors == 0:
                 raise ValueError("no tensor is int8: the converter leaves small ones float32")
             columns.update(file_columns(name, content, warm_up_runs, runs))
@@ -52,16 +61,16 @@ def refused_columns(name: str, error: Exception) -> dict[str, object]:
 
 
 def make_converter(model: keras.Model) -> tf.lite.TFLiteConverter:
-    """A converter of a copy of ``model``, its batch fixed to 1."""
-    # A copy: where TensorFlow fails on its way and takes another, it leaves the layers of what it
-    # was given wrapped, and one with Dropout can't be called any more.
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    """A converter of ``model``, its batch fixed to 1; the model stays as it is."""
     # A concrete function of batch 1: with an open batch size XNNPACK leaves some layers alone.
     signature = tf.TensorSpec((1, *model.input_shape[1:]), model.inputs[0].dtype)
-    call = tf.function(lambda samples: copy(samples, training=False))
+    call = tf.function(lambda samples: model(samples, training=False), autograph=False)
+    # The converter saves what holds the variables. Of a Keras model that would be every layer with
+    # functions of its own, which takes as long as all the rest, and with a Dropout it fails.
+    held = tf.Module()
+    held.variables_of_the_model = model.variables
     return tf.lite.TFLiteConverter.from_concrete_functions(
-        [call.get_concrete_function(signature)], copy
+        [call.get_concrete_function(signature)], held
     )
 
 

@@ -65,7 +65,8 @@ def run(job: Job) -> None:
     throughput = measure_throughput(
         model, measure["throughput_batch_size"], measure["throughput_runs"]
     )
-    tflite = measure_tflite(model, measure["warm_up_runs"], measure["latency_runs"])
+    files: dict[str, bytes] = {}
+    tflite = measure_tflite(model, measure["warm_up_runs"], measure["latency_runs"], files)
     with metering.session(synchronise=tf.test.experimental.sync_devices, idle_s=0) as meter:
         batch_size = measure["throughput_batch_size"]
         energy = {
@@ -80,7 +81,6 @@ def run(job: Job) -> None:
     train, validation = seen.train, seen.validation
     outputs = predict(model, test.features)
     validation_outputs = predict(model, validation.features)
-    files: dict[str, bytes] = {}
     deployed, int8_outputs = measure_deployed(
         model, train.features, test, outputs, classes, measure, files
     )

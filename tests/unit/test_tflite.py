@@ -95,6 +95,20 @@ def test_a_net_with_dropout_is_still_whole_after_its_conversion(tmp_path):
     assert "measured on" in done.stdout, done.stderr[-2000:]
 
 
+def test_the_float32_file_is_handed_on_and_what_is_built_next_is_the_same_net():
+    def build() -> keras.Model:
+        return keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3)])
+
+    keras.utils.set_random_seed(0)
+    expected = [build(), build()][1].get_weights()[0]
+    keras.utils.set_random_seed(0)
+    net, files = build(), {}
+    measure_tflite(net, 1, 1, files)
+    assert files == {"tflite": convert(net)}
+    # A copy would have drawn initial weights.
+    assert np.array_equal(build().get_weights()[0], expected)
+
+
 def test_sparse_forms_are_counted_by_hand():
     model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(5)])
     kernel = np.zeros((6, 5), np.float32)
