@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from nasturtium.data.catalog import Description
 from nasturtium.training.execution import Execution
+from nasturtium.training.loops import trace_once
 
 # Metrics that stand for the loss when epochs are compared, where another loss is minimised.
 COMPARED = ("mse", "cross_entropy")
@@ -84,6 +85,7 @@ def compile_model(
             loss = _smoothed(description.classes, label_smoothing)
             metrics.append(keras.metrics.SparseCategoricalCrossentropy("cross_entropy"))
     model.compile(optimizer, loss, metrics=metrics, **asdict(execution))
+    trace_once(model)
 
 
 def _smoothed(classes: int, share: float):

@@ -16,7 +16,7 @@ from nasturtium.data.catalog import Description
 from nasturtium.data.splits import Split, TrainingData
 from nasturtium.jobs import runtime
 from nasturtium.models.reference_nets import build_reference
-from nasturtium.training import execution
+from nasturtium.training import execution, losses
 from nasturtium.training.execution import choose
 from nasturtium.training.fit import fit
 from nasturtium.training.frame_statistics import frame_of
@@ -150,3 +150,31 @@ def test_pruning_is_the_same_in_a_compiled_training(no_gpu, monkeypatch, method)
     assert compiled.facts["removed_channels"] == plain.facts["removed_channels"]
     assert compiled.model.count_params() == plain.model.count_params()
     assert done.validation_loss == pytest.approx(plain_done.validation_loss, rel=1e-2)
+
+
+@pytest.mark.parametrize("most_steps", [1, 3, 32])
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_step_is_traced_once_and_computes_what_that_of_keras_does(task, most_steps, monkeypatch):
+    given, traced = data(task), []
+    for kind in ("train_step", "test_step"):
+        method = getattr(keras.Model, kind)
+
+        def counted(model, batch, method=method, kind=kind):
+            traced.append(kind)
+            return method(model, batch)
+
+        monkeypatch.setattr(keras.Model, kind, counted)
+
+    def figures() -> list[dict]:
+        traced.clear()
+        model = net(given)
+        # 8 steps an epoch: the last of them come by themselves.
+        trained = fit(model, given, RECIPE, seed=1, label="x", steps_per_execution=most_steps)
+        kept = [{k: v for k, v in row.items() if k != "duration_s"} for row in trained.epochs]
+        return [kept, [weight.tobytes() for weight in model.get_weights()]]
+
+    ours = figures()
+    assert sorted(traced) == ["test_step", "train_step"]
+    monkeypatch.setattr(losses, "trace_once", lambda model: None)
+    assert figures() == ours
+    assert len(traced) > 2
