@@ -26,8 +26,12 @@ from nasturtium.jobs.forking import FORKED, attributes, is_ours, receive, send
 MODULES = (
     *("tensorflow", "tf_keras", "numpy", "scipy.special", "scipy.optimize", "pandas"),
     *("pyarrow.parquet", "h5py", "psutil", "pickle", "snakemake.iocontainers", "snakemake.logging"),
+    # A search and a pruning by magnitude load these, and with them most of the rest.
+    *("autokeras", "tensorflow_model_optimization"),
+    *("sklearn.linear_model", "sklearn.datasets", "matplotlib.backends.backend_svg"),
+    *("pyarrow.compute", "attr", "rpds"),
 )
-"""Loaded ahead: what every job that trains or measures loads."""
+"""Loaded ahead: what jobs load that take longer to load it than to use it."""
 
 # Each holds TensorFlow in memory.
 _MOST = 2
@@ -146,6 +150,8 @@ def _answer(asked: dict, own: dict, loaders: dict, name: str) -> dict:
         return {"address": loaders[key][1]}
     if key in loaders:
         return {"refused": "TensorFlow could not be loaded for forks"}
+    if not asked["start"]:
+        return {"refused": "no process has TensorFlow loaded yet, which this job does without"}
     if len(loaders) == _MOST:
         return {"refused": "jobs in two other environments have a process for forks each"}
     address = f"{name}-{len(loaders)}"

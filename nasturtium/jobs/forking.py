@@ -77,7 +77,7 @@ def start(root: str | os.PathLike, *, wanted: bool = True) -> None:
     os.environ[SERVER] = f"- {why}" if why else f"{os.getpid()} {name}"
 
 
-def hand_over(log: str | os.PathLike) -> str:
+def hand_over(log: str | os.PathLike, *, start: bool = True) -> str:
     """Let a fork run this script, and end with it; returns where the script has to run by itself.
 
     To be called by a script before it loads much, in its main thread.
@@ -86,6 +86,9 @@ def hand_over(log: str | os.PathLike) -> str:
     ----------
     log
         The job's log file, for what can't be told by the fork.
+    start
+        Whether TensorFlow is worth loading for this script; if not, it gets a fork only where
+        another script had TensorFlow loaded before.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def hand_over(log: str | os.PathLike) -> str:
     if not named:
         return "Runs in a process of its own."
     try:
-        connection = _connected(named)
+        connection = _connected(named, start)
     except (OSError, ValueError, _Refused) as error:
         return f"Runs in a process of its own, not in a fork: {error}."
     _wait_for(connection, Path(log))
@@ -211,7 +214,7 @@ def _impossible() -> str:
     return ""
 
 
-def _connected(named: str) -> socket.socket:
+def _connected(named: str, start: bool) -> socket.socket:
     """A connection to a process that has TensorFlow loaded and waits for what to run."""
     snakemake, _, name = named.partition(" ")
     if snakemake == "-":
@@ -219,7 +222,8 @@ def _connected(named: str) -> socket.socket:
     if os.environ.get("NASTURTIUM_SNAKEMAKE", "").split()[:1] != [snakemake]:
         raise _Refused("the fork server is another Snakemake's")
     with _socket(name) as server:
-        send(server, {"environment": environment(), "attributes": attributes()})
+        asked = {"environment": environment(), "attributes": attributes(), "start": start}
+        send(server, asked)
         answer, _ = receive(server)
     if "refused" in answer:
         raise _Refused(answer["refused"])

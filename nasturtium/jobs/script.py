@@ -43,9 +43,10 @@ def planned(
     sources
         Gives what has to stay as it is besides the rule's inputs.
     loads_tensorflow
-        Whether a fork that has TensorFlow loaded may run the script: see ``jobs.forking``.
+        Whether the script needs TensorFlow, so that it is loaded for a fork of it; see
+        ``jobs.forking``. Others run in a fork too where it is loaded already.
     """
-    where = forking.hand_over(snakemake.log[0]) if loads_tensorflow else ""
+    where = forking.hand_over(snakemake.log[0], start=loads_tensorflow)
     # What follows takes a while to load, in vain where a fork runs the script.
     from nasturtium.digest import stage_digest
     from nasturtium.jobs import logs, provenance
@@ -57,9 +58,9 @@ def planned(
         provenance.only_as_planned(snakemake.params.code, code, scripts),
         provenance.unchanged(snakemake.input, sources),
     ):
-        forking.replay()
-        if where:
-            logger.debug("%s", where)
+        if loads_tensorflow:
+            forking.replay()
+        logger.debug("%s", where)
         yield
 
 

@@ -30,9 +30,9 @@ for script in sys.argv[1:]:
 """
 # In the place of a rule's script.
 FRAME = f"""
-import sys; sys.path.append({str(ROOT)!r})
+import os, sys; sys.path.append({str(ROOT)!r})
 from nasturtium.jobs import forking
-said = forking.hand_over("job.log")
+said = forking.hand_over("job.log", start=not os.path.exists(sys.argv[0] + ".light"))
 import json, os, signal, time
 from nasturtium.jobs import endings
 def end(sentence, status):
@@ -119,6 +119,17 @@ def _ends(*processes: int, patience_s: float = 10.0) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_a_script_that_needs_no_tensorflow_gets_a_fork_only_where_it_is_loaded(tmp_path):
+    for number in (0, 2):
+        (tmp_path / f"script{number}.py.light").touch()
+    runner = Runner(tmp_path, *3 * ["tell()"])
+    said = [runner.told()["said"] for _ in range(3)]
+    assert "without" in said[0]
+    assert said[1] == said[2] != said[0]
+    assert "Runs in a fork of" in said[1]
+    assert runner.rest() == "status 0\n"
 
 
 def test_a_script_finds_in_a_fork_what_it_finds_by_itself(tmp_path):
