@@ -271,6 +271,6 @@ SUMMARY = pa.schema(
                 ("_high", "upper end, paired by sample"),
             )
         ),
-        column("chosen_from_trials", pa.int64(), "trials of the search that the net was best of"),
+        column("chosen_from_trials", pa.int64(), "nets that were trained to choose this one from"),
     ]
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from nasturtium.records.runs import Run
+from nasturtium.records.runs import BASELINE, BEST_OF_K, Run
 
 _OWN = {
     "total_epochs": "job_epochs",
@@ -29,6 +29,23 @@ def _totals(row: Mapping, known: Mapping) -> dict[str, float | None]:
     for total, own in _OWN.items():
         figures = [job and job.get(own) for job in jobs]
         found[total] = None if None in figures else sum(figures)
+    return found
+
+
+def with_choices(rows: Sequence[Mapping]) -> list[dict]:
+    """``rows`` of the summary, those of ``baseline_best_of_k`` with the nets it chose from.
+
+    They had the baseline's epochs each, so that their number is what its job trained for in all,
+    in trainings of the baseline.
+    """
+    known = {(row["dataset"], row["seed"], row["run"]): row for row in rows}
+    found = []
+    for row in rows:
+        baseline = known.get((row["dataset"], row["seed"], BASELINE), {})
+        epochs, of_one = row.get("job_epochs"), baseline.get("job_epochs")
+        if row["run"] == BEST_OF_K and epochs and of_one:
+            row = {**row, "chosen_from_trials": round(epochs / of_one)}
+        found.append(dict(row))
     return found
 
 

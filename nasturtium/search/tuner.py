@@ -15,6 +15,7 @@ import keras_tuner
 import numpy as np
 import tf_keras as keras
 from autokeras.engine.tuner import AutoTuner
+from keras_tuner.engine.trial import TrialStatus
 
 from nasturtium.errors import DamageError, SearchError, StorageError
 from nasturtium.models.search_space import SearchSpace
@@ -117,6 +118,16 @@ class TrialTuner(AutoTuner):
         finally:
             np.random.set_state(oracle_state[0])  # noqa: NPY002
             random.setstate(oracle_state[1])
+
+    def _try_run_and_update_trial(self, trial, *args, **kwargs) -> None:
+        # As KerasTuner's, which prints a traceback for each net that is skipped; what failed is in
+        # the log already.
+        try:
+            self._run_and_update_trial(trial, *args, **kwargs)
+        except keras_tuner.errors.FailedTrialError as error:
+            trial.status, trial.message = TrialStatus.FAILED, str(error)
+        else:
+            trial.status = TrialStatus.COMPLETED
 
     def _place(self, trial) -> tuple[str, int]:
         """Name and number, its own among all trials of the search, however many there will be."""

@@ -9,7 +9,7 @@ from nasturtium.records.parquet import read_columns, read_rows, write_table
 from nasturtium.records.runs import SEARCHES, Run
 from nasturtium.report import verdict as verdict_text
 from nasturtium.report.changes import with_changes
-from nasturtium.report.costs_in_all import with_costs
+from nasturtium.report.costs_in_all import with_choices, with_costs
 from nasturtium.report.quantisation import sentences, with_gains
 from nasturtium.report.spread import over_seeds
 from nasturtium.report.summary import readable, with_ratios
@@ -56,7 +56,7 @@ def run(
         device = columns_of(devices.get(row["dataset"]))
         rows.append({**row, **timed.get(place, {}), **found, **device})
     answers = _Read(predictions)
-    rows = with_costs(with_gains(with_changes(with_ratios(rows), answers), answers))
+    rows = with_choices(with_costs(with_gains(with_changes(with_ratios(rows), answers), answers)))
     write_table(table, SUMMARY, rows, code=code)
     _write(text, _tables(rows))
     shown = []
@@ -89,7 +89,7 @@ def _found(folder: Path, row: Mapping, searched: Mapping[Path, list[dict]]) -> d
     return {
         "trial": chosen["trial"],
         "meets_standard": chosen["meets_standard"],
-        "chosen_from_trials": len(trials),
+        "chosen_from_trials": sum(trial["status"] == "completed" for trial in trials),
     }
 
 

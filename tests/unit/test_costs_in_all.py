@@ -3,7 +3,7 @@
 import pytest
 
 from nasturtium.records.runs import Run, run_names
-from nasturtium.report.costs_in_all import lineage, with_costs
+from nasturtium.report.costs_in_all import lineage, with_choices, with_costs
 from nasturtium.stages.scaled import largest_scale
 
 
@@ -48,6 +48,15 @@ def test_every_run_of_a_study_starts_from_runs_of_the_study():
         ["random_search", "baseline_best_of_k", "scaled"],
     )
     assert {source for name in names for source in Run("digits", 0, name).sources} <= set(names)
+
+
+def test_the_best_of_several_baselines_was_chosen_from_as_many():
+    def row(run, epochs):
+        return {"dataset": "digits", "seed": 0, "run": run, "job_epochs": epochs}
+
+    found = with_choices([row("baseline", 30), row("baseline_best_of_k", 120), row("nas", 90)])
+    assert [one.get("chosen_from_trials") for one in found] == [None, 4, None]
+    assert with_choices([row("baseline_best_of_k", 120)]) == [row("baseline_best_of_k", 120)]
 
 
 def test_costs_add_up_and_are_null_where_one_is_not_known():

@@ -55,6 +55,7 @@ def test_a_net_that_is_too_large_is_not_trained_and_another_takes_its_place(
     digits,
     tmp_path,
     tuner,
+    capsys,
 ):
     aims = {"objectives": ["validation_loss", "parameters"], "sampler": "tpe"}
     settings = {**BOUND, "tuner": tuner, "pareto": aims, "trials": 2}
@@ -62,6 +63,7 @@ def test_a_net_that_is_too_large_is_not_trained_and_another_takes_its_place(
     found = counted(trials)
     assert [len(found[status]) for status in ("completed", "failed")] == [2, 0]
     assert found["skipped"][0]["parameters"] == 798
+    assert "Traceback" not in capsys.readouterr().err
     for row in found["skipped"]:
         assert row["parameters"] > 700
         assert row["reason"] == f"parameters is {row['parameters']:,}, and may be 700"
