@@ -117,7 +117,8 @@ class Ledger:
         """The hypervolume after this trial, and the models that are worth keeping after it."""
         known = self.known()
         mark_front(known)
-        row["hypervolume"] = covered(known)
+        # Those that others beat add nothing to it.
+        row["hypervolume"] = covered([done for done in known if done["on_pareto_front"]] or known)
         remove_models(known, self._keep, finalists)
 
     def known(self) -> list[dict]:

@@ -1,5 +1,6 @@
 """Oracles: which hyperparameters next? They know nothing of how a trial is run."""
 
+import itertools
 import logging
 import random
 from collections.abc import Mapping
@@ -53,12 +54,18 @@ class Patient:
         self.max_trials = len(self.trials)
 
     def _check_consecutive_failures(self) -> None:
+        # KerasTuner counts from the first trial on; only the last ones can have changed the count.
         ended = self.end_order
-        self.end_order = [name for name in ended if name not in self._skipped]
+        counting = (name for name in reversed(ended) if name not in self._skipped)
+        last = list(itertools.islice(counting, self.max_consecutive_failed_trials))
+        self.end_order = last[::-1]
         try:
             super()._check_consecutive_failures()
         finally:
             self.end_order = ended
+
+    def save(self) -> None:
+        """Nothing: KerasTuner would write down all trials twice a trial, and nobody reads it."""
 
 
 class _Distinct(Patient):

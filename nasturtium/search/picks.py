@@ -4,6 +4,7 @@ All of it follows from the rows of ``trials.parquet`` alone, so that it can be s
 that several processes recorded.
 """
 
+import heapq
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ def remove_models(rows: Sequence[dict], keep: int, finalist_rung: int) -> None:
     get better. So any process may do it that knows some of the rows, marked by :func:`mark_front`.
     """
     completed = _completed(rows)
-    kept = {row["trial"] for row in sorted(completed, key=_order)[:keep]}
+    kept = {row["trial"] for row in heapq.nsmallest(keep, completed, key=_order)}
     # With one rung all are finalists, and none of them more than another.
     kept |= {row["trial"] for row in completed if row["rung"] >= finalist_rung > 0}
     for row in completed:

@@ -200,6 +200,8 @@ class Trials:
 
     def is_late(self, rung: int) -> bool:
         """Whether the trials have had the time in which nets may begin ``rung``."""
+        if self.hours is None:
+            return False
         spent_s = sum(row["duration_s"] for row in self.ledger.known())
         return spent_s > rung_deadlines_s(self.hours, self.total, self.rungs)[rung]
 

@@ -9,15 +9,16 @@ def pareto_front(points: Sequence[tuple[float, ...]]) -> list[bool]:
     A point is dominated by one that is nowhere higher and somewhere lower; equal points stand or
     fall together.
     """
-
     on_front = [False] * len(points)
     front: list[tuple[float, ...]] = []
     # What dominates a point stands before it, and so does what is on the front itself.
     for number in sorted(range(len(points)), key=points.__getitem__):
         point = points[number]
+        # In a plane the last one of the front is the lowest so far.
+        rivals = front[-1:] if len(point) == 2 else front
         on_front[number] = not any(
             other != point and all(a <= b for a, b in zip(other, point, strict=True))
-            for other in front
+            for other in rivals
         )
         if on_front[number] and point not in front[-1:]:
             front.append(point)

@@ -2,6 +2,7 @@
 
 import optuna
 import pytest
+from optuna.search_space.group_decomposed import _GroupDecomposedSearchSpace, _SearchSpaceGroup
 
 from nasturtium.search.study.samplers import LazyTPESampler, NearSampler
 
@@ -38,6 +39,24 @@ def test_only_groups_that_a_net_asks_for_are_sampled(monkeypatch):
     assert sorted(asked) == sorted({"kind", f"{kind}_units"})
     # A name that no trial had before is sampled by itself.
     assert 0 <= trial.suggest_int("new", 0, 3) <= 3
+
+
+def test_each_trial_is_looked_at_once_for_the_groups_and_they_are_optuna_s(monkeypatch):
+    options = {"seed": 0, "n_startup_trials": 8, "multivariate": True, "group": True}
+    study = study_of(LazyTPESampler(**options))
+    looked, add = [], _SearchSpaceGroup.add_distributions
+
+    def watched(self, distributions):
+        looked.append(set(distributions))
+        add(self, distributions)
+
+    monkeypatch.setattr(_SearchSpaceGroup, "add_distributions", watched)
+    study.optimize(conditional, n_trials=30)
+    conditional(study.ask())
+    assert len(looked) == 30
+    groups = study.sampler._search_space_group.search_spaces
+    whole = _GroupDecomposedSearchSpace(True).calculate(study).search_spaces
+    assert sorted(map(sorted, groups)) == sorted(map(sorted, whole))
 
 
 @pytest.mark.parametrize(("share", "same"), [(0.0, 100), (1.0, 0), (0.3, 70)])

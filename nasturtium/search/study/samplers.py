@@ -1,12 +1,14 @@
 """Optuna's samplers, made cheap enough to ask for each net again and again."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from optuna.search_space.group_decomposed import _GroupDecomposedSearchSpace, _SearchSpaceGroup
+from optuna.trial import FrozenTrial, TrialState
 
 
 class LazyTPESampler(optuna.samplers.TPESampler):
@@ -15,6 +17,10 @@ class LazyTPESampler(optuna.samplers.TPESampler):
     Optuna samples all groups for each trial, those of layers that the net does not have too, at
     several milliseconds each.
     """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._group_decomposed_search_space = _Groups()
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -25,6 +31,23 @@ class LazyTPESampler(optuna.samplers.TPESampler):
             for part in self._search_space_group.search_spaces
         ]
         return _Lazy(groups, lambda group: self._sample_relative(study, trial, group))
+
+
+class _Groups(_GroupDecomposedSearchSpace):
+    """The groups by the trials so far; Optuna's looks at all of them again for each proposal."""
+
+    def __init__(self):
+        super().__init__(include_pruned=True)
+        self._seen: set[int] = set()
+
+    def calculate(self, study: optuna.Study, use_cache: bool = False) -> _SearchSpaceGroup:
+        """The groups, with those of trials that ended since the last call."""
+        ended = (TrialState.COMPLETE, TrialState.PRUNED)
+        for trial in study._get_trials(deepcopy=False, states=ended, use_cache=use_cache):
+            if trial.number not in self._seen:
+                self._seen.add(trial.number)
+                self._search_space.add_distributions(trial.distributions)
+        return copy.deepcopy(self._search_space)
 
 
 class _Lazy(Mapping):
