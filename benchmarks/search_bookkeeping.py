@@ -58,7 +58,7 @@ def spent(tuner: str, count: int) -> tuple[list[float], list[float]]:
     from nasturtium.models.search_space import make_space
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.run import make_trials, oracle_of, run_trials
-    from nasturtium.search.state import join_state
+    from nasturtium.search.state_access import join_state
     from nasturtium.search.study.storage import open_storage
     from nasturtium.settings import configuration
     from nasturtium.training.frame_statistics import frame_of

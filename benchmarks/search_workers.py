@@ -83,7 +83,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
     from nasturtium.search.judge import Judge
     from nasturtium.search.measurer import Measurer
     from nasturtium.search.objective import make_objective
-    from nasturtium.search.state import join_state
+    from nasturtium.search.state_access import join_state
     from nasturtium.search.study import shared_oracle
     from nasturtium.search.study.storage import open_storage
     from nasturtium.search.trials import Trials

@@ -89,7 +89,7 @@ def reader(path: Path) -> Callable[[], object]:
     from nasturtium.models.files import load_model
     from nasturtium.records.checksums import read_arrays, read_json
     from nasturtium.records.parquet import read_rows
-    from nasturtium.search import state
+    from nasturtium.search import state, state_access
 
     def data_set() -> object:
         data = prepared.read(path.parent)
@@ -107,7 +107,7 @@ def reader(path: Path) -> Callable[[], object]:
     if path.name == "finished":
         return lambda: state.read_provenance(path.parent)
     if path.name == "fingerprint":
-        return lambda: state._known(path.parent)
+        return lambda: state_access.known_fingerprint(path.parent)
     if path.name == "study":
         return lambda: state.SearchState(path.parent).nonce
     readers = {".npz": arrays, ".parquet": lambda: read_rows(path), ".keras": model}

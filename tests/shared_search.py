@@ -7,7 +7,7 @@ import threading
 
 import keras_tuner
 
-from nasturtium.search.state import gather_state, join_state
+from nasturtium.search.state_access import gather_state, join_state
 from nasturtium.search.study import shared_oracle
 from nasturtium.search.study.storage import open_storage
 

@@ -21,7 +21,8 @@ import types
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from nasturtium.jobs.forking import FORKED, attributes, is_ours, receive, send
+from nasturtium.jobs.fork_messages import is_ours, receive, send
+from nasturtium.jobs.forking import FORKED, attributes
 
 MODULES = (
     *("tensorflow", "tf_keras", "numpy", "scipy.special", "scipy.optimize", "pandas"),

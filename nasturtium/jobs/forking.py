@@ -7,19 +7,18 @@ on another machine or in another environment, with a GPU, or without a server.
 """
 
 import contextlib
-import json
 import os
 import resource
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+
+from nasturtium.jobs.fork_messages import OtherUser, connect, receive, send
 
 # Names the server's socket and whose it is; the workflow sets it, and scripts inherit it.
 SERVER = "NASTURTIUM_FORK_SERVER"
@@ -35,8 +34,6 @@ _SHELL = {"_", "SHLVL", "PWD", "OLDPWD"}
 _GPUS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 _LIMITS = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_NOFILE", "RLIMIT_CPU")
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_USER = struct.Struct("3i")
-_LENGTH = struct.Struct("!Q")
 
 _server: subprocess.Popen | None = None
 
@@ -101,7 +98,7 @@ def hand_over(log: str | os.PathLike, *, start: bool = True) -> str:
         return "Runs in a process of its own."
     try:
         connection = _connected(named, start)
-    except (OSError, ValueError, _Refused) as error:
+    except (OSError, ValueError, OtherUser, _Refused) as error:
         return f"Runs in a process of its own, not in a fork: {error}."
     _wait_for(connection, Path(log))
 
@@ -154,33 +151,6 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _SHELL}
 
 
-def send(connection: socket.socket, message: Mapping, descriptors: tuple[int, ...] = ()) -> None:
-    """Send a message, and open files with it."""
-    content = json.dumps(message).encode(errors="surrogateescape")
-    socket.send_fds(connection, [_LENGTH.pack(len(content))], descriptors)
-    connection.sendall(content)
-
-
-def receive(connection: socket.socket, descriptors: int = 0) -> tuple[dict, list[int]]:
-    """A message, and so many open files.
-
-    Raises
-    ------
-    EOFError
-        The other end is gone.
-    """
-    head, found, _, _ = socket.recv_fds(connection, _LENGTH.size, descriptors)
-    head += _exactly(connection, _LENGTH.size - len(head))
-    content = _exactly(connection, _LENGTH.unpack(head)[0])
-    return json.loads(content.decode(errors="surrogateescape")), found
-
-
-def is_ours(connection: socket.socket) -> bool:
-    """Whether this user has the other end."""
-    user = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _USER.size)
-    return _USER.unpack(user)[1] == os.getuid()
-
-
 def server_process() -> int:
     """The fork server that this process has started."""
     return _server.pid
@@ -221,31 +191,18 @@ def _connected(named: str, start: bool) -> socket.socket:
         raise _Refused(name)
     if os.environ.get("NASTURTIUM_SNAKEMAKE", "").split()[:1] != [snakemake]:
         raise _Refused("the fork server is another Snakemake's")
-    with _socket(name) as server:
+    with connect(name, LOAD_S) as server:
         asked = {"environment": environment(), "attributes": attributes(), "start": start}
         send(server, asked)
         answer, _ = receive(server)
     if "refused" in answer:
         raise _Refused(answer["refused"])
-    connection = _socket(answer["address"])
+    connection = connect(answer["address"], LOAD_S)
     try:
         # From here on it counts on a request; before, this side may turn away.
         receive(connection)
     except (ConnectionError, EOFError) as error:
         raise _Refused("TensorFlow could not be loaded for forks") from error
-    return connection
-
-
-def _socket(name: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(LOAD_S)
-    try:
-        connection.connect(f"\0{name}")
-        if not is_ours(connection):
-            raise _Refused("the fork server is another user's")
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
@@ -301,14 +258,3 @@ def _wait_for(connection: socket.socket, log: Path) -> NoReturn:
 def _tell(log: Path, sentence: str) -> None:
     with contextlib.suppress(OSError), open(log, "a", encoding="utf-8") as file:
         file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} ERROR nasturtium: {sentence}\n")
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    parts = []
-    while size:
-        part = connection.recv(min(size, 1 << 20))
-        if not part:
-            raise EOFError
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)

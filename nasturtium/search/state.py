@@ -10,28 +10,18 @@ see whether it lives.
 
 import hashlib
 import json
-import logging
-import re
-import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from nasturtium.errors import DamageError, SearchError
-from nasturtium.jobs.locks import FileLock, is_locked, locked
+from nasturtium.errors import DamageError
+from nasturtium.jobs.locks import is_locked, locked
 from nasturtium.records.checksums import read_json, write_json
 from nasturtium.search.trial_files import TrialFiles, is_damaged
 
-logger = logging.getLogger(__name__)
-
-_LOCK, _FINGERPRINT, _FINISHED, _NONCE = "lock", "fingerprint", "finished", "study"
+# Files of a state: that its results are written, and the name of its study.
+FINISHED, NONCE = "finished", "study"
 _END = "ended"
-# So long a state may be in the hands of a process that empties it, or that has just been ended.
-_PATIENCE_S = 30.0
-# Without a checksum: of a version whose searches are none of this one's.
-_OLD_FINGERPRINT = re.compile(rb"[0-9a-f]{64}")
 
 
 def fingerprint(**parts: object) -> str:
@@ -67,12 +57,12 @@ class SearchState(TrialFiles):
         how
             What :func:`read_provenance` shall find.
         """
-        write_json(self.folder / _FINISHED, how or {})
+        write_json(self.folder / FINISHED, how or {})
 
     @property
     def nonce(self) -> str:
         """Made when the state was emptied: no study of an earlier state has it in its name."""
-        return read_json(self.folder / _NONCE, remedy=_anew(self.folder))["name"]
+        return read_json(self.folder / NONCE, remedy=_anew(self.folder))["name"]
 
     def proposing(self) -> AbstractContextManager:
         """One worker at a time chooses its next trial in such a block."""
@@ -80,7 +70,7 @@ class SearchState(TrialFiles):
 
     def is_running(self, worker: int) -> bool:
         """Whether a process of that worker lives."""
-        return is_locked(self._worker_lock(worker))
+        return is_locked(self.worker_lock(worker))
 
     def tables(self, worker: int) -> Path:
         """Folder for what a worker measured of its own process."""
@@ -102,83 +92,11 @@ class SearchState(TrialFiles):
 
     def at_end(self) -> int:
         """How many trials were recorded when the last worker came to its end; 0 if not known."""
-        return (_whole(self.folder / _END) or {"trials": 0})["trials"]
+        return (read_note(self.folder / _END) or {"trials": 0})["trials"]
 
-    def _worker_lock(self, worker: int) -> Path:
+    def worker_lock(self, worker: int) -> Path:
+        """The file that a worker holds a lock on as long as it lives."""
         return self.folder / "workers" / f"{worker}.lock"
-
-
-@contextmanager
-def open_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
-    """The state in ``folder`` for the search with this fingerprint, locked.
-
-    It is emptied unless it belongs to an interrupted search with the same fingerprint. The lock
-    goes with the process, however that ends.
-
-    Raises
-    ------
-    SearchError
-        Another process holds it.
-    """
-    folder = Path(folder)
-    lock = FileLock(folder / _LOCK)
-    if not lock.take(wait=False):
-        raise SearchError(_busy(folder))
-    try:
-        _take_over(folder, fingerprint)
-        yield SearchState(folder, fingerprint)
-    finally:
-        lock.release()
-
-
-@contextmanager
-def join_state(folder: str | Path, fingerprint: str, worker: int) -> Iterator[SearchState]:
-    """The same for one of several workers: they hold the state together.
-
-    Raises
-    ------
-    SearchError
-        The same worker runs already, workers of another search do, or one process alone has it.
-    """
-    folder = Path(folder)
-    lock, own = FileLock(folder / _LOCK), FileLock(folder / "workers" / f"{worker}.lock")
-    try:
-        _join(lock, folder, fingerprint)
-        state = SearchState(folder, fingerprint)
-        # Whoever looks whether a worker lives holds its lock for a moment, in such a block.
-        with state.proposing():
-            if not own.take(wait=False):
-                raise SearchError(
-                    f"{folder}: worker {worker} of this search is running already; wait until it "
-                    "has ended, or stop it, and run the same command again."
-                )
-        yield state
-    finally:
-        own.release()
-        lock.release()
-
-
-@contextmanager
-def gather_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
-    """The state that all workers have left, for the one process that collects from it.
-
-    Raises
-    ------
-    SearchError
-        A worker still runs, or the state is not that of this search.
-    """
-    folder = Path(folder)
-    lock = FileLock(folder / _LOCK)
-    try:
-        _wait_for(lambda: lock.take(wait=False), folder)
-        if _known(folder) != fingerprint:
-            raise SearchError(
-                f"{folder}: does not hold the trials of this search; run the same command with "
-                "'--forcerun search_worker'."
-            )
-        yield SearchState(folder, fingerprint)
-    finally:
-        lock.release()
 
 
 def provenance_of(settings: Mapping, code: str, workers: int) -> dict[str, object]:
@@ -189,68 +107,14 @@ def provenance_of(settings: Mapping, code: str, workers: int) -> dict[str, objec
 def read_provenance(folder: str | Path) -> dict:
     """What the search whose results are written said to :meth:`SearchState.finish`."""
     try:
-        return read_json(Path(folder) / _FINISHED)
+        return read_json(Path(folder) / FINISHED)
     except DamageError:
         # Missing or not whole: how it was made is not known.
         return {}
 
 
-def _join(lock: FileLock, folder: Path, fingerprint: str) -> None:
-    """Take the shared lock on a state with this fingerprint, emptied if it has to be."""
-    while True:
-        alone = lock.take(wait=False)
-        if alone:
-            _take_over(folder, fingerprint)
-            lock.take(shared=True)
-        else:
-            _wait_for(lambda: lock.take(shared=True, wait=False), folder)
-        if _known(folder) == fingerprint and not _is_finished(folder):
-            return
-        lock.release()
-        if not alone:
-            raise SearchError(
-                f"{folder}: workers of a search with another space, objective, data set or code "
-                "still run; wait until they have ended, or stop them, and run the same command "
-                "again."
-            )
-
-
-def _wait_for(take: Callable[[], bool], folder: Path) -> None:
-    deadline_s = time.monotonic() + _PATIENCE_S
-    while not take():
-        if time.monotonic() > deadline_s:
-            raise SearchError(_busy(folder))
-        time.sleep(0.05)
-
-
-def _busy(folder: Path) -> str:
-    return (
-        f"{folder}: another process is writing this search's state; wait until it has ended, or "
-        "stop it, and run the same command again."
-    )
-
-
-def _known(folder: Path) -> str | None:
-    """Fingerprint of the search that the folder belongs to; its records tell it too."""
-    path = folder / _FINGERPRINT
-    if not path.exists():
-        return None
-    if path.is_file() and _OLD_FINGERPRINT.fullmatch(path.read_bytes()):
-        return ""
-    found = _whole(path)
-    if found is None:
-        logger.warning("%s is damaged: which search it is of is told by its trials.", path)
-        marks = SearchState(folder).marks()
-        return marks.pop() if len(marks) == 1 else ""
-    return found["of"]
-
-
-def _is_finished(folder: Path) -> bool:
-    return _whole(folder / _FINISHED) is not None
-
-
-def _whole(path: Path) -> dict | None:
-    """What a note holds; None where it is missing or damaged."""
+def read_note(path: Path) -> dict | None:
+    """What a small file of the state holds; None where it is missing or damaged."""
     try:
         return read_json(path)
     except DamageError as error:
@@ -261,41 +125,3 @@ def _whole(path: Path) -> dict | None:
 
 def _anew(folder: Path) -> str:
     return f"remove the folder {folder} and run the same command again, so that it starts anew"
-
-
-def _take_over(folder: Path, fingerprint: str) -> None:
-    """Empty the folder, but for the lock, where what it holds is not to be resumed."""
-    known = _known(folder)
-    if known == fingerprint and not _is_finished(folder):
-        _mend(folder, fingerprint)
-        return
-    if known and known != fingerprint:
-        logger.info("%s: made for another space, objective, data set or code; starts anew.", folder)
-    elif known is None and SearchState(folder).names():
-        logger.warning("%s: its file %s is gone; starts anew.", folder, _FINGERPRINT)
-    # First, so that what is left of an emptying that was cut short is never taken for a search.
-    _remove(folder / _FINGERPRINT)
-    for path in folder.iterdir():
-        if path.name != _LOCK:
-            _remove(path)
-    _mend(folder, fingerprint)
-
-
-def _mend(folder: Path, fingerprint: str) -> None:
-    """Write what is not there or damaged of the search's own notes."""
-    # Damaged: the results are not known to be written, and are made of what is on record.
-    _remove(folder / _FINISHED)
-    for name, content in (
-        (_NONCE, {"name": uuid.uuid4().hex}),
-        (_FINGERPRINT, {"of": fingerprint}),
-    ):
-        if _whole(folder / name) is None:
-            _remove(folder / name)
-            write_json(folder / name, content)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

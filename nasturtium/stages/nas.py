@@ -15,7 +15,8 @@ from nasturtium.search.finishing import finish
 from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered
 from nasturtium.search.promotion import promote
-from nasturtium.search.state import SearchState, gather_state, join_state, open_state, provenance_of
+from nasturtium.search.state import SearchState, provenance_of
+from nasturtium.search.state_access import gather_state, join_state, open_state
 from nasturtium.search.study.password import password_hidden
 from nasturtium.search.trial_files import is_damaged
 from nasturtium.stages.searches import Task, search, trials_of, write_picks, write_results

@@ -14,7 +14,8 @@ from nasturtium.metering.workers import note_machine
 from nasturtium.models.files import load_model
 from nasturtium.records.parquet import read_rows
 from nasturtium.search import finishing
-from nasturtium.search.state import SearchState, gather_state, join_state, open_state
+from nasturtium.search.state import SearchState
+from nasturtium.search.state_access import gather_state, join_state, open_state
 from nasturtium.search.trials import Trials
 from nasturtium.stages import nas
 from tests.digits_data import digits_data

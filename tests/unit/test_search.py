@@ -22,7 +22,8 @@ from nasturtium.search.measurer import Measurer
 from nasturtium.search.picks import make_standard, mark_best, mark_picks
 from nasturtium.search.run import make_trials, oracle_of, run_trials
 from nasturtium.search.rungs import promoted
-from nasturtium.search.state import SearchState, open_state
+from nasturtium.search.state import SearchState
+from nasturtium.search.state_access import open_state
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.settings.devices import with_device
@@ -102,6 +103,11 @@ def search(
 @pytest.fixture(scope="module")
 def searched(digits, tmp_path_factory) -> Trials:
     return search(digits, tmp_path_factory.mktemp("search"))
+
+
+def test_the_list_of_all_trials_is_not_written_for_each_of_them(searched):
+    # KerasTuner writes it twice a trial, and it grows with every one.
+    assert not list((searched.state.folder / "oracle").rglob("oracle.json"))
 
 
 def test_every_hyperparameter_is_known_before_the_first_trial(searched):

@@ -10,13 +10,8 @@ import pytest
 
 from nasturtium.errors import SearchError
 from nasturtium.search.picks import mark_front, remove_models
-from nasturtium.search.state import (
-    gather_state,
-    join_state,
-    open_state,
-    provenance_of,
-    read_provenance,
-)
+from nasturtium.search.state import provenance_of, read_provenance
+from nasturtium.search.state_access import gather_state, join_state, open_state
 from nasturtium.search.study import shared_oracle
 from nasturtium.search.study.storage import JournalLock, open_storage
 from tests.shared_search import (
