@@ -99,6 +99,28 @@ class CubicSchedule:
             )
         return cls(ratio, begin, begin + updates * frequency, frequency)
 
+    @classmethod
+    def of_epochs(
+        cls, epochs: int, steps_per_epoch: int, ratio: float, warm_up: float, recovery: float
+    ) -> "CubicSchedule":
+        """Return the schedule for a training of ``epochs``, whose recovery is of whole ones.
+
+        Raises
+        ------
+        PruningError
+            There are too few steps or epochs for a schedule.
+        """
+        # Whole epochs, and at least one: only these can be kept.
+        recovery = max(1, round(recovery * epochs)) / epochs
+        if recovery == 1:
+            raise PruningError(
+                f"A training of {epochs} epochs leaves none to prune in beside the recovery; raise "
+                "pruning.epochs (search.epochs in a search) or lower pruning.recovery."
+            )
+        schedule = cls.from_training(epochs * steps_per_epoch, ratio, warm_up, recovery)
+        schedule.check_fits(epochs, steps_per_epoch)
+        return schedule
+
     def ratio_at(self, step: int) -> float:
         """Return the ratio due after ``step`` batches, a share between 0 and ``target``."""
         progress = (step - self.begin_step) / (self.end_step - self.begin_step)

@@ -51,17 +51,9 @@ def start_pruning(
         )
     if ratio == 0:
         return Unpruned(model)
-    # Whole epochs, and at least one: only these can be kept.
-    recovery = max(1, round(settings["recovery"] * epochs)) / epochs
-    if recovery == 1:
-        raise PruningError(
-            f"A training of {epochs} epochs leaves none to prune in beside the recovery; raise "
-            "pruning.epochs (search.epochs in a search) or lower pruning.recovery."
-        )
-    schedule = CubicSchedule.from_training(
-        epochs * steps_per_epoch, ratio, settings["warm_up"], recovery
+    schedule = CubicSchedule.of_epochs(
+        epochs, steps_per_epoch, ratio, settings["warm_up"], settings["recovery"]
     )
-    schedule.check_fits(epochs, steps_per_epoch)
     module, _, name = METHODS[method].pruner.rpartition(".")
     kind: type[Pruner] = getattr(import_module(module), name)
     pruner = kind.start(PruningTask(model, schedule, settings, seed, batches))

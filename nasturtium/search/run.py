@@ -15,10 +15,8 @@ from nasturtium.search.promotion import promote
 from nasturtium.search.state import SearchState
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
-from nasturtium.settings.rungs import rung_epochs
+from nasturtium.settings.rungs import pruning_rungs, rung_epochs
 from nasturtium.training.fit import steps_per_epoch
-
-_LEAST_PRUNING_STEPS = 60
 
 
 def make_trials(
@@ -57,12 +55,11 @@ def make_trials(
         A term is limited that can't be measured here, or no term of the objective can.
     """
     rungs = 1 if tuner == "hyperband" else settings.get("rungs", 1)
-    rungs = rung_epochs(recipe["epochs"], rungs)
     if pruning:
         steps = steps_per_epoch(data, recipe["batch_size"])
-        # A schedule of pruning has to fit into the last rung.
-        while len(rungs) > 1 and (rungs[-1] - rungs[-2]) * steps < _LEAST_PRUNING_STEPS:
-            rungs = [*rungs[:-2], rungs[-1]]
+        rungs = pruning_rungs(recipe["epochs"], rungs, steps)
+    else:
+        rungs = rung_epochs(recipe["epochs"], rungs)
     smallest = build_net(space, space.corners()[1])
     constraints = with_size_limit(
         settings.get("constraints", {}),

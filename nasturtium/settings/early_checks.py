@@ -19,7 +19,9 @@ def check_pruning_shares(pruning: Mapping[str, Any], dataset: str) -> None:
         With a recovery of an epoch at least, they take the whole retraining.
     """
     prefix = f"per_dataset.{dataset}." if dataset else ""
-    recovery = max(pruning["recovery"], 1 / pruning["epochs"])
+    # Of whole epochs, as nasturtium.pruning.schedule has it.
+    epochs = pruning["epochs"]
+    recovery = max(1, round(pruning["recovery"] * epochs)) / epochs
     if pruning["warm_up"] + recovery >= 1:
         raise ConfigError(
             f"Configuration keys '{prefix}pruning.warm_up' ({pruning['warm_up']:g}) and 'recovery' "

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 # Of so many nets one is promoted, for so many times the epochs.
 FACTOR = 3
+# A schedule of pruning has to fit into the last rung.
+_LEAST_PRUNING_STEPS = 60
 
 
 def rung_epochs(epochs: int, rungs: int) -> list[int]:
@@ -14,6 +16,17 @@ def rung_epochs(epochs: int, rungs: int) -> list[int]:
     """
     shares = (math.ceil(epochs / FACTOR**rung) for rung in reversed(range(rungs)))
     return sorted(set(shares))
+
+
+def pruning_rungs(epochs: int, rungs: int, steps_per_epoch: int) -> list[int]:
+    """The same for a search with pruning, with rungs left out until the last one has steps enough.
+
+    Nets are pruned in the epochs of the last rung.
+    """
+    found = rung_epochs(epochs, rungs)
+    while len(found) > 1 and (found[-1] - found[-2]) * steps_per_epoch < _LEAST_PRUNING_STEPS:
+        found = [*found[:-2], found[-1]]
+    return found
 
 
 def promoted_count(nets: int) -> int:

@@ -25,6 +25,8 @@ def validated(**config):
         ({"warm_up": 0.7, "recovery": 0.3}, ""),
         ({"warm_up": 0.5, "recovery": 0.1, "epochs": 2}, ""),
         ({"warm_up": 0.9}, "per_dataset.mnist."),
+        # Two epochs of three, as the recovery is of whole ones.
+        ({"warm_up": 0.4, "recovery": 0.5, "epochs": 3}, ""),
     ],
 )
 def test_a_retraining_without_time_to_prune_in_is_refused_at_once(pruning, where):

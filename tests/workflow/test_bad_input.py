@@ -100,3 +100,16 @@ def test_a_key_that_comes_twice_is_not_taken_for_its_last_value(project):
     done = project.snakemake("-n")
     assert done.returncode != 0
     assert "tiny.yaml: line 2: has the key 'datasets' twice" in done.stdout + done.stderr
+
+
+def test_too_few_steps_to_prune_in_are_found_before_the_first_job(project):
+    project.path("a.csv").write_text("x,y\n" + "".join(f"{n},{n % 7}\n" for n in range(60)))
+    own = {"format": "csv", "path": "a.csv", "target": "y", "task": "regression"}
+    own["reference"] = {"mlp": [4]}
+    project.configure(
+        {"datasets": ["mine"], "own_datasets": {"mine": own}, "pruning": {"epochs": 4}}
+    )
+    done = project.snakemake("-n")
+    assert done.returncode != 0
+    assert "'mine' has at most 51 samples to train by" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

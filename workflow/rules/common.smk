@@ -15,7 +15,13 @@ from nasturtium.jobs import (
     provenance,
     snakemake_locks,
 )
-from nasturtium.settings import clone_path, configuration, early_checks, other_study
+from nasturtium.settings import (
+    clone_path,
+    configuration,
+    early_checks,
+    other_study,
+    pruning_steps,
+)
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
 from nasturtium.search.state import provenance_of, read_provenance
@@ -90,6 +96,7 @@ def checked(config):
         clone_path.check(sys.executable, str(ROOT))
         complete = configuration.validated(config, load_schema())
         configuration.check_own_files(complete)
+        pruning_steps.check(complete)
         if workflow.is_main_process:
             # Snakemake itself learns its targets after this file is read.
             early_checks.check_targets(sys.argv[1:], wildcard_patterns(complete))
