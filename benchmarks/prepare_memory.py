@@ -1,8 +1,9 @@
 """Time and peak memory of preparing large data sets of one's own, each in a process of its own.
 
-Writes a CSV file of 2 million rows and 30 columns, and a folder of 200,000 PNG pictures of 32x32x3,
-prepares each as the study does, and prints wall time and peak resident memory beside the size of
-the prepared form. Needs 3 GB of disk in the temporary folder:
+Writes a CSV file of 2 million rows and 30 columns, one value of a hundred missing, and a folder of
+200,000 PNG pictures of 32x32x3, prepares and splits each as the study does, and prints wall time
+and peak resident memory beside the size of the prepared form. Needs 3 GB of disk in the temporary
+folder:
 
     python -m benchmarks.prepare_memory [csv] [pictures] [--rows 2000000] [--pictures 200000]
 """
@@ -10,8 +11,10 @@ the prepared form. Needs 3 GB of disk in the temporary folder:
 import argparse
 import multiprocessing
 import resource
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +33,10 @@ def write_csv(folder: Path, rows: int) -> dict:
     for start in range(0, rows, _ROWS_AT_ONCE):
         values = draw.normal(size=(min(_ROWS_AT_ONCE, rows - start), _COLUMNS)).round(4)
         frame = pandas.DataFrame(values, columns=[*names, "y"])
+        frame = frame.where((draw.random(frame.shape) > 0.01) | (frame.columns == "y"))
         frame.to_csv(path, mode="a", header=start == 0, index=False)
-    return {"format": "csv", "path": str(path), "task": "regression", "target": "y"}
+    own = {"format": "csv", "path": str(path), "task": "regression", "target": "y"}
+    return {**own, "missing": "median"}
 
 
 def write_pictures(folder: Path, pictures: int) -> dict:
@@ -53,12 +58,29 @@ def write_pictures(folder: Path, pictures: int) -> dict:
     }
 
 
-def prepare(own: dict, output: Path, results) -> None:
-    """Prepare it; put the seconds and the peak memory on ``results``."""
+def prepare(own: dict, output: Path) -> None:
+    """Stage ``prepare_data``."""
     from nasturtium.stages import prepare_data
 
-    start_s = time.monotonic()
     prepare_data.run("mine", output, {**own, "reference": {"mlp": [8]}})
+
+
+def split(own: dict, output: Path) -> None:
+    """Stage ``split_data``."""
+    from nasturtium.stages import split_data
+
+    files = output / "split.npz", output / "split.json"
+    split_data.run(0, output, *files, {"validation": 0.15, "test": 0.15})
+
+
+def measured(stage: Callable, own: dict, output: Path, results) -> None:
+    """Run it; put the seconds and the peak memory on ``results``, or None if it failed."""
+    start_s = time.monotonic()
+    try:
+        stage(own, output)
+    except BaseException:
+        results.put(None)
+        raise
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     results.put((time.monotonic() - start_s, peak_bytes))
 
@@ -77,15 +99,18 @@ def main() -> None:
             folder, results = Path(name), context.Queue()
             write = {"csv": write_csv, "pictures": write_pictures}[kind]
             own = write(folder, {"csv": arguments.rows, "pictures": arguments.pictures}[kind])
-            process = context.Process(target=prepare, args=(own, folder / "out", results))
-            process.start()
-            duration_s, peak_bytes = results.get()
-            process.join()
-            size_bytes = (folder / "out" / "features.npy").stat().st_size
-            print(
-                f"{kind}: {duration_s:.1f} s, peak memory {peak_bytes / 1e9:.2f} GB, prepared "
-                f"{size_bytes / 1e9:.2f} GB"
-            )
+            for stage in (prepare, split):
+                process = context.Process(
+                    target=measured, args=(stage, own, folder / "out", results)
+                )
+                process.start()
+                duration_s, peak_bytes = results.get() or sys.exit(f"{kind}: failed")
+                process.join()
+                size_bytes = (folder / "out" / "features.npy").stat().st_size
+                print(
+                    f"{kind}, {stage.__name__}: {duration_s:.1f} s, peak memory "
+                    f"{peak_bytes / 1e9:.2f} GB, prepared {size_bytes / 1e9:.2f} GB"
+                )
 
 
 if __name__ == "__main__":

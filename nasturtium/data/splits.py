@@ -16,6 +16,9 @@ from nasturtium.records.checksums import read_arrays, write_arrays
 
 logger = logging.getLogger(__name__)
 
+# What is looked at together, to fill what is missing: columns of so many bytes, of so many samples.
+_FILL_BYTES, _GATHERED_SAMPLES = 16 * 2**20, 16_384
+
 
 @dataclass(frozen=True)
 class Split:
@@ -198,17 +201,31 @@ def stored_fill(path: str | Path) -> np.ndarray | None:
 def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
     """What a missing value of each column or channel becomes; float32 of shape (columns,)."""
     columns = prepared.features.shape[-1]
-    features = np.asarray(prepared.features[train], np.float64).reshape(-1, columns)
-    empty = np.isnan(features).all(axis=0)
-    if empty.any():
-        names = prepared.description.feature_names
-        column = names[int(np.argmax(empty))] if names else int(np.argmax(empty)) + 1
-        raise DataError(
-            f"Data set '{prepared.description.name}': column '{column}' has no value at all in "
-            "the train split; leave it out of 'features'."
-        )
+    rows = len(train) * int(np.prod(prepared.features.shape[1:-1]))
     statistic = np.nanmean if prepared.description.impute == "mean" else np.nanmedian
-    return statistic(features, axis=0).astype(np.float32)
+    at_once, fill = max(1, _FILL_BYTES // (8 * rows)), np.empty(columns, np.float32)
+    for first in range(0, columns, at_once):
+        chosen = slice(first, first + at_once)
+        values = _gathered(prepared.features, train, chosen)
+        empty = np.isnan(values).all(axis=0)
+        if empty.any():
+            names, number = prepared.description.feature_names, first + int(np.argmax(empty))
+            raise DataError(
+                f"Data set '{prepared.description.name}': column "
+                f"'{names[number] if names else number + 1}' has no value at all in the train "
+                "split; leave it out of 'features'."
+            )
+        fill[chosen] = statistic(values, axis=0)
+    return fill
+
+
+def _gathered(features: np.ndarray, indices: np.ndarray, columns: slice) -> np.ndarray:
+    """Some columns or channels of some samples, float64 of shape (rows, columns)."""
+    parts = []
+    for start in range(0, len(indices), _GATHERED_SAMPLES):
+        block = features[indices[start : start + _GATHERED_SAMPLES]][..., columns]
+        parts.append(block.reshape(-1, block.shape[-1]).astype(np.float64))
+    return np.concatenate(parts)
 
 
 def _take(prepared: Prepared, path: str | Path, name: str) -> Split:

@@ -42,7 +42,7 @@ def test_row_numbers_are_no_feature(tmp_path, caplog, name):
     with caplog.at_level(logging.WARNING):
         description, samples = read(path)
     assert description.feature_names == ("x",)
-    assert np.asarray(samples.features).shape == (ROWS, 1)
+    assert samples.features.shape == (ROWS, 1)
     assert "taken for row numbers and left out" in caplog.text
     named, _ = read(path, features=[name, "x"])
     assert named.feature_names == (name, "x")

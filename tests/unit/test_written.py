@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,12 @@ from nasturtium.data import notices, readers
 from nasturtium.data.own import described
 from nasturtium.deployment.inputs import describe_inputs, features_of
 from nasturtium.errors import ConfigError, DataError
+
+
+def prepared_form(name, own):
+    """Description and samples, with all features in memory."""
+    description, samples = readers.read_described(name, own)
+    return description, replace(samples, features=np.concatenate(list(samples.features)))
 
 
 def read(folder, text, saved_as="utf-8", **own):
@@ -25,7 +32,7 @@ def read(folder, text, saved_as="utf-8", **own):
         "reference": {"mlp": [2]},
         **own,
     }
-    description, samples = readers.read_described("mine", described_as)
+    description, samples = prepared_form("mine", described_as)
     return description, samples, path
 
 
@@ -52,17 +59,17 @@ def test_a_packed_file_is_read_as_the_file_itself(tmp_path):
     plain = read(tmp_path, "a;b;y\n1,5;yes;1\n2,5;no;2\n")
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(plain[2].read_bytes()))
     own = {"format": "csv", "task": "regression", "target": "y", "reference": {"mlp": [2]}}
-    packed = readers.read_described("mine", {**own, "path": str(tmp_path / "a.csv.gz")})
+    packed = prepared_form("mine", {**own, "path": str(tmp_path / "a.csv.gz")})
     np.testing.assert_array_equal(packed[1].features, plain[1].features)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(plain[2].read_bytes())[:-9])
     with pytest.raises(DataError, match=r"a\.csv\.gz: "):
-        readers.read_described("mine", {**own, "path": str(tmp_path / "a.csv.gz")})
+        prepared_form("mine", {**own, "path": str(tmp_path / "a.csv.gz")})
 
 
 def test_what_is_no_text_is_refused(tmp_path):
     (tmp_path / "b.csv").write_bytes(b"a,y\n1\x00,2\n")
     with pytest.raises(DataError, match="no text; save it as CSV"):
-        readers.read_described(
+        prepared_form(
             "mine",
             {
                 "format": "csv",
@@ -200,7 +207,7 @@ def test_dates_and_truth_values_of_parquet(tmp_path):
         "missing": "mean",
         "reference": {"mlp": [2]},
     }
-    description, samples = readers.read_described("mine", own)
+    description, samples = prepared_form("mine", own)
     assert description.feature_names[:2] == ("sold.days", "sold.year")
     np.testing.assert_array_equal(samples.features[:, 4], [1, 0, np.nan])
     fill = np.full(5, 0.5)

@@ -10,6 +10,7 @@ from nasturtium.data.own.dialect import Dialect
 
 def column_report(
     parts: Sequence[Mapping[str, pa.ChunkedArray]],
+    names: Sequence[str],
     target: str,
     categories: Mapping[str, Sequence[str]],
     dialect: Dialect,
@@ -21,12 +22,14 @@ def column_report(
     ----------
     parts
         Columns by name of each file, as :func:`nasturtium.data.own.tables.read_columns` gives them.
+    names
+        Of the columns to report.
     categories
         Of the categorical columns.
     """
     filled = own.get("missing", "error")
     reports = []
-    for name in parts[0]:
+    for name in names:
         column = pa.chunked_array([chunk for part in parts for chunk in part[name].chunks])
         is_text = pa.types.is_string(column.type)
         range_ = {} if is_text else pc.min_max(column).as_py()

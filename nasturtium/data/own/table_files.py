@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
+from nasturtium.data.own.column_store import ColumnStore
 from nasturtium.data.own.conversion import (
     check_converted,
     date_parts,
@@ -29,6 +30,7 @@ _LEAST_BOUND_BYTES, _LARGEST_RATIO = 2**28, 200
 _ROWS_PER_BATCH = 16_384
 # What to do about text where numbers are wanted, while a data set is described.
 DESCRIBE = "name it under 'categorical' or leave it out of 'features'"
+_MOMENT = pa.timestamp("us")
 _CONVERSION = re.compile(r"column #(\d+):.* Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
 
 
@@ -51,7 +53,7 @@ def read_csv(
     dialect: Dialect | None = None,
     remedy: str = DESCRIBE,
     remedies: Mapping[str, str] | None = None,
-) -> dict[str, pa.ChunkedArray]:
+) -> ColumnStore:
     """Columns of a CSV file with a header: strings where ``text`` names them, else float64.
 
     Of a column of dates come its parts, ``{name}.days`` and so on.
@@ -97,9 +99,18 @@ def read_csv(
         decimal_point=dialect.decimal,
         strings_can_be_null=False,
     )
+    columns = ColumnStore(path)
     try:
-        with _explained(path, "CSV"):
-            table = pyarrow.csv.read_csv(path, options, parse, convert)
+        with (
+            _explained(path, "CSV"),
+            pyarrow.csv.open_csv(path, options, parse, convert) as reader,
+        ):
+            dated = [name for name in dialect.dates if name not in text]
+            kept = {*text, *dated}
+            schema = pa.schema(
+                [(name, pa.string() if name in kept else pa.float64()) for name in names]
+            )
+            columns.write(schema, _converted(_bounded(reader, path), schema, dialect, text, path))
     except DataError as error:
         match = _CONVERSION.search(str(error.__cause__))
         if match is None:
@@ -110,34 +121,67 @@ def read_csv(
             f"{path}: row {row} (the header is row 1) has {value!r} in the column "
             f"'{column}', not a number; mend it, or {advice}."
         ) from error
-    columns: dict[str, pa.ChunkedArray] = {}
-    for name in names:
-        column, where = table.column(name), f"{path}: column '{name}'"
-        if name in text:
-            columns[name] = without_marks(column, dialect.marks)
-        elif name in as_text:
-            columns.update(_from_text(column, name, dialect, where))
-        else:
-            columns[name] = column
+    for name in dated:
+        column, where = columns[name], f"{path}: column '{name}'"
+        moments = to_moments(column, dialect.dates[name])
+        check_converted(column, moments, where, 2, "no date like the others; mend it")
+        columns.replace(name, date_parts(moments, name, name in dialect.hours))
     return columns
 
 
-def _from_text(
-    column: pa.ChunkedArray, name: str, dialect: Dialect, where: str
-) -> dict[str, pa.ChunkedArray]:
-    """What a column of texts becomes that are dates, truth values or numbers with thousands."""
-    column = without_marks(column, dialect.marks_of_numbers)
-    if name in dialect.dates:
-        moments = to_moments(column, dialect.dates[name])
-        check_converted(column, moments, where, 2, "no date like the others; mend it")
-        return date_parts(moments, name, name in dialect.hours)
+def _converted(
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    dialect: Dialect,
+    text: Sequence[str],
+    path: str,
+) -> Iterator[pa.RecordBatch]:
+    """Batches as ``schema`` has them, with null for what is missing; dates are still texts."""
+    first_row = 2
+    for batch in batches:
+        columns = []
+        for name in schema.names:
+            column = pa.chunked_array([batch.column(name)])
+            if name in text:
+                column = without_marks(column, dialect.marks)
+            elif pa.types.is_string(column.type):
+                column = without_marks(column, dialect.marks_of_numbers)
+                if name not in dialect.dates:
+                    where = f"{path}: column '{name}'"
+                    column = _number_of_text(column, name, dialect, where, first_row)
+            columns.append(column.combine_chunks())
+        yield pa.record_batch(columns, schema=schema)
+        first_row += len(batch)
+
+
+def _number_of_text(
+    column: pa.ChunkedArray, name: str, dialect: Dialect, where: str, first_row: int
+) -> pa.ChunkedArray:
+    """Float64 of texts that are truth values, or numbers with thousands."""
     if name in dialect.booleans:
         converted, what = to_booleans(column), "no truth value like the others; mend it"
     else:
         converted = to_numbers(column, dialect.decimal, dialect.thousands)
         what = f"not a number; mend it, or {DESCRIBE}"
-    check_converted(column, converted, where, 2, what)
-    return {name: converted}
+    check_converted(column, converted, where, first_row, what)
+    return converted
+
+
+def _bounded(batches: Iterable[pa.RecordBatch], path: str) -> Iterator[pa.RecordBatch]:
+    """The batches of a file that may be packed, as long as they are not too large for its size."""
+    most_bytes, unpacked_bytes = _most_bytes(path), 0
+    for batch in batches:
+        unpacked_bytes += batch.nbytes
+        if unpacked_bytes > most_bytes:
+            raise DataError(
+                f"{path}: holds more than {most_bytes:,} bytes once unpacked, more than "
+                f"{_LARGEST_RATIO:,} times its size; split it."
+            )
+        yield batch
+
+
+def _most_bytes(path: str) -> int:
+    return max(_LEAST_BOUND_BYTES, _LARGEST_RATIO * os.path.getsize(path))
 
 
 def read_parquet(
@@ -145,13 +189,12 @@ def read_parquet(
     choose: Callable[[Sequence[str]], list[str]],
     text: Sequence[str],
     remedy: str = DESCRIBE,
-) -> dict[str, pa.ChunkedArray]:
+) -> ColumnStore:
     """The same of a Parquet file; its other columns must hold numbers, dates or times.
 
     Memory is bounded by what is decoded, batch by batch: a few bytes of the format may stand for
     any number of rows, or for a long text in each of them.
     """
-    most_bytes = max(_LEAST_BOUND_BYTES, _LARGEST_RATIO * os.path.getsize(path))
     with _explained(path, "Parquet"):
         names = choose(pyarrow.parquet.read_schema(path).names)
     # A dictionary's texts are not repeated before their length is known.
@@ -165,38 +208,53 @@ def read_parquet(
             if name not in text and not _is_number(kind) and not _is_date(kind):
                 raise DataError(f"{path}: column '{name}' holds {kind}, not numbers; {remedy}.")
         kinds = {name: file.schema_arrow.field(name).type for name in names}
-        dates = [name for name in names if name not in text and _is_date(kinds[name])]
-        wanted = pa.schema([(name, _type_of(name, text, dates)) for name in names])
-        rows, decoded_bytes, batches = file.metadata.num_rows, 0, []
-        for batch in file.iter_batches(_ROWS_PER_BATCH, columns=names):
-            # Text that is no UTF-8, offsets that lead out of the data: found here or never.
-            batch.validate(full=True)
-            rows -= len(batch)
-            if rows < 0:
-                raise DataError(f"{path}: holds more rows than its footer promises; save it anew.")
-            decoded_bytes += sum(map(_decoded_bytes, batch.columns))
-            if decoded_bytes > most_bytes:
-                raise DataError(
-                    f"{path}: holds more than {most_bytes:,} bytes once decoded, more than "
-                    f"{_LARGEST_RATIO:,} times its size; split it, or save it as CSV."
-                )
-            cast = [batch.column(field.name).cast(field.type, safe=False) for field in wanted]
-            batches.append(pa.record_batch(cast, schema=wanted))
-        table = pa.Table.from_batches(batches, wanted)
-        columns: dict[str, pa.ChunkedArray] = {}
+        fields: list[tuple[str, pa.DataType]] = []
         for name in names:
-            if name in dates:
-                hours = pa.types.is_timestamp(kinds[name])
-                columns.update(date_parts(table.column(name), name, hours))
+            if name in text or not _is_date(kinds[name]):
+                fields.append((name, pa.string() if name in text else pa.float64()))
             else:
-                columns[name] = table.column(name)
+                none = pa.chunked_array([pa.array([], _MOMENT)])
+                fields += [(part, pa.float64()) for part in _date_parts(none, name, kinds[name])]
+        columns, schema = ColumnStore(path), pa.schema(fields)
+        columns.write(schema, _decoded(file, schema, kinds, path))
         return columns
 
 
-def _type_of(name: str, text: Sequence[str], dates: Sequence[str]) -> pa.DataType:
-    if name in text:
-        return pa.string()
-    return pa.timestamp("us") if name in dates else pa.float64()
+def _decoded(
+    file: pyarrow.parquet.ParquetFile,
+    schema: pa.Schema,
+    kinds: Mapping[str, pa.DataType],
+    path: str,
+) -> Iterator[pa.RecordBatch]:
+    """Batches as ``schema`` has them: texts, numbers, and parts of dates."""
+    rows, decoded_bytes, most_bytes = file.metadata.num_rows, 0, _most_bytes(path)
+    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[*kinds]):
+        # Text that is no UTF-8, offsets that lead out of the data: found here or never.
+        batch.validate(full=True)
+        rows -= len(batch)
+        if rows < 0:
+            raise DataError(f"{path}: holds more rows than its footer promises; save it anew.")
+        decoded_bytes += sum(map(_decoded_bytes, batch.columns))
+        if decoded_bytes > most_bytes:
+            raise DataError(
+                f"{path}: holds more than {most_bytes:,} bytes once decoded, more than "
+                f"{_LARGEST_RATIO:,} times its size; split it, or save it as CSV."
+            )
+        found: dict[str, pa.Array] = {}
+        for name, kind in kinds.items():
+            if name in schema.names:
+                found[name] = batch.column(name).cast(schema.field(name).type, safe=False)
+            else:
+                moments = pa.chunked_array([batch.column(name).cast(_MOMENT, safe=False)])
+                parts = _date_parts(moments, name, kind)
+                found |= {part: column.combine_chunks() for part, column in parts.items()}
+        yield pa.record_batch([found[name] for name in schema.names], schema=schema)
+
+
+def _date_parts(
+    moments: pa.ChunkedArray, name: str, kind: pa.DataType
+) -> dict[str, pa.ChunkedArray]:
+    return date_parts(moments, name, pa.types.is_timestamp(kind))
 
 
 def _is_date(kind: pa.DataType) -> bool:

@@ -1,7 +1,7 @@
 """Formats ``csv`` and ``parquet``: a row a sample, columns by name."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +9,10 @@ import pyarrow as pa
 from nasturtium.data.catalog import Description
 from nasturtium.data.own import checks, classes, columns, table_files
 from nasturtium.data.own.column_report import column_report
+from nasturtium.data.own.column_store import ColumnStore, RowStore
 from nasturtium.data.own.dialect import Dialect, detect
 from nasturtium.data.own.order import split_column, split_order
-from nasturtium.data.samples import Samples
+from nasturtium.data.samples import Blocks, Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
 
@@ -38,35 +39,47 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     for path in paths[1:]:
         tables.append(_Table(path, own, tables[0].dialect))
         tables[1].arrange_as(tables[0])
-    names, categories, encoded = _encoded(tables)
+    names, categories, rows = _encoded(tables)
     targets, class_names = _targets(tables, own)
     split_by = split_column(own)
     reports = column_report(
-        [table.columns for table in tables], own["target"], categories, tables[0].dialect, own
+        [table.columns for table in tables],
+        tables[0].names,
+        own["target"],
+        categories,
+        tables[0].dialect,
+        own,
     )
-    features = np.concatenate(encoded)
-    shape = tuple(own.get("input_shape", (features.shape[1],)))
-    if np.prod(shape) != features.shape[1]:
+    width = rows[0].width
+    shape = tuple(own.get("input_shape", (width,)))
+    if np.prod(shape) != width:
         raise DataError(
-            f"{paths[0]}: has {features.shape[1]} columns of features, which are no samples of "
+            f"{paths[0]}: has {width} columns of features, which are no samples of "
             f"shape {shape}; mend 'input_shape' or name the columns under 'features'."
         )
-    image = len(shape) == 3
-    if image and features.min() >= 0 and features.max() <= 255 and not (features % 1).any():
-        features = features.astype(np.uint8)
+    image, dtype = len(shape) == 3, np.dtype(np.float32)
+    low, high = min(part.low for part in rows), max(part.high for part in rows)
+    if image and low >= 0 and high <= 255 and all(part.whole for part in rows):
+        dtype = np.dtype(np.uint8)
+
+    def blocks() -> Iterator[np.ndarray]:
+        for part in rows:
+            for block in part.blocks():
+                yield block.astype(dtype, copy=False).reshape(-1, *shape)
+
     described = checks.description(
         name,
         own,
         shape,
         targets,
-        input_scale=checks.scale_of(own, features, paths[0]) if image else None,
+        input_scale=checks.input_scale(own, low, high, paths[0]) if image else None,
         feature_names=None if image else tuple(names),
         categories=None if image or not categories else categories,
         dialect=None if image else tables[0].dialect.as_dict(),
         class_names=class_names,
     )
     return described, Samples(
-        features=features.reshape(-1, *shape),
+        features=Blocks((len(targets), *shape), dtype, blocks),
         targets=targets,
         test_from=len(tables[0]) if len(paths) > 1 else None,
         sources={os.path.basename(path): file_sha256(path) for path in paths},
@@ -88,10 +101,11 @@ class _Table:
         split_by = split_column(own)
         text += [split_by[1]] if split_by else []
         self.columns, self.dialect = read_columns(path, own, text, dialect)
-        self.order = self.columns.pop(split_by[1]) if split_by else None
+        self.order = self.columns[split_by[1]] if split_by else None
+        self.names = [name for name in self.columns if not split_by or name != split_by[1]]
         self.categorical = [*own.get("categorical", [])]
         self.numeric = [
-            name for name in self.columns if name not in self.categorical and name != own["target"]
+            name for name in self.names if name not in self.categorical and name != own["target"]
         ]
         if not self.numeric and not self.categorical:
             raise DataError(f"{path}: has no column beside its target; name another file.")
@@ -120,25 +134,27 @@ class _Table:
         """The row as a person counts it in the file."""
         return index + self._first_row
 
-    def numbers(self) -> np.ndarray:
-        """The numeric columns, float32 of shape (rows, columns); a missing value is NaN."""
-        table = np.empty((len(self), len(self.numeric)), np.float32)
-        for number, name in enumerate(self.numeric):
+    def add_numbers(self, rows: RowStore) -> None:
+        """Add the numeric columns to ``rows``; a missing value is NaN."""
+        for name in self.numeric:
             column = _floats(self.columns[name])
             where = f"{self.path}: column '{name}'"
             checks.finite(column, where, self._first_row, self._missing_allowed)
             with np.errstate(over="ignore"):
-                table[:, number] = column
-            checks.finite(table[:, number], where, self._first_row, self._missing_allowed)
-            columns.check_digits(column, table[:, number], where, _NARROWER)
-        return table
+                stored = column.astype(np.float32)
+            checks.finite(stored, where, self._first_row, self._missing_allowed)
+            columns.check_digits(column, stored, where, _NARROWER)
+            rows.add(stored)
 
     def floats(self, name: str) -> np.ndarray:
         column = _floats(self.columns[name])
         return checks.targets(column, f"{self.path}: column '{name}'", self._first_row)
 
     def text(self, name: str) -> list[str | None]:
-        return self.columns[name].to_pylist()
+        """The column's texts; equal ones are one object, since there are many rows of few."""
+        column = self.columns[name].combine_chunks().dictionary_encode()
+        texts = [*column.dictionary.to_pylist(), None]
+        return [texts[index] for index in column.indices.fill_null(-1).to_pylist()]
 
 
 def _floats(column: pa.ChunkedArray) -> np.ndarray:
@@ -147,10 +163,12 @@ def _floats(column: pa.ChunkedArray) -> np.ndarray:
 
 def _encoded(
     tables: Sequence[_Table],
-) -> tuple[list[str], dict[str, tuple[str, ...]], list[np.ndarray]]:
+) -> tuple[list[str], dict[str, tuple[str, ...]], list[RowStore]]:
     """Names of all columns of features, the categories by column, the features of each table."""
     names, found = list(tables[0].numeric), {}
-    parts = [[table.numbers()] for table in tables]
+    rows = [RowStore(table.path, len(table)) for table in tables]
+    for table, part in zip(tables, rows, strict=True):
+        table.add_numbers(part)
     for column in tables[0].categorical:
         values = [
             [MISSING if value is None else value for value in table.text(column)]
@@ -166,11 +184,9 @@ def _encoded(
         found[column] = tuple(categories)
         number = {category: i for i, category in enumerate(categories)}
         names += [f"{column}={category}" for category in categories]
-        for part, column_values in zip(parts, values, strict=True):
-            one_hot = np.zeros((len(column_values), len(categories)), np.float32)
-            one_hot[np.arange(len(column_values)), [number[v] for v in column_values]] = 1
-            part.append(one_hot)
-    return names, found, [np.concatenate(part, axis=1) for part in parts]
+        for part, column_values in zip(rows, values, strict=True):
+            part.add(np.array([number[value] for value in column_values]), len(categories))
+    return names, found, rows
 
 
 def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[str, ...] | None]:
@@ -204,7 +220,7 @@ def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[
 
 def read_columns(
     path: str, own: Mapping, text: Sequence[str], dialect: Dialect | None = None
-) -> tuple[dict[str, pa.ChunkedArray], Dialect]:
+) -> tuple[ColumnStore, Dialect]:
     """Columns of a described file by name, those in ``text`` as strings, others as float64.
 
     And how it writes them: as ``dialect`` says, else as is told from the file.
