@@ -1,17 +1,17 @@
 """Nasturtium: measured pruning and architecture search of small neural networks.
 
 In a notebook, ``load_summary()``, ``load_trials()`` and ``load_model(run)`` give the results, and
-``load_predictor(run)`` what a net answers to raw samples.
+``load_predictor(run)`` gives a net's predictions for raw samples.
 """
 
 import importlib
 import os
 
-# tensorflow-model-optimization and AutoKeras 1.1 work on Keras 2 only. TensorFlow decides which
-# Keras it is when it is first imported, so this has to stand before any such import.
+# tensorflow-model-optimization and AutoKeras 1.1 work only with Keras 2. TensorFlow chooses the
+# version of Keras when it is first imported, so this has to come before any such import.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 # A keras.json in the user's home, or KERAS_BACKEND, would change every net's numbers or the order
-# of its axes, or end the job. Keras reads the file that lies here instead.
+# of its axes, or end the job. Keras reads the file in this package instead.
 os.environ["KERAS_HOME"] = os.path.join(os.path.dirname(__file__), "keras_home")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
@@ -26,8 +26,8 @@ _NOTEBOOK = {
 
 
 def __getattr__(name: str):
-    """Import what notebooks use when it is first used; the package itself imports at once."""
-    # Named as a string: else every stage's code digest would hold that code too.
+    """Import what notebooks use on first use, so that importing the package stays fast."""
+    # Named as a string: otherwise every stage's code digest would include that code.
     if name in _NOTEBOOK:
         return getattr(importlib.import_module(_NOTEBOOK[name]), name)
     raise AttributeError(f"module 'nasturtium' has no attribute '{name}'")

@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-# A module, or what is in it, named in a text.
+# A module, or something in it, that is named in a string.
 _DOTTED = re.compile(rf"{PACKAGE.name}(\.\w+)+")
-# No module, but as good as code: what Keras computes with.
+# Not a module, but it changes results like code: Keras's settings.
 _KERAS = "keras_home/keras.json"
-# Stages that more than the script of their name runs.
+# Stages that are run by more scripts than the one with their name.
 _SCRIPTS = {"nas": ("nas", "search_worker")}
 
 
@@ -26,14 +26,14 @@ def stage_digest(stage: str, scripts: str | Path) -> str:
 def code_digest(module: str, *scripts: str) -> str:
     """Hexadecimal SHA-256 over ``scripts``, ``module`` and all ``nasturtium`` modules it imports.
 
-    Imports are found in the source, inside functions too, so nothing has to be imported here; so
-    are modules, and what is in them, that a text of its own names: ``"nasturtium.pruning.start"``.
-    Comments, docstrings and layout don't count: what can't change a result reruns nothing.
+    Imports are found in the source, also inside functions, so nothing has to be imported here.
+    Modules that a string names, such as ``"nasturtium.pruning.start"``, count too. Comments,
+    docstrings and layout do not count, since they cannot change a result.
 
     Parameters
     ----------
     module
-        Dotted name, ``nasturtium.stages.baseline`` say.
+        Dotted name, such as ``nasturtium.stages.baseline``.
     scripts
         Paths of scripts that call the module.
 
@@ -109,7 +109,7 @@ def _imports(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        # A module may be named in a text, to be imported where it is used.
+        # A module may be named in a string and imported where it is used.
         elif (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
@@ -120,7 +120,8 @@ def _imports(module: str) -> set[str]:
 
 
 def _with_parents(name: str) -> list[str]:
-    """``a.b.c`` gives a, a.b and a.b.c, as importing it runs all three; foreign names give none."""
+    """``a.b.c`` gives a, a.b and a.b.c, which importing it runs; other packages give none.
+    """
     parts = name.split(".")
     if parts[0] != PACKAGE.name:
         return []

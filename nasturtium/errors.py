@@ -1,7 +1,7 @@
 """The errors that a user may meet.
 
 Every message is one sentence: which file or key, what is wrong with it, what to do. Scripts print
-it without a traceback; any other exception is a defect of ours and keeps its traceback.
+it without a traceback. Any other exception is a defect of this package and keeps its traceback.
 """
 
 
@@ -14,7 +14,7 @@ class ConfigError(NasturtiumError):
 
 
 class DataError(NasturtiumError):
-    """A source file is missing, broken or not what its format says."""
+    """A source file is missing, broken or not in the expected format."""
 
 
 class RecordError(NasturtiumError):
@@ -22,7 +22,7 @@ class RecordError(NasturtiumError):
 
 
 class DamageError(NasturtiumError):
-    """A file of the study can't be read, or is not what was written."""
+    """A file of the study can't be read, or differs from what was written."""
 
 
 class GpuError(NasturtiumError):
@@ -38,11 +38,11 @@ class StorageError(NasturtiumError):
 
 
 class ModelError(NasturtiumError):
-    """A model file is none that the study writes, and may do harm."""
+    """A model file is not one that the study writes, and may do harm."""
 
 
 class TrainingError(NasturtiumError):
-    """A training can't give what was asked of it."""
+    """A training can't do what was asked."""
 
 
 class PruningError(NasturtiumError):

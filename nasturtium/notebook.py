@@ -10,7 +10,7 @@ from nasturtium.records.parquet import read_table
 
 
 def load_summary(results: str | os.PathLike = "results") -> pd.DataFrame:
-    """Every run of the study: a row a run, all figures and their ratios to the baseline.
+    """Every run of the study: one row per run, with all figures and their ratios to the baseline.
 
     Parameters
     ----------
@@ -21,8 +21,8 @@ def load_summary(results: str | os.PathLike = "results") -> pd.DataFrame:
     -------
     Units are in the columns' names: ``_bytes``, ``_ms``, ``_s``, ``_j`` (joules), ``_w`` (watts);
     ``test_accuracy`` is a share from 0 to 1, ``test_mae`` is in ``target_unit``, and a ``_ratio``
-    is to the baseline of the same data set and seed. What was not measured is missing, and the
-    ``_reason`` column says why.
+    is relative to the baseline of the same data set and seed. What was not measured is missing, and
+    the ``_reason`` column says why.
 
     Raises
     ------
@@ -40,8 +40,8 @@ def load_trials(results: str | os.PathLike = "results") -> pd.DataFrame:
 
     Returns
     -------
-    A row a trial, with its ``dataset``, ``seed`` and ``run``. ``score`` is without unit, lower is
-    better, and the baseline's is 0; ``validation_loss`` is cross-entropy in nats or squared error;
+    One row per trial, with its ``dataset``, ``seed`` and ``run``. ``score`` has no unit, lower is
+    better, and the baseline has 0; ``validation_loss`` is cross-entropy in nats or squared error;
     ``hyperparameters`` is a JSON object. Other units are in the columns' names.
 
     Raises

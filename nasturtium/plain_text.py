@@ -1,17 +1,17 @@
-"""Text of others: what may not enter a study, and how the rest is shown on a terminal."""
+"""Foreign text: what may not enter a study, and how the rest is shown on a terminal."""
 
 import re
 import unicodedata
 
-# What a browser takes for the begin of a tag or comment; `<=50K` and `a < b` are text.
+# What a browser takes for the start of a tag or comment; `<=50K` and `a < b` are text.
 _MARKUP = re.compile(r"<[A-Za-z/!?]")
-# Turn the order of what follows, so that a text reads as what it is not.
+# They reverse the direction of the text that follows, so that it reads as something else.
 _TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LINES = "\n\t"
 
 
 def fault(text: str) -> str | None:
-    """What of ``text`` can't be part of a name, unit or path, or None where it is plain."""
+    """The part of ``text`` that can't be in a name, unit or path; None if there is none."""
     if found := _MARKUP.search(text):
         return f"the markup {found[0]!r}"
     for character in text:
@@ -21,7 +21,7 @@ def fault(text: str) -> str | None:
 
 
 def shown(text: str) -> str:
-    r"""``text`` with control characters as ``\x1b``, so that a terminal shows and never obeys them.
+    r"""``text`` with control characters written as ``\x1b``, so that a terminal does not obey them.
 
     Line breaks and tabs stay.
     """
@@ -32,7 +32,7 @@ def shown(text: str) -> str:
 
 
 def _is_control(character: str) -> bool:
-    # Also half of a surrogate pair, and what some readers take for a line break.
+    # Also half of a surrogate pair, and characters that some readers treat as line breaks.
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or bool(
         _TURNS.match(character)
     )

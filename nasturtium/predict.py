@@ -15,7 +15,7 @@ from nasturtium.errors import NasturtiumError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Predict and print; 1 and one sentence on the error stream where that can't be done."""
+    """Predict and print. Returns 1 after one sentence on standard error if that is not possible."""
     parser = argparse.ArgumentParser(prog="python -m nasturtium.predict", description=__doc__)
     parser.add_argument("model")
     parser.add_argument("samples")

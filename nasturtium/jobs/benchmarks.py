@@ -1,4 +1,4 @@
-"""Snakemake's benchmarks count a fork as what it is, a part of the job whose script it runs.
+"""Lets Snakemake's benchmarks count a fork as part of the job whose script it runs.
 
 By the table of processes it belongs to the fork server, and a benchmark would miss it.
 """
@@ -10,13 +10,14 @@ from nasturtium.jobs.forking import server_process, waited_for
 
 
 class _Job(psutil.Process):
-    """A job's process, whose children are those of its fork too."""
+    """A job's process, whose children include those of its fork."""
 
     def children(self, recursive: bool = False) -> list[psutil.Process]:
-        """As psutil gives them, with the fork that this process or one of them waits for."""
+        """psutil's children, and the fork for which this process or one of them waits.
+        """
         found = super().children(recursive=recursive)
         waited = {number for job in [self, *found] for number in waited_for(job.pid)}
-        # A script that runs by itself waits for its Snakemake, which is no part of the job.
+        # A script that runs by itself waits for its Snakemake, which is not part of the job.
         forks = psutil.Process(server_process()).children(recursive=True) if waited else []
         for fork in forks:
             if fork.pid in waited:

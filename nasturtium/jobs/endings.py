@@ -1,9 +1,9 @@
 """How a job ends when it does not end by itself: with its Snakemake, by a signal, without memory.
 
-In the job, threads wait for a signal, for the end of the Snakemake that runs it, and in a fork for
-that of its script, so that the job ends at once whatever its main thread does; Python's own
-handlers would wait until TensorFlow comes back to Python. In Snakemake, an interrupt is passed on
-to the jobs, and a job that was killed for want of memory gets one sentence.
+In the job, threads wait for a signal, for the end of the Snakemake that runs it and, in a fork, for
+the end of its script. So the job ends at once, whatever its main thread does; Python's own signal
+handlers would wait until TensorFlow returns to Python. Snakemake passes an interrupt on to its
+jobs, and explains in one sentence if a job was killed for lack of memory.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from nasturtium.jobs import forking
 SNAKEMAKE = "NASTURTIUM_SNAKEMAKE"
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-# Endings that are most likely the kernel's answer to a lack of memory.
+# Exit statuses that most likely mean that the kernel killed the job for lack of memory.
 _MEMORY_SIGNALS = {9: "SIGKILL", 6: "SIGABRT"}
-# Snakemake's words for a job that died, and for one whose shell tells that it did.
+# Snakemake's messages for a job that died, and for one whose shell reports that it died.
 _DEATH = re.compile(r"died with <Signals\.\w+: (\d+)>|non-zero exit status (\d+)")
 
 
 def announce() -> None:
-    """Name this process to the jobs that it will run; also where it is itself a job of Slurm's."""
+    """Name this process to the jobs that it will run, also if it is itself a job of Slurm."""
     os.environ[SNAKEMAKE] = f"{os.getpid()} {_numbering()}"
 
 
@@ -43,14 +43,14 @@ def watch(end: Callable[[str, int], object]) -> None:
     Parameters
     ----------
     end
-        Given a sentence that says why, and the exit status. It is called in another thread and
-        must end the process.
+        Called with a sentence that says why, and the exit status, in another thread. It must end
+        the process.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _ENDING:
-        # What is ignored stays so: nohup, and jobs in the background of a shell script.
+        # Ignored signals stay ignored: nohup, and background jobs of a shell script.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _nothing)
     threading.Thread(target=_await_signal, args=(reading, end), name="signals", daemon=True).start()
@@ -82,17 +82,17 @@ def limit(runtime_min: float, end: Callable[[str, int], object]) -> None:
 def pass_interrupts_on() -> None:
     """From here on, SIGINT to this Snakemake ends its jobs too; Ctrl-C on a terminal does anyway.
 
-    Snakemake waits for jobs that were not interrupted, and then forgets what they have made, so
-    that the same command makes it once more. A job that ends at once keeps its state instead.
+    Snakemake waits for jobs that were not interrupted, and then discards their results, so that the
+    same command makes them again. A job that ends at once keeps its state instead.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    # Whoever calls Snakemake from a program of their own, or lets it ignore SIGINT, wants that.
+    # If a program calls Snakemake, or lets it ignore SIGINT, that is intended.
     if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
 
 
 def no_memory(logs: str | Sequence[str]) -> str | None:
-    """One sentence if Snakemake's log, or one of its logs, tells of a lack of memory; else None."""
+    """One sentence if one of Snakemake's logs shows a lack of memory; otherwise None."""
     paths = [logs] if isinstance(logs, str) else logs
     text = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
     for by_signal, status in _DEATH.findall(text):
@@ -107,7 +107,7 @@ def no_memory(logs: str | Sequence[str]) -> str | None:
 
 
 def _runner() -> int | None:
-    """The number of the Snakemake process that runs this job, if it can be seen from here."""
+    """The process id of the Snakemake that runs this job, if it is visible from here."""
     number, _, numbering = os.environ.get(SNAKEMAKE, "").partition(" ")
     return int(number) if number and numbering == _numbering() else None
 
@@ -142,7 +142,7 @@ def _wait_for(number: int) -> None:
             while psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
                 time.sleep(0.5)
         return
-    # Readable as soon as it has ended, even if nobody has asked for its status yet.
+    # Readable as soon as the process has ended, even if nobody has read its exit status yet.
     select.select([process], [], [])
 
 
@@ -155,11 +155,11 @@ def _await_signal(reading: int, end: Callable[[str, int], object]) -> None:
 
 
 def _nothing(number: int, frame: object) -> None:
-    """Takes the place of the default action; the thread acts."""
+    """Replaces the default action; the thread reacts to the signal."""
 
 
 def _numbering() -> str:
-    """Where a process number means what it means here: the machine, and the container in it."""
+    """Where process ids mean the same as here: the machine, and the container in it."""
     try:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:

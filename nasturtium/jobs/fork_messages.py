@@ -15,7 +15,7 @@ class OtherUser(Exception):
 
 
 def connect(name: str, limit_s: float) -> socket.socket:
-    """A connection to the abstract socket ``name``, whose answers may take ``limit_s`` seconds.
+    """A connection to the abstract socket ``name``; answers may take ``limit_s`` seconds.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def send(connection: socket.socket, message: Mapping, descriptors: tuple[int, ..
 
 
 def receive(connection: socket.socket, descriptors: int = 0) -> tuple[dict, list[int]]:
-    """A message, and so many open files.
+    """Receive a message, and this number of open files.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def receive(connection: socket.socket, descriptors: int = 0) -> tuple[dict, list
 
 
 def is_ours(connection: socket.socket) -> bool:
-    """Whether this user has the other end."""
+    """Whether the process at the other end belongs to this user."""
     user = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _USER.size)
     return _USER.unpack(user)[1] == os.getuid()
 

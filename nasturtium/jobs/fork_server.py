@@ -1,9 +1,9 @@
 """The fork server: processes that have TensorFlow loaded, and become a job's script when asked.
 
-:func:`supervise` runs in a small process beside Snakemake. For each environment that a script asks
-from (jobs of one and of two threads, say) it starts one process that loads TensorFlow and runs
-nothing: it has a single thread, without which a fork would be a gamble, and knows no data, model or
-seed. Its forks import this package anew, as any script does.
+:func:`supervise` runs in a small process beside Snakemake. For each environment from which a script
+asks (such as jobs with one and with two threads) it starts one process that loads TensorFlow and
+then waits. That process has a single thread, since forking with several is unsafe, and holds no
+data, model or seed. Its forks import this package themselves, as any script does.
 
 All of them end when their input does, which is a pipe from Snakemake.
 """
@@ -32,12 +32,12 @@ MODULES = (
     *("sklearn.linear_model", "sklearn.datasets", "matplotlib.backends.backend_svg"),
     *("pyarrow.compute", "attr", "rpds"),
 )
-"""Loaded ahead: what jobs load that take longer to load it than to use it."""
+"""Loaded in advance: modules that take jobs longer to load than to use."""
 
 # Each holds TensorFlow in memory.
 _MOST = 2
 _PATIENCE_S = 20.0
-# pyarrow's allocator would start a thread; the fork has it read the variable never again.
+# Otherwise pyarrow's allocator would start a thread. A fork does not read the variable again.
 _NO_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _MADE_ANEW = "nasturtium"
 
@@ -85,7 +85,7 @@ def load(descriptor: int) -> None:
     os.dup2(nowhere, 2)
     gc.collect()
     gc.freeze()
-    # Libraries of linear algebra end their threads at a fork; here, not in a job's.
+    # Linear algebra libraries end their threads at a fork: let that happen here, not in a job.
     if not (child := os.fork()):
         os._exit(0)
     os.waitpid(child, 0)
@@ -177,7 +177,7 @@ def _answer(asked: dict, own: dict, loaders: dict, name: str) -> dict:
 
 
 def _fork_on_request(listening: socket.socket) -> _Job | None:
-    """Serve scripts until input ends; in a fork, return what it has to run."""
+    """Serve scripts until the input ends; in a fork, return the job that it has to run."""
     running: dict[int, _Running] = {}
     while True:
         readable, _, _ = select.select([0, listening, *running], [], [])
@@ -224,6 +224,6 @@ def _try_to_send(connection: socket.socket, message: dict) -> None:
 
 
 def _stay() -> None:
-    """Jobs are interrupted, and end; this process ends with its Snakemake."""
+    """An interrupt ends the jobs; this process ends with its Snakemake."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -1,9 +1,9 @@
-"""Runs a script in a fork of a process that has TensorFlow loaded, which costs seconds to load.
+"""Runs a script in a fork of a process that has loaded TensorFlow, since loading it takes seconds.
 
 Snakemake starts the fork server (:mod:`nasturtium.jobs.fork_server`), and its environment names it
-to the jobs. A script asks it for a fork that takes its place, waits for that fork, passes signals
-on to it and ends as it ends. Where anything is not as it should be, the script goes on by itself:
-on another machine or in another environment, with a GPU, or without a server.
+to the jobs. A script asks it for a fork that does its work. It waits for that fork, passes signals
+on to it and ends with the same status. If that is not possible, the script runs by itself: on
+another machine or in another environment, with a GPU, or without a server.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from typing import Any, NoReturn
 
 from nasturtium.jobs.fork_messages import OtherUser, connect, receive, send
 
-# Names the server's socket and whose it is; the workflow sets it, and scripts inherit it.
+# Names the server's socket and its Snakemake; the workflow sets it, and scripts inherit it.
 SERVER = "NASTURTIUM_FORK_SERVER"
-# In a fork: its process, what reads as ended when its script has, what was printed while TensorFlow
-# was loaded, and the process that it is a fork of.
+# Set in a fork: its process id, a descriptor that reads as ended when its script has ended, one
+# with what was printed while TensorFlow was loaded, and the id of its parent process.
 FORKED = "NASTURTIUM_FORKED"
 
 LOAD_S = 120.0
-"""A script waits so long for TensorFlow to be loaded, and then loads it itself."""
+"""So long a script waits until TensorFlow is loaded; after that it loads TensorFlow itself."""
 
 # A shell sets these anew for each command, and nothing depends on them.
 _SHELL = {"_", "SHLVL", "PWD", "OLDPWD"}
@@ -41,7 +41,7 @@ _server: subprocess.Popen | None = None
 def start(root: str | os.PathLike, *, wanted: bool = True) -> None:
     """Start the fork server of this Snakemake; it ends with this process, however that ends.
 
-    Where there can be none, the jobs' logs say why.
+    If there can be no server, the jobs' logs say why.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ def start(root: str | os.PathLike, *, wanted: bool = True) -> None:
 
 
 def hand_over(log: str | os.PathLike, *, start: bool = True) -> str:
-    """Let a fork run this script, and end with it; returns where the script has to run by itself.
+    """Let a fork run this script and end with it. Returns only if the script has to run by itself.
 
     To be called by a script before it loads much, in its main thread.
 
     Parameters
     ----------
     log
-        The job's log file, for what can't be told by the fork.
+        The job's log file, for messages that the fork can't write.
     start
         Whether TensorFlow is worth loading for this script; if not, it gets a fork only where
         another script had TensorFlow loaded before.
@@ -113,13 +113,14 @@ class Forked:
 
 
 def _forked() -> Forked | None:
-    """Where this process is a fork, and not one that a fork has started."""
+    """What this process knows if it is a fork; None if it is not, or was started by one."""
     process, *known = map(int, os.environ.get(FORKED, "0").split())
     return Forked(*known) if process == os.getpid() else None
 
 
 def replay() -> None:
-    """In a fork, print what was printed while TensorFlow was loaded: it belongs into the log."""
+    """In a fork, print what was printed while TensorFlow was loaded: it belongs in the log.
+    """
     if forked := _forked():
         size = os.fstat(forked.printed).st_size
         os.write(2, os.pread(forked.printed, size, 0))
@@ -132,7 +133,7 @@ def end_of_script() -> int | None:
 
 
 def attributes() -> dict[str, Any]:
-    """What a process passes on to its forks, and what a fork therefore has to have in common."""
+    """What a fork inherits from its parent, and what a script and its fork must therefore share."""
     mask = os.umask(0)
     os.umask(mask)
     limits = [resource.getrlimit(getattr(resource, name)) for name in _LIMITS]
@@ -147,7 +148,7 @@ def attributes() -> dict[str, Any]:
 
 
 def environment() -> dict[str, str]:
-    """The environment, less what a shell sets anew for each command."""
+    """The environment, without variables that a shell sets for each command."""
     return {name: value for name, value in os.environ.items() if name not in _SHELL}
 
 
@@ -157,7 +158,8 @@ def server_process() -> int:
 
 
 def waited_for(process: int) -> set[int]:
-    """The processes that another one has open, in order to wait for them; a script has its fork."""
+    """The processes for which another process waits, such as a script's fork.
+    """
     found = set()
     # Both may be gone meanwhile, or be another user's.
     with contextlib.suppress(OSError):
@@ -199,7 +201,7 @@ def _connected(named: str, start: bool) -> socket.socket:
         raise _Refused(answer["refused"])
     connection = connect(answer["address"], LOAD_S)
     try:
-        # From here on it counts on a request; before, this side may turn away.
+        # From here on the other side expects a request; before, this side may still give up.
         receive(connection)
     except (ConnectionError, EOFError) as error:
         raise _Refused("TensorFlow could not be loaded for forks") from error
@@ -207,14 +209,14 @@ def _connected(named: str, start: bool) -> socket.socket:
 
 
 def _wait_for(connection: socket.socket, log: Path) -> NoReturn:
-    """Have the script run, pass signals on, and end as it ended."""
+    """Let the fork run the script, pass signals on to it, and end as it ended."""
     reading, writing = os.pipe()
     asked: list[int] = []
     fork: list[int] = []
 
     def pass_on(number: int, frame: object) -> None:
         asked.append(number)
-        # What came before the fork is known is passed on below.
+        # A signal that arrives before the fork is known is passed on below.
         with contextlib.suppress(ProcessLookupError):
             if fork:
                 signal.pidfd_send_signal(fork[0], number)
@@ -241,7 +243,7 @@ def _wait_for(connection: socket.socket, log: Path) -> NoReturn:
         ended, _ = receive(connection)
         status = ended["status"]
     except (OSError, EOFError):
-        # The fork ends when it sees this side of the pipe closed; a signal has been told there.
+        # The fork ends when it sees that this side of the pipe is closed.
         os.close(writing)
         if not asked:
             _tell(log, "The process that ran this job's fork is gone; run the same command again.")

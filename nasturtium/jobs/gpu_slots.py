@@ -1,7 +1,7 @@
 """Which GPU a job computes on: jobs that run at once on one host get different ones.
 
-Snakemake counts GPUs but names none. So a job takes a slot: a file that it keeps locked while it
-lives. The kernel frees the lock with the process, however that ends.
+Snakemake only counts GPUs. So a job takes a slot: a file that it keeps locked while it lives. The
+kernel releases the lock when the process ends, in whatever way.
 """
 
 import logging
@@ -20,27 +20,27 @@ from nasturtium.metering.sources import SHARED, Source
 
 logger = logging.getLogger(__name__)
 
-# The vendor to whose devices a process can be confined, and the variable that does it.
+# The vendor whose devices can be restricted for a process, and the variable for that.
 _VENDOR = next(vendor for vendor in VENDORS if vendor.mask)
 MASK = _VENDOR.mask
 # Names the folder of the slots; every Snakemake of a user on a host has to use the same.
 FOLDER = "NASTURTIUM_GPU_SLOTS"
-# How many jobs may hold one GPU at once. A variable, since as a parameter of a rule it would
-# rerun what it does not change.
+# How many jobs may use one GPU at once. An environment variable, since a rule's parameter would
+# cause reruns although it changes no result.
 JOBS_PER_DEVICE = "NASTURTIUM_GPU_JOBS_PER_DEVICE"
 
 POLL_S = (0.5, 1.5)
 """Waiting jobs look again after a random time between these."""
 REMIND_S = 600.0
-"""They say every so often that they still wait."""
+"""So often they say that they still wait."""
 
 
 def take(gpus: int) -> str | None:
     """Let this process see one GPU that no other job holds, and wait until there is one.
 
-    To be called before TensorFlow is imported; processes started later inherit the choice. A
-    preset ``CUDA_VISIBLE_DEVICES`` restricts the choice to what it names. One device that Slurm
-    gave is taken as it is; of several in one allocation each job takes its own.
+    To be called before TensorFlow is imported; processes started later inherit the choice. A preset
+    ``CUDA_VISIBLE_DEVICES`` restricts the choice. If Slurm gave one device, the job uses it; if
+    Slurm gave several in one allocation, each job takes one of them.
 
     Parameters
     ----------
@@ -83,12 +83,13 @@ def take(gpus: int) -> str | None:
 
 @contextmanager
 def _devices() -> Iterator[list[Source]]:
-    """The GPUs and slices that a process can be confined to, each open to count its processes."""
+    """The GPUs and slices to which a process can be restricted, opened to count processes.
+    """
     sources, _ = _VENDOR.open_sources()
     with ExitStack() as stack:
         for source in sources:
             stack.callback(source.close)
-        # A board that can't be read may not be used either, or is cut into slices, which the
+        # A board that can't be read can't be used either, or is divided into slices, which the
         # preset has to name.
         yield [source for source in sources if source.can_be_chosen]
 
@@ -101,7 +102,7 @@ def _folder() -> Path:
         found = folder.lstat()
     except OSError as error:
         raise _unusable(folder, error.strerror) from error
-    # Below /tmp anyone could have put it there: a link, or a folder in which they hold the locks.
+    # In /tmp anyone could have created it: a link, or a folder in which they hold the locks.
     if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise _unusable(folder, "it is a link, or others can write to it")
     return folder
@@ -135,7 +136,8 @@ def _try_slots(
     Returns the device, or None and the processes that hold the slots.
     """
     with ExitStack() as opened:
-        # Two that look at the slots at once would each see those that the other tries.
+        # Two jobs that try the slots at the same time would each find those locked that the other
+        # tries.
         looking = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         opened.callback(os.close, looking)
         if not locks.take(looking, wait=False):
@@ -169,8 +171,8 @@ def _try_slots(
         return source, []
 
 
-# Open until this process ends. A program that it starts does not inherit them, as with all
-# descriptors of Python; a fork would, and could outlive it.
+# Open until this process ends. Programs that it starts do not inherit them, as with all descriptors
+# of Python; a fork would, and could outlive it.
 _held: set[int] = set()
 
 

@@ -1,4 +1,4 @@
-"""What a script that makes a model works on and writes: one run, its data, settings and folder."""
+"""A script's work on one run: its data and settings, and the files that it writes."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +52,7 @@ class Job:
     def set_up(self, threads: int) -> None:
         """Configure and seed TensorFlow, before its first operation.
 
-        Measuring needs the seed too: deterministic TensorFlow converts no Dropout without one.
+        Measuring needs the seed too: deterministic TensorFlow cannot convert Dropout without one.
         """
         runtime.configure(threads)
         runtime.seed_everything(self.run.seed)
@@ -63,7 +63,7 @@ class Job:
 
     @contextmanager
     def metered(self, folder: str | Path | None = None) -> Iterator[metering.Meter]:
-        """Meter the block; if it ends well, write ``energy.parquet`` and ``power.parquet``.
+        """Meter the block; if it succeeds, write ``energy.parquet`` and ``power.parquet``.
 
         Calls of ``fit`` in the block open their windows by themselves.
 
@@ -96,7 +96,7 @@ class Job:
         Parameters
         ----------
         model
-            The model, or a file of it, which is copied byte for byte.
+            The model, or its file, which is copied byte for byte.
         epochs
             Rows of the training, without the run's identity.
         compaction

@@ -1,4 +1,4 @@
-"""What a run of Snakemake says last: which nets to take, and a sentence for each failed job."""
+"""The last lines of a Snakemake run: which nets to take, and a sentence for each failed job."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _SENTENCE = re.compile(r" ERROR nasturtium: (?P<sentence>.*)")
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that failed: what it was to make, why it did not, and its log."""
+    """A job that failed: what it should have made, why it failed, and its log."""
 
     rule: str
     output: str
@@ -31,11 +31,11 @@ class Failure:
 
 
 def answer(results: str | Path = "results") -> None:
-    """Say which nets to take, where that is known, and where there is more."""
+    """Say which nets to take, if that is known, and where to find more."""
     text = Path(results, "verdict.txt")
     if text.is_file():
         page = Path(results, "index.html")
-        # It may be damaged; names in it are plain, but the file is anyone's.
+        # It may be damaged. Names in it are plain, but anyone could have written the file.
         said = shown(text.read_text(encoding="utf-8", errors="replace"))
         sys.stderr.write(f"\n{said}\nAll of it on one page: {page}\n")
 
@@ -43,14 +43,14 @@ def answer(results: str | Path = "results") -> None:
 def after_failures(
     failed: Sequence[Failure], left: Mapping[str, object], command: Sequence[str]
 ) -> None:
-    """Summarise what is left, say what it answers, and then what failed.
+    """Summarise the finished runs, say which nets to take, and then what failed.
 
     Parameters
     ----------
     left
         What ``command`` takes as JSON, together with ``failed``.
     command
-        Summarises the runs that are there; ends with 3 where there are none.
+        Summarises the finished runs; ends with status 3 if there are none.
     """
     done = subprocess.run(
         command,
@@ -91,7 +91,7 @@ def failures(logs: str | Sequence[str], folder: str | Path = ".") -> list[Failur
 
 
 def _why(log: Path | None) -> str:
-    """The last error that the job told, or where to look."""
+    """The last error in the job's log, or where to look for it."""
     told = []
     if log is not None and log.is_file():
         told = _SENTENCE.findall(log.read_text(encoding="utf-8", errors="replace"))

@@ -1,4 +1,4 @@
-"""The live view of a whole run: what is done, what runs, how long it may take yet.
+"""The live view of a whole run: what is done, what is running, how long the rest may take.
 
 Fed by Snakemake's log events and by the lines of the jobs themselves (``nasturtium.jobs.logs``).
 """
@@ -66,7 +66,7 @@ class State:
             self.running[job] = _Running(*self._known[job], time.monotonic())
 
     def finish(self, job: int) -> None:
-        """A job ended well."""
+        """A job succeeded."""
         ended = self.running.pop(job, None)
         if ended is not None:
             self.durations_s.setdefault(ended.rule, []).append(time.monotonic() - ended.start_s)
@@ -86,12 +86,12 @@ class State:
         return len(self.durations_s.get(rule, []))
 
     def left(self, rule: str) -> int:
-        """Its jobs that neither ended nor run."""
+        """Jobs of ``rule`` that have not started yet."""
         running = sum(job.rule == rule for job in self.running.values())
         return max(0, self.planned[rule] - self.done(rule) - self.failed.get(rule, 0) - running)
 
     def remaining_s(self) -> float | None:
-        """Estimate of the time left: each rule's mean so far, shared by what runs side by side.
+        """Estimate of the remaining time: each rule's mean so far, divided among parallel jobs.
 
         A rule of which nothing has finished counts with the mean of all jobs. None before the
         first job has finished.
@@ -113,7 +113,7 @@ class State:
 
 
 class JobLines:
-    """Follows what the jobs themselves tell; they write to a file that their environment names."""
+    """Follows the messages of the jobs, which write to a file that their environment names."""
 
     def __init__(self):
         self.state = State()
@@ -130,7 +130,7 @@ class JobLines:
         self._thread.start()
 
     def close(self) -> None:
-        """Show what is left to show and leave nothing behind."""
+        """Show the remaining messages and remove the file."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -160,7 +160,7 @@ class JobLines:
 
 
 class LiveView(JobLines):
-    """Draws a :class:`State` at the lower end of the terminal; lines that stay scroll above it."""
+    """Draws a :class:`State` at the bottom of the terminal; permanent lines scroll above it."""
 
     def __init__(self, console: Console):
         super().__init__()
@@ -175,7 +175,7 @@ class LiveView(JobLines):
         super().start()
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
         self._console.print(Text(shown(text.rstrip("\n"))))
 
     def forget_steps(self) -> None:
@@ -191,7 +191,7 @@ class LiveView(JobLines):
             self._live = None
 
     def render(self) -> Group:
-        """The picture of this moment."""
+        """The current view."""
         state = self.state
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         table.add_column("stage")
@@ -232,7 +232,7 @@ class LiveView(JobLines):
         if line["passing"]:
             self._passing.pop(line["job"], None)
             self._passing[line["job"]] = line["text"]
-            # A job's process has no other tie to Snakemake's number of it.
+            # Nothing else connects a job's process with Snakemake's number for the job.
             for old in list(self._passing)[: -max(1, len(self.state.running))]:
                 del self._passing[old]
         else:

@@ -1,4 +1,4 @@
-"""Locks between processes that go with the process, however that ends."""
+"""Locks between processes; they end with their process, in whatever way it ends."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from typing import IO
 def take(file: IO | int, *, shared: bool = False, wait: bool = True) -> bool:
     """Take ``flock`` on an open file or its descriptor; whether that was possible.
 
-    A lock that is held already is turned into the other kind. That is not one step: others may come
-    in between, and one that could not be turned may be gone.
+    A lock that is already held is converted to the other kind. That is not atomic: another process
+    may take the lock in between, and if the conversion fails, the lock may be lost.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def take(file: IO | int, *, shared: bool = False, wait: bool = True) -> bool:
 
 
 class FileLock:
-    """``flock`` on a file of its own; several machines need a file system that passes it on.
+    """``flock`` on a separate file; between machines it needs a file system that supports it.
 
     A lock file that is made and removed, as Optuna's are, would survive a process that is killed.
     """
@@ -37,7 +37,8 @@ class FileLock:
         self._file = None
 
     def take(self, *, shared: bool = False, wait: bool = True) -> bool:
-        """As the function, on the lock's own file; one that could not be turned is let go."""
+        """As the function, on the lock's own file; a lock that can't be converted is released.
+        """
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._path, "a")  # noqa: SIM115  (open as long as it is held)
@@ -47,7 +48,7 @@ class FileLock:
         return taken
 
     def release(self) -> None:
-        """Let others take it; nothing if it is not held."""
+        """Release the lock, if it is held."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,7 +1,8 @@
-"""What a job tells: everything to its log file, the progress to the terminal.
+"""A job's messages: all of them go to its log file, and the progress to the terminal.
 
-TensorFlow's C++ code and some libraries write to file descriptors 1 and 2 directly, so these are
-turned to the log file; the terminal keeps a duplicate that only the ``nasturtium`` logger uses.
+TensorFlow's C++ code and some libraries write directly to file descriptors 1 and 2, so these are
+redirected to the log file. Only the ``nasturtium`` logger uses the duplicate that still leads to
+the terminal.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from nasturtium.records.atomic import discard_open, why_unreadable, why_unwritab
 
 logger = logging.getLogger("nasturtium")
 
-# Names the file that a live view of the whole study reads; it takes the terminal's place.
+# Names the file that the live view of the whole study reads; it replaces the terminal.
 LIVE_VIEW = "NASTURTIUM_LIVE_VIEW"
 
 _NO_MEMORY = re.compile("failed to map segment|[Cc]annot allocate memory|bad_alloc")
@@ -43,13 +44,13 @@ def logged(
     one sentence; so do a full disk and too little memory. Any other exception ends it with its
     traceback in the log.
 
-    A signal ends the job at once, and so does the end of the Snakemake that runs it: a rerun never
-    finds it still writing. Should it be slow to die, the rerun waits for it by a lock beside the
-    log, at most ``wait_s`` seconds. After ``runtime_min`` minutes it is ended too, if they are
-    given.
+    A signal ends the job at once, and so does the end of the Snakemake that runs it, so that it
+    does not write while it is run again. If it ends slowly, the next run waits for it, by a lock
+    beside the log, for at most ``wait_s`` seconds. If ``runtime_min`` is given, the job is also
+    ended after that many minutes.
 
-    The process ends with the block: to take itself down, TensorFlow needs most of a second that a
-    study of many short jobs can't spare, and by then every file is written and synced.
+    The process ends with the block: TensorFlow would need most of a second to shut down, which
+    matters in a study of many short jobs, and every file is already written and synced.
     """
     live_view = _live_view()
     terminal = live_view or os.fdopen(os.dup(2), "w", buffering=1)
@@ -85,7 +86,7 @@ def logged(
 
 
 def _wait_for_others(log: Path, wait_s: float) -> None:
-    """Wait for a process that still runs this very job, for what an earlier run left of it."""
+    """Wait for a process of an earlier run that still runs the same job."""
 
     def waiting(holder: str) -> None:
         logger.warning("Waiting for %s, which still runs this job.", holder)
@@ -96,7 +97,7 @@ def _wait_for_others(log: Path, wait_s: float) -> None:
 
 
 def _end(log: int, sentence: str, status: int) -> None:
-    """End the process from a thread that waits for nobody, logging's own locks included."""
+    """End the process from a thread that waits for nothing, not even for logging's own locks."""
     discard_open()
     line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} ERROR nasturtium: {sentence}\n"
     with contextlib.suppress(OSError):
@@ -105,7 +106,8 @@ def _end(log: int, sentence: str, status: int) -> None:
 
 
 def _explained(error: Exception) -> str | None:
-    """One sentence for what a machine lacks; None for what is a defect of ours."""
+    """One sentence if the machine lacks memory or disk space; None for a defect.
+    """
     # TensorFlow's own name for it, without an import of TensorFlow; and what the loader says.
     if (
         isinstance(error, MemoryError)
@@ -126,11 +128,12 @@ def _explained(error: Exception) -> str | None:
 
 
 class Progress:
-    """Says where a loop stands: every step to the log, one line in ``every_s`` to the terminal."""
+    """Reports a loop's progress: every step to the log, a line per ``every_s`` to the terminal.
+    """
 
     def __init__(self, total: int, *, every_s: float = 5.0):
         self._total = total
-        # A live view overwrites its line, so it may have every step that an eye can follow.
+        # A live view overwrites its line, so it gets as many steps as one can follow.
         self._every_s = 0.3 if _live_view_path() else every_s
         self._last_s = time.monotonic()
 
@@ -145,7 +148,7 @@ class Progress:
 
 
 class _Safe(logging.Formatter):
-    """A record without the password of a storage, and without codes that a terminal obeys."""
+    """A record without the password of a storage, and without escape codes for the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return hidden(shown(super().format(record)))
@@ -162,7 +165,7 @@ class _Line(logging.Formatter):
 
 
 def _live_view_path() -> str | None:
-    """The live view's file, if it is here: a job on another machine does not have it."""
+    """The live view's file, if it exists; a job on another machine does not have it."""
     path = os.environ.get(LIVE_VIEW)
     return path if path and os.path.exists(path) else None
 

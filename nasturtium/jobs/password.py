@@ -14,8 +14,8 @@ PASSWORD = "NASTURTIUM_STORAGE_PASSWORD"
 def hidden(text: str) -> str:
     """``text`` without the password, however a driver may have encoded it.
 
-    As it is; each of its characters escaped for a URL, HTML, JSON, Python or a shell, or not; in
-    hexadecimal; in base64, alone or after a user's name.
+    It is found as plain text, with any of its characters escaped for a URL, HTML, JSON, Python or a
+    shell, in hexadecimal, and in base64, alone or after a user's name.
     """
     password = os.environ.get(PASSWORD)
     return _pattern(password).sub("***", text) if password else text
@@ -35,7 +35,7 @@ def _pattern(password: str) -> re.Pattern:
 
 
 def _escapes(character: str) -> str:
-    """A pattern of all that may stand for one character."""
+    """A pattern for all forms of one character."""
     content = character.encode(errors="surrogateescape")
     number = ord(character)
     forms = {
@@ -49,7 +49,7 @@ def _escapes(character: str) -> str:
     coded = {
         quote(content, safe=""),
         "".join(f"%{byte:02x}" for byte in content),
-        # Escaped once more, as a URL in a URL is.
+        # Escaped twice, like a URL inside a URL.
         "".join(f"%25{byte:02x}" for byte in content),
         "".join(f"\\x{byte:02x}" for byte in content),
         f"\\u{number:04x}",
@@ -57,21 +57,22 @@ def _escapes(character: str) -> str:
         f"&#x{number:x};",
         f"&#{number};",
     }
-    # Longest first: else a backslash alone would match of what it escapes.
+    # Longest first: otherwise only the backslash of an escape would match.
     exact = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
     any_case = "|".join(map(re.escape, sorted(coded - {character}, key=len, reverse=True)))
     return f"(?:(?i:{any_case})|{exact})"
 
 
 def _base64(content: bytes) -> set[str]:
-    """What of base64 belongs to ``content`` alone, wherever in a longer text it begins."""
+    """The base64 characters that depend only on ``content``, wherever it begins in a text.
+    """
     found = set()
     for before in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             text = encode(bytes(before) + content).decode()
-            # Characters that hold bits of a neighbour too.
+            # Characters that also contain bits of a neighbouring byte.
             begin = (0, 2, 3)[before]
             end = len(text) if (before + len(content)) % 3 == 0 else text.index("=") - 1
             found.add(text[begin:end])
-    # Fewer stand in many a text by chance.
+    # Fewer characters would appear in other texts by chance.
     return {part for part in found if len(part) >= 4}

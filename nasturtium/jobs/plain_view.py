@@ -9,7 +9,8 @@ from nasturtium.jobs.logs import shown
 
 
 class PlainView(JobLines):
-    """Prints what stays, and each sentence of the jobs once: 57 of them would say the same."""
+    """Prints permanent lines, and each sentence once: many jobs say the same.
+    """
 
     def __init__(self):
         super().__init__()

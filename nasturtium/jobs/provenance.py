@@ -1,8 +1,8 @@
-"""A job runs the code that was planned, on inputs that stay what they are; else it ends.
+"""A job runs the planned code on inputs that do not change; otherwise it ends.
 
-Snakemake plans with the digest of the code, and the job imports it later, perhaps much later: what
-is edited in between would make results under the digest of other code. So each job compares the
-code that it finds with the plan's, and every module again when it is imported.
+Snakemake plans with the digest of the code, and the job imports the code later, perhaps much later.
+If it was edited in between, the results would carry the digest of other code. So each job compares
+the code with the plan, and every module again when it is imported.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from nasturtium.errors import JobError
 
 # Digest of every file of the package as it was when Snakemake planned; scripts inherit it.
 PACKAGE = "NASTURTIUM_PACKAGE"
-# The same of the configuration and the code of all stages, for jobs that plan anew, on a cluster.
+# The same for the configuration and the code of all stages, for jobs that plan again, on a cluster.
 PLAN = "NASTURTIUM_PLAN"
 
 _AGAIN = "run the same command again"
 
 
 def announce_package(scripts: str | Path) -> None:
-    """Tell the jobs to come what the package, and the scripts in a folder, are made of now.
+    """Record for later jobs what the package, and the scripts in a folder, contain now.
 
     To be called before any digest of the code is taken.
     """
@@ -34,7 +34,7 @@ def announce_package(scripts: str | Path) -> None:
 
 
 def announce_plan(plan: str, *, is_main: bool) -> None:
-    """Tell jobs that plan anew what was planned; in such a job, compare it.
+    """Record what was planned for jobs that plan again; in such a job, compare it.
 
     Raises
     ------
@@ -52,16 +52,16 @@ def announce_plan(plan: str, *, is_main: bool) -> None:
 
 
 class Importer(importlib.abc.MetaPathFinder):
-    """Imports modules of the package, from their source and only as the plan knows it.
+    """Imports modules of the package from their source, and only if it equals the planned one.
 
-    Compiled files that Python keeps are passed over: it knows their source by size and second only.
+    Python's compiled files are ignored: they identify their source only by size and second.
 
     Parameters
     ----------
     code
         The planned digest.
     compute
-        Gives the digest of what is there.
+        Returns the current digest.
     scripts
         Folder of the scripts.
 
@@ -101,7 +101,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 class _Snapshot:
-    """All files of the package and all scripts at one moment."""
+    """All files of the package and all scripts, read at one time."""
 
     def __init__(self, scripts: str | Path):
         paths = [*digest.PACKAGE.rglob("*"), *Path(scripts).glob("*")]
@@ -112,7 +112,7 @@ class _Snapshot:
         }
         whole = hashlib.sha256()
         for path, content in self._files.items():
-            # Not the whole path: a cluster's nodes may see it elsewhere.
+            # Not the whole path: on a cluster's nodes it may differ.
             whole.update(f"{Path(path).name}\0{len(content)}\0".encode())
             whole.update(content)
         self.digest = whole.hexdigest()
@@ -142,17 +142,17 @@ def only_as_planned(code: str, compute: Callable[[], str], scripts: str | Path) 
 
 @contextmanager
 def unchanged(paths: Iterable[str], what: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Compare the files that a job reads when it begins and when it has ended.
+    """Compare the files that a job reads at its start and at its end.
 
     Parameters
     ----------
     what
-        Gives more that has to stay as it is.
+        Returns further content that must not change.
 
     Raises
     ------
     JobError
-        One was written meanwhile: nobody knows which content the results are of.
+        A file was written in between, so it is not known from which content the results come.
     """
     before, more = {path: _state(path) for path in paths}, what()
     yield
@@ -168,6 +168,6 @@ def _state(path: str) -> tuple[int, int, int] | None:
     try:
         stat = Path(path).stat()
     except OSError:
-        # The stage itself says what is wrong with it.
+        # The stage itself reports the problem.
         return None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -5,8 +5,8 @@ import platform
 from functools import cache
 from pathlib import Path
 
-# What TensorFlow's and oneDNN's kernels are chosen by, as Linux names it: other widths of vectors
-# add up in another order.
+# The processor's features by which TensorFlow and oneDNN choose kernels, as Linux names them: other
+# vector widths add up in another order.
 _INSTRUCTIONS = (
     *("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
     *("avx_vnni", "amx_bf16", "amx_int8", "asimd", "asimddp", "sve", "i8mm", "bf16"),
@@ -17,13 +17,13 @@ _NARROWER = "ONEDNN_MAX_CPU_ISA"
 def configure(threads: int) -> None:
     """Set up TensorFlow before its first operation.
 
-    On a CPU, operations are made deterministic: same machine, same seed, same result. A GPU keeps
-    its faster kernels, and takes memory as it is needed instead of all at once.
+    On a CPU, operations are made deterministic: the same machine and seed give the same result. A
+    GPU keeps its faster kernels, and allocates memory as needed instead of all at once.
 
     Parameters
     ----------
     threads
-        Threads of one operation; Snakemake hands out this many cores.
+        Threads of one operation; the number of cores that Snakemake gives to the job.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     import tensorflow as tf
@@ -45,17 +45,18 @@ def seed_everything(seed: int) -> None:
 
 
 def arithmetic() -> dict[str, object]:
-    """What the bits of a result depend on beside code, data, settings, seed and versions.
+    """What the bits of a result depend on besides code, data, settings, seed and versions.
 
     Returns
     -------
-    ``threads`` of one operation; whether ``onednn`` computes; the processor's ``instruction_set``,
-    None where it is not known; ``precision`` of layers, and of products on a GPU.
+    ``threads`` of one operation; whether ``onednn`` is used; the processor's ``instruction_set``,
+    None if it is not known; ``precision`` of layers, and of products on a GPU.
     """
     import tensorflow as tf
     import tf_keras as keras
 
-    # TensorFlow decides it by the environment and the processor, and has no public name for it.
+    # TensorFlow decides this by the environment and the processor, and has no public function for
+    # it.
     from tensorflow.python.util import _pywrap_util_port as built
 
     precision = keras.mixed_precision.global_policy().name

@@ -1,7 +1,7 @@
 """The frame of a script.
 
-No stage imports this module. How jobs log and how they share out GPUs changes no result, so it is
-kept out of the digest of a stage's code.
+No stage imports this module. How jobs log and share GPUs changes no result, so this code is not
+part of the digest of a stage.
 """
 
 import logging
@@ -35,19 +35,19 @@ def planned(
     Parameters
     ----------
     snakemake
-        The object that Snakemake gives to a script. Its rule has a log and the param ``code``. A
-        resource ``runtime``, minutes, is kept to here, since Snakemake itself hands it to clusters
-        and does nothing with it on one machine.
+        The object that Snakemake gives to a script. Its rule has a log and the param ``code``. The
+        resource ``runtime``, in minutes, is enforced here, since Snakemake itself only passes it to
+        clusters and ignores it on one machine.
     stage
         Module below ``nasturtium.stages`` that the script runs.
     sources
-        Gives what has to stay as it is besides the rule's inputs.
+        Returns what must not change besides the rule's inputs.
     loads_tensorflow
-        Whether the script needs TensorFlow, so that it is loaded for a fork of it; see
-        ``jobs.forking``. Others run in a fork too where it is loaded already.
+        Whether the script needs TensorFlow, so that it is loaded for a fork; see ``jobs.forking``.
+        Other scripts run in a fork only if TensorFlow is already loaded.
     """
     where = forking.hand_over(snakemake.log[0], start=loads_tensorflow)
-    # What follows takes a while to load, in vain where a fork runs the script.
+    # The following imports take a while, and are not needed if a fork runs the script.
     from nasturtium.digest import stage_digest
     from nasturtium.jobs import logs, provenance
 
@@ -66,7 +66,7 @@ def planned(
 
 @contextmanager
 def started(snakemake: Any, stage: str) -> Iterator["Job"]:
-    """The same for a script that trains, searches or measures: with its GPU, and TensorFlow set up.
+    """The same for a script that trains, searches or measures: with its GPU and TensorFlow.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def started(snakemake: Any, stage: str) -> Iterator["Job"]:
     with planned(snakemake, stage, loads_tensorflow=True):
         from nasturtium.jobs import gpu_slots
 
-        # Before TensorFlow is imported: it looks for GPUs once.
+        # Before TensorFlow is imported, since it looks for GPUs only once.
         gpu_slots.take(snakemake.resources.gpu)
         from nasturtium.jobs.job import Job
         from nasturtium.records.runs import Run

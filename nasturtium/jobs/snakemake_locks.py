@@ -1,4 +1,4 @@
-"""Locks that go with their process, however it ends: nothing has to be unlocked by hand."""
+"""Locks that end with their process, so that nothing has to be unlocked by hand."""
 
 import os
 import platform
@@ -16,11 +16,11 @@ _held: list[TextIO] = []
 
 
 def join_runs(folder: str | os.PathLike = ".snakemake") -> None:
-    """Count this Snakemake among the living ones that work in ``folder``, until it ends.
+    """Mark this Snakemake as running in ``folder``, until it ends.
 
-    Snakemake's own lock files stay behind when it is killed. If no other run is alive, nobody owns
-    them: they are removed, and one sentence on standard error says so. If another is, they are left
-    to Snakemake. Where files can't be locked, nothing is done.
+    Snakemake's own lock files remain when it is killed. If no other run is alive, nobody owns them:
+    they are removed, and one sentence on standard error says so. If another run is alive, they are
+    left to Snakemake. If files can't be locked, nothing is done.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ def join_runs(folder: str | os.PathLike = ".snakemake") -> None:
         is_alone = locks.take(alive, wait=False)
         if is_alone:
             _remove_orphaned(folder / "locks")
-        # Shared: Snakemake itself decides which runs may work side by side.
+        # Shared: Snakemake itself decides which runs may work at the same time.
         locks.take(alive, shared=True)
     except OSError:
-        # A folder that is read only, or a file system without locks: Snakemake has its own words
-        # for the first, and does by itself what it always did on the second.
+        # A read-only folder, or a file system without locks: Snakemake itself reports the first,
+        # and on the second its own lock files are used as usual.
         return
     _held.append(alive)
 
@@ -51,7 +51,7 @@ def hold(path: str | os.PathLike, wait_s: float, waiting: Callable[[str], None])
     wait_s
         Seconds to wait for another process that has it.
     waiting
-        Called once with who that is, if it has to be waited for.
+        Called once with the process that has it, if this one has to wait.
 
     Raises
     ------
@@ -86,10 +86,10 @@ def hold(path: str | os.PathLike, wait_s: float, waiting: Callable[[str], None])
 
 
 def _remove_orphaned(locks: Path) -> None:
-    """Remove the lock files of Snakemake runs that are no more."""
+    """Remove the lock files of Snakemake runs that have ended."""
     left = sorted(locks.glob("*.lock"))
     for path in left:
         path.unlink(missing_ok=True)
     if left:
-        # Not standard output: a picture of the workflow may be written there.
+        # Not standard output: a graph of the workflow may be written there.
         sys.stderr.write("The last run was killed; its locks are removed, and this one goes on.\n")
