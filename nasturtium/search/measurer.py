@@ -61,8 +61,8 @@ class Measurer:
         In the columns of ``trials.parquet``; of the form in which it is used, without the
         BatchNormalization that folds into the layer before it.
         """
-        with inference_file(path, model) as used:
-            return self._measured(model if used is path else load_model(used), used)
+        with inference_file(path, model) as form:
+            return self._measured(form.model(), form.path)
 
     def _measured(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
         counts = count_weights(model)

@@ -37,7 +37,6 @@ from nasturtium.measurement.size import measure_size
 from nasturtium.measurement.sparse_bytes import sparse_bytes
 from nasturtium.measurement.tflite import measure_tflite
 from nasturtium.metering.energy_file import stored_energy
-from nasturtium.models.files import load_model
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.latency import LITE
 from nasturtium.records.metrics import METRICS
@@ -55,10 +54,10 @@ def run(job: Job) -> None:
     settings hold the section ``measure``.
     """
     run, measure, model_path = job.run, job.settings["measure"], job.folder / "model.keras"
-    with inference_file(model_path) as path:
-        memory = measure_gpu_memory(path, batch_size=1)
-        model = load_model(path)
-        size = measure_size(model, path)
+    with inference_file(model_path) as form:
+        memory = measure_gpu_memory(form.path, batch_size=1)
+        model = form.model()
+        size = measure_size(model, form.path)
     macs, macs_reason = count_macs(model)
     memory_bytes = calculated_memory(model)
     latency = measure_latency(model, measure["warm_up_runs"], measure["latency_runs"])

@@ -169,10 +169,15 @@ def test_a_net_is_measured_folded_and_its_file_keeps_what_it_is_trained_on_with(
     save_model(residual_net(), path)
     kept = path.read_bytes()
     with inference_file(path) as used:
-        size = measure_size(load_model(used), used)
-        assert size["keras_bytes"] == used.stat().st_size < len(kept)
+        size = measure_size(used.model(), used.path)
+        assert size["keras_bytes"] == used.path.stat().st_size < len(kept)
+        stored = load_model(used.path)
+        for one, other in zip(used.model().weights, stored.weights, strict=True):
+            assert one.name == other.name
+            assert np.array_equal(one.numpy(), other.numpy())
+        assert used.model().get_config() == stored.get_config()
     assert size["parameters"] == 19_786
-    assert not used.exists()
+    assert not used.path.exists()
     with metering.session(sources=[], idle_s=0) as meter:
         measurer = Measurer(meter, {"latency_runs": 2, "objective": {}}, path)
         assert measurer.saved(load_model(path), path)["parameters"] == 19_786
@@ -180,9 +185,10 @@ def test_a_net_is_measured_folded_and_its_file_keeps_what_it_is_trained_on_with(
     plain = net(layers.Dense(3), layers.Dense(2))
     save_model(plain, path)
     with inference_file(path) as used:
-        assert used is path
+        assert used.path is path
     with inference_file(path, plain) as used:
-        assert used is path
+        assert used.path is path
+        assert used.model() is plain
 
 
 def test_a_sequential_is_folded_too():
