@@ -120,8 +120,7 @@ def _imports(module: str) -> set[str]:
 
 
 def _with_parents(name: str) -> list[str]:
-    """``a.b.c`` gives a, a.b and a.b.c, which importing it runs; other packages give none.
-    """
+    """``a.b.c`` gives a, a.b and a.b.c, which importing it runs; other packages give none."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name:
         return []

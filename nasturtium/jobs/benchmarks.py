@@ -13,8 +13,7 @@ class _Job(psutil.Process):
     """A job's process, whose children include those of its fork."""
 
     def children(self, recursive: bool = False) -> list[psutil.Process]:
-        """psutil's children, and the fork for which this process or one of them waits.
-        """
+        """psutil's children, and the fork for which this process or one of them waits."""
         found = super().children(recursive=recursive)
         waited = {number for job in [self, *found] for number in waited_for(job.pid)}
         # A script that runs by itself waits for its Snakemake, which is not part of the job.

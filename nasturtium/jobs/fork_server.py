@@ -27,12 +27,8 @@ from nasturtium.jobs.forking import FORKED, attributes
 MODULES = (
     *("tensorflow", "tf_keras", "numpy", "scipy.special", "scipy.optimize", "pandas"),
     *("pyarrow.parquet", "h5py", "psutil", "pickle", "snakemake.iocontainers", "snakemake.logging"),
-    # A search and a pruning by magnitude load these, and with them most of the rest.
-    *("autokeras", "tensorflow_model_optimization"),
-    *("sklearn.linear_model", "sklearn.datasets", "matplotlib.backends.backend_svg"),
-    *("pyarrow.compute", "attr", "rpds"),
 )
-"""Loaded in advance: modules that take jobs longer to load than to use."""
+"""Loaded in advance: what every job that trains or measures loads."""
 
 # Each holds TensorFlow in memory.
 _MOST = 2
@@ -42,8 +38,11 @@ _NO_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _MADE_ANEW = "nasturtium"
 
 
-def supervise(name: str) -> None:
-    """Start loaders for the scripts that ask at the abstract socket ``name``, until input ends."""
+def supervise(name: str, more: list[str]) -> None:
+    """Start loaders for the scripts that ask at the abstract socket ``name``, until input ends.
+
+    They load the modules ``more`` too.
+    """
     _stay()
     own = attributes()
     loaders: dict[str, tuple[subprocess.Popen, str]] = {}
@@ -62,13 +61,16 @@ def supervise(name: str) -> None:
                 try:
                     if is_ours(connection):
                         asked, _ = receive(connection)
-                        send(connection, _answer(asked, own, loaders, name))
+                        send(connection, _answer(asked, own, loaders, name, more))
                 except (OSError, EOFError, ValueError):
                     continue
 
 
-def load(descriptor: int) -> None:
-    """Load :data:`MODULES` and fork at the listening socket ``descriptor``, until input ends."""
+def load(descriptor: int, more: list[str]) -> None:
+    """Load modules, and fork at the listening socket ``descriptor`` until input ends.
+
+    They are :data:`MODULES` and ``more``.
+    """
     _stay()
     before = list(sys.path)
     before.pop()  # the package's folder, which a script adds by itself
@@ -76,7 +78,8 @@ def load(descriptor: int) -> None:
     os.dup2(printed, 1)
     os.dup2(printed, 2)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    for module in os.environ.get("NASTURTIUM_FORK_MODULES", " ".join(MODULES)).split():
+    usual = os.environ.get("NASTURTIUM_FORK_MODULES", " ".join(MODULES)).split()
+    for module in [*usual, *more]:
         importlib.import_module(module)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -143,7 +146,7 @@ class _Running:
     connection: socket.socket = field(repr=False)
 
 
-def _answer(asked: dict, own: dict, loaders: dict, name: str) -> dict:
+def _answer(asked: dict, own: dict, loaders: dict, name: str, more: list[str]) -> dict:
     if different := [key for key in own if asked["attributes"].get(key) != own[key]]:
         return {"refused": f"its {different[0]} is not what Snakemake was started with"}
     key = json.dumps(asked["environment"], sort_keys=True)
@@ -161,7 +164,8 @@ def _answer(asked: dict, own: dict, loaders: dict, name: str) -> dict:
         listening.listen()
         code = (
             f"import sys; sys.path.append({sys.path[-1]!r}); "
-            f"from nasturtium.jobs import fork_server; fork_server.load({listening.fileno()})"
+            "from nasturtium.jobs import fork_server; "
+            f"fork_server.load({listening.fileno()}, {more!r})"
         )
         loaders[key] = (
             subprocess.Popen(

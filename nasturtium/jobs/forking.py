@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,7 +39,7 @@ _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _server: subprocess.Popen | None = None
 
 
-def start(root: str | os.PathLike, *, wanted: bool = True) -> None:
+def start(root: str | os.PathLike, *, wanted: bool = True, more: Iterable[str] = ()) -> None:
     """Start the fork server of this Snakemake; it ends with this process, however that ends.
 
     If there can be no server, the jobs' logs say why.
@@ -49,6 +50,8 @@ def start(root: str | os.PathLike, *, wanted: bool = True) -> None:
         The folder that the package is imported from.
     wanted
         Whether the configuration wants it.
+    more
+        Modules that jobs to come load beside TensorFlow, and that take seconds to load.
     """
     global _server
     why = _impossible() if wanted else "the configuration's fork_server is false"
@@ -59,7 +62,7 @@ def start(root: str | os.PathLike, *, wanted: bool = True) -> None:
         name = f"nasturtium-{os.getpid()}-{os.urandom(8).hex()}"
         code = (
             f"import sys; sys.path.append({os.fspath(root)!r}); "
-            f"from nasturtium.jobs import fork_server; fork_server.supervise({name!r})"
+            f"from nasturtium.jobs import fork_server; fork_server.supervise({name!r}, {[*more]!r})"
         )
         # Its input is a pipe that ends with this process.
         _server = subprocess.Popen(
@@ -119,8 +122,7 @@ def _forked() -> Forked | None:
 
 
 def replay() -> None:
-    """In a fork, print what was printed while TensorFlow was loaded: it belongs in the log.
-    """
+    """In a fork, print what was printed while TensorFlow was loaded: it belongs in the log."""
     if forked := _forked():
         size = os.fstat(forked.printed).st_size
         os.write(2, os.pread(forked.printed, size, 0))
@@ -158,8 +160,7 @@ def server_process() -> int:
 
 
 def waited_for(process: int) -> set[int]:
-    """The processes for which another process waits, such as a script's fork.
-    """
+    """The processes for which another process waits, such as a script's fork."""
     found = set()
     # Both may be gone meanwhile, or be another user's.
     with contextlib.suppress(OSError):

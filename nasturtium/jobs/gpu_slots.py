@@ -83,8 +83,7 @@ def take(gpus: int) -> str | None:
 
 @contextmanager
 def _devices() -> Iterator[list[Source]]:
-    """The GPUs and slices to which a process can be restricted, opened to count processes.
-    """
+    """The GPUs and slices to which a process can be restricted, opened to count processes."""
     sources, _ = _VENDOR.open_sources()
     with ExitStack() as stack:
         for source in sources:

@@ -37,8 +37,7 @@ class FileLock:
         self._file = None
 
     def take(self, *, shared: bool = False, wait: bool = True) -> bool:
-        """As the function, on the lock's own file; a lock that can't be converted is released.
-        """
+        """As the function, on the lock's own file; a lock that can't be converted is released."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._path, "a")  # noqa: SIM115  (open as long as it is held)

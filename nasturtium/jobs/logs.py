@@ -106,8 +106,7 @@ def _end(log: int, sentence: str, status: int) -> None:
 
 
 def _explained(error: Exception) -> str | None:
-    """One sentence if the machine lacks memory or disk space; None for a defect.
-    """
+    """One sentence if the machine lacks memory or disk space; None for a defect."""
     # TensorFlow's own name for it, without an import of TensorFlow; and what the loader says.
     if (
         isinstance(error, MemoryError)
@@ -128,8 +127,7 @@ def _explained(error: Exception) -> str | None:
 
 
 class Progress:
-    """Reports a loop's progress: every step to the log, a line per ``every_s`` to the terminal.
-    """
+    """Reports a loop's progress: every step to the log, a line per ``every_s`` to the terminal."""
 
     def __init__(self, total: int, *, every_s: float = 5.0):
         self._total = total

@@ -64,8 +64,7 @@ def _escapes(character: str) -> str:
 
 
 def _base64(content: bytes) -> set[str]:
-    """The base64 characters that depend only on ``content``, wherever it begins in a text.
-    """
+    """The base64 characters that depend only on ``content``, wherever it begins in a text."""
     found = set()
     for before in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -9,8 +9,7 @@ from nasturtium.jobs.logs import shown
 
 
 class PlainView(JobLines):
-    """Prints permanent lines, and each sentence once: many jobs say the same.
-    """
+    """Prints permanent lines, and each sentence once: many jobs say the same."""
 
     def __init__(self):
         super().__init__()

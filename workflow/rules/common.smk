@@ -54,7 +54,7 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
 
 onstart:
     other_study.remember(config, workflow.overwrite_configfiles, "results")
-    forking.start(ROOT, wanted=config["fork_server"])
+    forking.start(ROOT, wanted=config["fork_server"], more=slow_to_load())
 
 
 onsuccess:
@@ -70,6 +70,15 @@ onerror:
             what_is_left(),
             ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", PARTIAL],
         )
+
+
+def slow_to_load():
+    """What the jobs to come load beside TensorFlow: once for all, in the process for forks."""
+    jobs = list(workflow.dag.needrun_jobs())
+    if any("state" in job.params.keys() for job in jobs):
+        yield "autokeras"
+    if any(job.wildcards_dict.get("method") == "magnitude" for job in jobs):
+        yield "tensorflow_model_optimization"
 
 
 def what_is_left():
