@@ -2,8 +2,8 @@
 
     python -m nasturtium.settings.check mine.yaml
 
-Light: no value is made before it is known how many there are, since aliases of YAML can repeat a
-few lines without end.
+It needs little memory: the values are counted before any is made, since YAML aliases can multiply a
+few lines without limit.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import yaml
 
 from nasturtium.errors import ConfigError
 
-# Far more than a configuration needs. They bound what a check takes: two seconds and 100 MB.
+# Far more than a configuration needs. These limits keep a check below two seconds and 100 MB.
 _MOST_BYTES, _MOST_VALUES, _MOST_LEVELS = 2**20, 100_000, 50
 _KNOWN_TAGS = {
     f"tag:yaml.org,2002:{name}"
@@ -27,13 +27,13 @@ _KNOWN_TAGS = {
 
 
 def check_file(path: str | Path) -> None:
-    """Look at a configuration file, JSON or YAML.
+    """Check a configuration file, JSON or YAML.
 
     Raises
     ------
     ConfigError
-        It is not there, can't be read, repeats a key, or stands for too many values; one sentence
-        with the file, the line and the remedy.
+        It is missing, can't be read, repeats a key, or has too many values; one sentence with the
+        file, the line and the remedy.
     """
     text = _text(path)
     try:
@@ -100,20 +100,20 @@ def _from_yaml(text: str, path: str | Path) -> Any:
         said = " ".join(str(error).split())[:120]
         raise ConfigError(f"{path}: is no YAML ({said}); write plain text.") from None
     except (ValueError, OverflowError) as error:
-        # A date with a month 13, an integer of 5,000 digits.
+        # Such as a date with month 13, or an integer with 5,000 digits.
         raise ConfigError(
             f"{path}: has a value that can't be read ({error}); mend it, or put it in quotes."
         ) from None
 
 
 def _count_values(events: Iterator[yaml.Event], path: str | Path) -> None:
-    """Refuse what stands for too many values, event by event: nothing is made of them yet.
+    """Refuse a file with too many values. It is read event by event, without making values.
 
     Raises
     ------
     ConfigError
-        Too many values or levels, a key that comes twice, an alias in what it repeats, or a tag
-        that stands for an object of a program.
+        Too many values or levels, a duplicate key, an alias inside the section it repeats, or a tag
+        for an object of a program.
     """
     anchored: dict[str, int | None] = {}
     # Of each open section: its anchor, its values so far, and its keys, or None for a list.
@@ -182,7 +182,7 @@ def _twice(where: str, key: str) -> str:
 
 
 def main() -> int:
-    """Check the files that are named; 1 where one can't be read."""
+    """Check the named files; returns 1 if one can't be read."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", metavar="FILE")
     for path in parser.parse_args().files:

@@ -1,17 +1,17 @@
-"""Where the study and its Python lie: Snakemake can't start scripts from everywhere."""
+"""The paths of the study and its Python: Snakemake can't start scripts from every path."""
 
 import re
 
 from nasturtium.errors import ConfigError
 
-# Snakemake starts a script by a line of the shell, with the path of Python as it is.
+# Snakemake starts a script with a shell command that has the path of Python unquoted.
 _SPECIAL = re.compile(r"[^\w@%+=:,./~#-]")
-# It takes what is in braces for a name.
+# It takes text in braces for a wildcard.
 _BRACES = re.compile(r"[{}]")
 
 
 def check(python: str, study: str) -> None:
-    """Refuse paths that no job could be started from.
+    """Refuse paths from which no job could be started.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def check(python: str, study: str) -> None:
     Raises
     ------
     ConfigError
-        One holds a character that Snakemake does not get past.
+        A path has a character that Snakemake can't handle.
     """
     for what, path, bad in (
         ("Python lies at", python, _SPECIAL),

@@ -20,7 +20,7 @@ from nasturtium.settings.messages import sentence
 from nasturtium.settings.rungs import affordable_nets, rung_epochs
 from nasturtium.settings.schema import fill_defaults, load_defaults, resolved, stages_of_keys
 
-# A number or a truth value as YAML writes them.
+# A number or boolean in YAML's notation.
 _SCALAR = re.compile(r"[-+.\deE]+|true|false|True|False")
 
 _MOST_VALUES = 100_000
@@ -62,12 +62,12 @@ def validated(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
 
 
 def check_own_files(config: Mapping[str, Any]) -> None:
-    """Look whether the files are there of those data sets of the user's that the study names.
+    """Check that the files of the user's own data sets in the study exist.
 
     Raises
     ------
     ConfigError
-        One is not.
+        A file is missing.
     """
     for name in config["datasets"]:
         if name in config["own_datasets"]:
@@ -75,9 +75,9 @@ def check_own_files(config: Mapping[str, Any]) -> None:
 
 
 def for_dataset(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
-    """The configuration with ``per_dataset.<dataset>`` laid over the common sections.
+    """The configuration for one data set: ``per_dataset.<dataset>`` overrides common sections.
 
-    Between them lies ``own_datasets.<dataset>.split``.
+    ``own_datasets.<dataset>.split`` overrides the common section too.
     """
     common = {key: value for key, value in config.items() if key != "per_dataset"}
     own = config.get("own_datasets", {}).get(dataset, {})
@@ -88,7 +88,7 @@ def for_dataset(config: Mapping[str, Any], dataset: str) -> dict[str, Any]:
 
 
 def _resolve_search(resolved: dict[str, Any]) -> None:
-    """Fill in what a search takes from elsewhere: a baseline's epochs, and trials by a budget."""
+    """Fill in a search's epochs from the baseline, and its number of trials from a budget."""
     search = resolved.get("search", {})
     if search.get("epochs") is None and "training" in resolved:
         search["epochs"] = resolved["training"]["epochs"]
@@ -99,11 +99,11 @@ def _resolve_search(resolved: dict[str, Any]) -> None:
 
 
 def own_description(config: Mapping[str, Any], dataset: str) -> dict[str, Any] | None:
-    """What reading ``dataset`` depends on, if it is the user's own; else None."""
+    """What reading ``dataset`` depends on if it is the user's own; otherwise None."""
     own = config["own_datasets"].get(dataset)
     if own is None:
         return None
-    # Shares matter to the splits alone; the columns of groups and times are read with the others.
+    # Shares matter only for the splits; columns of groups and times are read with the others.
     columns = {key: own["split"][key] for key in ("group", "time") if key in own.get("split", {})}
     return {
         **{key: own[key] for key in own if key != "split"},
@@ -165,7 +165,7 @@ def _check_tuner(config: Mapping[str, Any], dataset: str) -> None:
 
 
 def _check_workers(config: Mapping[str, Any], dataset: str) -> None:
-    """Several workers need a tuner whose knowledge they can share, and a place to share it."""
+    """Several workers need a tuner that can share its knowledge, and a storage for it."""
     search = for_dataset(config, dataset)["search"]
     prefix = f"per_dataset.{dataset}." if dataset else ""
     for key in ("tuner", "tuner_with_pruning"):
@@ -180,7 +180,7 @@ def _check_workers(config: Mapping[str, Any], dataset: str) -> None:
 
 
 def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
-    """Ratios are part of file names, with two decimals; JSON Schema can't say so in binary."""
+    """Ratios are part of file names, with two decimals; JSON Schema can't check that for floats."""
     resolved = for_dataset(config, dataset)
     prefix = f"per_dataset.{dataset}." if dataset else ""
     for section, key in (("pruning", "ratios"), ("search", "pruning_ratios")):
@@ -193,9 +193,9 @@ def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
 
 
 def _check_plain(config: Mapping[str, Any]) -> None:
-    """Texts end up in file names, figures, logs and the report, which has them in a script."""
+    """Strings end up in file names, figures, logs and the report, where a script contains them."""
     waiting: list[tuple[str, Any]] = [("", config)]
-    # By a number of values: YAML's aliases can repeat a few lines without end.
+    # Limited by the number of values: YAML aliases can multiply a few lines without limit.
     for _ in range(_MOST_VALUES):
         if not waiting:
             return
@@ -220,7 +220,7 @@ def _check_plain(config: Mapping[str, Any]) -> None:
 
 
 def _check_finite(value: Any, key: str = "") -> None:
-    """No bound of a schema refuses NaN, since no comparison with it is true."""
+    """A schema's limits do not refuse NaN, since no comparison with it is true."""
     if isinstance(value, Mapping):
         for name, part in value.items():
             _check_finite(part, f"{key}.{name}" if key else str(name))
@@ -235,7 +235,7 @@ def _check_finite(value: Any, key: str = "") -> None:
 
 
 def _with_names(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with the names that stand elsewhere: pruning methods and the user's data sets."""
+    """The schema with names from elsewhere: pruning methods and the user's data sets."""
     schema, own = copy.deepcopy(dict(schema)), config.get("own_datasets")
     properties, definitions = schema.get("properties", {}), schema.get("$defs", {})
     names = {"pruning_method": list(METHODS), "control": [BASELINE_LONGER, *control_runs()]}
@@ -250,10 +250,10 @@ def _with_names(schema: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
 
 
 def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
-    """``value`` with numbers for texts, where the schema wants numbers.
+    """``value`` with strings converted to numbers where the schema requires numbers.
 
-    What stands in a list or section on the command line (``--config 'seeds=[0,1]'``) arrives from
-    Snakemake as text.
+    Snakemake passes values in a list or section of the command line (``--config 'seeds=[0,1]'``) as
+    strings.
     """
     schema = resolved(schema, definitions)
     if isinstance(value, dict):
@@ -275,7 +275,7 @@ def _typed(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
 
 
 def _read_scalar(text: str) -> Any:
-    """What ``text`` means in YAML 1.2; for the YAML 1.1 of PyYAML, ``1e-3`` is no number."""
+    """The value of ``text`` in YAML 1.2; in PyYAML's YAML 1.1, ``1e-3`` is not a number."""
     read = yaml.safe_load(text)
     if isinstance(read, str):
         with contextlib.suppress(ValueError):

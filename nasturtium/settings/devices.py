@@ -1,9 +1,9 @@
-"""What a device leaves a net: limits of the int8 file, by name or given in bytes."""
+"""Devices and their limits for the int8 file, by name or in bytes."""
 
 from collections.abc import Mapping
 
 # Flash and RAM in bytes. Firmware, interpreter and buffers have to fit beside a net, so these are
-# the most that a net could take.
+# upper limits for a net.
 DEVICES = {
     # github.com/arduino/docs-content, nano-33-ble/tech-specs.yml: "256 KB SRAM, 1MB flash".
     "arduino_nano_33_ble": {"flash_bytes": 1_048_576, "ram_bytes": 262_144},
@@ -21,19 +21,19 @@ _TERMS = {"flash_bytes": "int8_flash", "ram_bytes": "int8_ram"}
 
 
 def limits_of(device: str | Mapping[str, int] | None) -> dict[str, int]:
-    """Limits as ``search.constraints`` has them: largest value by term of the objective.
+    """The limits in the form of ``search.constraints``: largest value by term of the objective.
 
     Parameters
     ----------
     device
-        A name of :data:`DEVICES`, ``flash_bytes`` and ``ram_bytes`` or one of them, or None.
+        A name from :data:`DEVICES`; a mapping with ``flash_bytes``, ``ram_bytes`` or both; or None.
     """
     given = DEVICES[device] if isinstance(device, str) else device or {}
     return {_TERMS[name]: limit for name, limit in given.items()}
 
 
 def columns_of(device: str | Mapping[str, int] | None) -> dict[str, str | int | None]:
-    """The device and its limits in columns of ``summary.parquet``; nothing where there is none."""
+    """The device and its limits as columns of ``summary.parquet``; empty without a device."""
     if device is None:
         return {}
     given = DEVICES[device] if isinstance(device, str) else device
@@ -44,7 +44,7 @@ def columns_of(device: str | Mapping[str, int] | None) -> dict[str, str | int | 
 
 
 def with_device(search: Mapping) -> dict:
-    """Section ``search`` with the limits of its ``device`` among its ``constraints``."""
+    """Section ``search`` with the limits of its ``device`` added to its ``constraints``."""
     constraints = dict(search["constraints"])
     for term, limit in limits_of(search["device"]).items():
         constraints[term] = min(limit, constraints.get(term, limit))

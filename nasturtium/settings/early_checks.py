@@ -1,4 +1,4 @@
-"""Mistakes that show before anything runs, though no single key is wrong."""
+"""Mistakes that can be found before anything runs, although no single key is wrong."""
 
 import difflib
 import re
@@ -11,12 +11,12 @@ _RATIO = re.compile(r"(?P<method>[a-z_]+)-(?P<ratio>\d*\.?\d+)")
 
 
 def check_pruning_shares(pruning: Mapping[str, Any], dataset: str) -> None:
-    """Refuse a warm-up and a recovery that leave no time to prune in.
+    """Refuse a warm-up and a recovery that leave no time for pruning.
 
     Raises
     ------
     ConfigError
-        With a recovery of an epoch at least, they take the whole retraining.
+        With a recovery of at least one epoch, they take up the whole retraining.
     """
     prefix = f"per_dataset.{dataset}." if dataset else ""
     # Of whole epochs, as nasturtium.pruning.schedule has it.
@@ -31,7 +31,7 @@ def check_pruning_shares(pruning: Mapping[str, Any], dataset: str) -> None:
 
 
 def unlisted(config: Mapping[str, Any]) -> str | None:
-    """What to say of described data sets that the study does not name; None where it names all."""
+    """A sentence about described data sets that the study does not use; None if it uses all."""
     names = [name for name in config["own_datasets"] if name not in config["datasets"]]
     if not names:
         return None
@@ -42,20 +42,20 @@ def unlisted(config: Mapping[str, Any]) -> str | None:
 
 
 def check_targets(targets: Sequence[str], patterns: Mapping[str, str]) -> None:
-    """Look at the files of runs that are asked for by name.
+    """Check the files of runs that are requested by name.
 
     Parameters
     ----------
     targets
-        As they stand on the command line.
+        As given on the command line.
     patterns
         Regular expressions of the wildcards, by name.
 
     Raises
     ------
     ConfigError
-        The data set, seed or run in a path is none; Snakemake itself says only that no rule makes
-        the file.
+        The data set, seed or run in a path does not exist; Snakemake itself says only that no rule
+        makes the file.
     """
     for target in targets:
         parts = str(target).split("/")
@@ -68,7 +68,7 @@ def check_targets(targets: Sequence[str], patterns: Mapping[str, str]) -> None:
         if not re.fullmatch(patterns["seed"], seed.removeprefix("seed")):
             raise ConfigError(f"{target}: '{seed}' is no seed; write seed0, for example.")
         named = _RATIO.fullmatch(run[-1])
-        # The number of a trial stands in the same place: retrained/nas-0003.
+        # The number of a trial has the same position: retrained/nas-0003.
         is_run = re.fullmatch(patterns["run"], "/".join(run))
         if named is None or is_run or re.fullmatch(patterns["ratio"], named["ratio"]):
             continue

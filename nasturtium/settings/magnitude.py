@@ -6,14 +6,14 @@ from nasturtium.errors import ConfigError
 
 
 def check(options: Mapping, dataset: str) -> None:
-    """Refuse blocks and ratios of single layers where one threshold rules them all.
+    """Refuse blocks and ratios of single layers together with one threshold for all layers.
 
-    ``options`` are those of ``dataset``, or of all where it is empty.
+    ``options`` are those of ``dataset``, or of all data sets if it is empty.
 
     Raises
     ------
     ConfigError
-        ``threshold`` is ``global`` beside one of them.
+        ``threshold`` is ``global`` together with one of them.
     """
     if options["threshold"] != "global":
         return

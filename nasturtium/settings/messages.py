@@ -1,4 +1,4 @@
-"""What a mistake in the configuration is called, in one sentence."""
+"""Describes a mistake in the configuration in one sentence."""
 
 import difflib
 
@@ -18,7 +18,7 @@ def sentence(error) -> str:
         return f"Configuration key '{full}' is not known; {remedy}"
     if rule == "type":
         names = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        # What stands in the place of a URL may hold a password.
+        # The value given for a URL may contain a password.
         given = "" if key.endswith("storage") else f", not {value!r}"
         remedy = f"must be of type {names}{given}."
     elif rule == "enum":

@@ -1,4 +1,4 @@
-"""Two studies in one folder: the second takes none of the first one's results without a word."""
+"""Two studies in one folder: the second does not silently replace results of the first."""
 
 import contextlib
 import hashlib
@@ -12,19 +12,19 @@ from nasturtium.records.checksums import read_json, write_json
 from nasturtium.settings.configuration import for_stage, own_description
 from nasturtium.settings.schema import stages_of_keys
 
-# Below the results: which files configured them, and a digest of each data set's settings.
+# In the results: which files configured them, and a digest of each data set's settings.
 NOTE = "study.json"
 # `make try`, whose runs nobody wants to keep: whoever goes on to a study is not stopped by them.
 _FIRST_LOOK = ("config", "try.yaml")
 
 
 def note(config: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
-    """What tells this study from another in the same folder.
+    """What distinguishes this study from another in the same folder.
 
     Parameters
     ----------
     files
-        The configuration files that were given, beside the shipped one.
+        The configuration files that were given, besides the shipped one.
     """
     return {
         "files": sorted(str(Path(path).resolve()) for path in files),
@@ -33,11 +33,11 @@ def note(config: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
 
 
 def check(config: Mapping[str, Any], files: Sequence[str], results: str | Path) -> str | None:
-    """Hold the study against the one whose results lie there.
+    """Compare the study with the one whose results are there.
 
-    An edited file is the same study: what its change touches is run anew, as Snakemake says.
+    An edited file is the same study: Snakemake runs again what the change affects.
 
-    Returns what to say where runs stay, but the summary and the report become this study's.
+    Returns a sentence if runs are kept but the summary and the report become this study's.
 
     Raises
     ------
@@ -70,10 +70,10 @@ def check(config: Mapping[str, Any], files: Sequence[str], results: str | Path) 
 
 
 def remember(config: Mapping[str, Any], files: Sequence[str], results: str | Path) -> None:
-    """Write down which study's results lie there, with those of the data sets of earlier ones."""
+    """Record which study's results are there, and keep the data sets of earlier studies."""
     path, now = Path(results) / NOTE, note(config, files)
     before = read_json(path)["settings"] if path.exists() else {}
-    # Where nothing can be written, the first job that tries says why.
+    # If nothing can be written, the first job that tries says why.
     with contextlib.suppress(OSError, StorageError):
         write_json(path, {**now, "settings": {**before, **now["settings"]}})
 

@@ -1,6 +1,6 @@
 """Which runs and files a configured study has, and what each of them depends on.
 
-The rules ask it with Snakemake's wildcards; it needs neither Snakemake nor TensorFlow.
+The rules call it with Snakemake's wildcards; it needs neither Snakemake nor TensorFlow.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,13 +22,13 @@ from nasturtium.records.runs import (
 from nasturtium.settings import configuration
 from nasturtium.settings.rungs import rung_epochs, spent_epochs
 
-# Names of picks are none of objectives.
+# Names of picks can't be names of objectives.
 _OBJECTIVE = f"(-(?!({'|'.join(PICKS)})([-/]|$))[a-z][a-z0-9_]*)?"
 _SEARCH = f"nas(_with_pruning)?{_OBJECTIVE}"
 
 
 class Wildcards(Protocol):
-    """Those of a rule, each a text; a rule has some of them."""
+    """Wildcards of a rule, as strings; a rule has some of them."""
 
     dataset: str
     seed: str
@@ -69,7 +69,7 @@ def wildcard_patterns(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_outputs(run: str, *more: str) -> dict[str, str]:
-    """The files that a run is made of, by name; ``more`` are tables beside those of every run."""
+    """The files of a run, by name; ``more`` are tables besides those of every run."""
     folder = f"results/{{dataset}}/seed{{seed}}/{run}"
     tables = ("training", *more, "energy", "power")
     return {
@@ -79,7 +79,7 @@ def run_outputs(run: str, *more: str) -> dict[str, str]:
 
 
 def search_outputs(run: str, *more: str) -> dict[str, str]:
-    """The files of a search, and those of its picks: runs of their own, made by the same job."""
+    """The files of a search and of its picks, which are runs made by the same job."""
     picked = {
         f"{pick}_{name}": path
         for pick in PICKS
@@ -89,7 +89,7 @@ def search_outputs(run: str, *more: str) -> dict[str, str]:
 
 
 def compaction_of_run(wildcards: Wildcards) -> dict[str, str]:
-    """The run's ``compaction.parquet``, where its stage prunes."""
+    """The run's ``compaction.parquet``, if its stage prunes."""
     run = Run(wildcards.dataset, int(wildcards.seed), wildcards.run)
     return {"compaction": f"{_folder(run)}/compaction.parquet"} if run.is_compacted else {}
 
@@ -99,7 +99,7 @@ class Plan:
 
     def __init__(self, config: Mapping[str, Any]):
         self._config = config
-        # Computed once a data set: in a large study it took a tenth of all planning.
+        # Computed once per data set: in a large study it took a tenth of the planning time.
         self.of_dataset = cache(lambda dataset: configuration.for_dataset(config, dataset))
 
     def settings(self, stage: str) -> Callable[[Wildcards], dict[str, Any]]:
@@ -115,19 +115,19 @@ class Plan:
         return lambda wildcards: of_search(wildcards.dataset, wildcards.objective.lstrip("-"))
 
     def random_search_settings(self, wildcards: Wildcards) -> dict[str, Any]:
-        """The settings of ``nas``, but for what proposes the nets."""
+        """The settings of ``nas``, except for the tuner."""
         found = configuration.for_search(self._config, NAS, wildcards.dataset, "")
         return {**found, "search": {**found["search"], "tuner": "random"}}
 
     def seeds_for_a_search(self, wildcards: Wildcards) -> int:
-        """How many baselines can be trained for the epochs of a search, at least two."""
+        """How many baselines can be trained with the epochs of a search, at least two."""
         chosen = self.of_dataset(wildcards.dataset)
         search = chosen["search"]
         spent = spent_epochs(search["trials"], rung_epochs(search["epochs"], search["rungs"]))
         return max(2, spent // chosen["training"]["epochs"])
 
     def worker_settings(self, wildcards: Wildcards) -> dict[str, Any]:
-        """The settings of the search that a worker takes part in."""
+        """The settings of a worker's search."""
         stage, _, objective = wildcards.search.partition("-")
         return configuration.for_search(self._config, stage, wildcards.dataset, objective)
 
@@ -138,17 +138,17 @@ class Plan:
     def worker_ends(
         self, wildcards: Wildcards, search: str, finished: Mapping[str, Any] | None
     ) -> list[str]:
-        """A file of each worker of a search, which it writes last; none for one process alone.
+        """The file that each worker of a search writes last; none for a single process.
 
-        How many there are is not what a search depends on.
+        A search does not depend on the number of workers.
 
         Parameters
         ----------
         search
             ``{dataset}/seed{seed}/{run}``.
         finished
-            How the results that are there were made, if they would be made so again: then there
-            are as many ``workers`` as there were.
+            How the existing results were made, if they would be made in the same way now: then the
+            number of ``workers`` stays the same.
         """
         workers = (finished or self.search(wildcards))["workers"]
         if workers == 1:
@@ -156,16 +156,16 @@ class Plan:
         return [f"results/{search}/worker-{worker}.done" for worker in range(workers)]
 
     def worker_storage(self, wildcards: Wildcards) -> str | None:
-        """Where the workers of a search share their study."""
+        """The storage in which the workers of a search share their study."""
         return self.search(wildcards)["storage"]
 
     def worker_threads(self, wildcards: Wildcards, cores: int | None) -> int:
-        """Threads of a worker: its part of this machine's cores, so that all run side by side.
+        """Threads of a worker: its share of this machine's cores, so that all run at once.
 
         Parameters
         ----------
         cores
-            None where they are not known, as on a cluster.
+            None if they are not known, as on a cluster.
         """
         threads = self._config["threads"]
         if cores is None:
@@ -173,7 +173,7 @@ class Plan:
         return max(1, min(threads, cores // self.search(wildcards)["workers"]))
 
     def own_description(self, wildcards: Wildcards) -> dict[str, Any] | None:
-        """The description of a data set of the user's; None for a built-in one."""
+        """The description of a user's own data set; None for a built-in one."""
         return configuration.own_description(self._config, wildcards.dataset)
 
     def own_files(self, wildcards: Wildcards) -> list[str]:
@@ -181,7 +181,7 @@ class Plan:
         return described.source_files(self.own_description(wildcards))
 
     def own_folder(self, wildcards: Wildcards) -> str | None:
-        """A digest of its folder of images, whose files are too many to be inputs."""
+        """A digest of its folder of images, which has too many files for inputs."""
         return described.folder_content(self.own_description(wildcards))
 
     def runs(self, dataset: str) -> list[Run]:
@@ -230,11 +230,11 @@ class Plan:
         return [f"{_folder(run)}/trials.parquet" for run in self._all() if run.is_search]
 
     def deployed(self, wildcards: Wildcards) -> list[str]:
-        """The int8 file of every run; what is beside it comes with it."""
+        """The int8 file of every run; the files beside it are made with it."""
         return self._beside_all("deployed/model_int8.tflite")
 
     def tables(self, wildcards: Wildcards) -> list[str]:
-        """The tables that the figures of a data set are drawn from, beside the summary."""
+        """The tables for the figures of a data set, besides the summary."""
         names = ("training", "energy", "power", "predictions")
         return [
             f"{_folder(run)}/{name}.parquet"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-# Of so many nets one is promoted, for so many times the epochs.
+# One of this many nets is promoted, and trained for this many times the epochs.
 FACTOR = 3
 # A schedule of pruning has to fit into the last rung.
 _LEAST_PRUNING_STEPS = 60
@@ -12,7 +12,7 @@ _LEAST_PRUNING_STEPS = 60
 def rung_epochs(epochs: int, rungs: int) -> list[int]:
     """Epochs that a net has been trained for at the end of each rung, rising to ``epochs``.
 
-    Fewer rungs than asked for where there are too few epochs to part.
+    There are fewer rungs than requested if there are too few epochs to divide.
     """
     shares = (math.ceil(epochs / FACTOR**rung) for rung in reversed(range(rungs)))
     return sorted(set(shares))
@@ -30,20 +30,20 @@ def pruning_rungs(epochs: int, rungs: int, steps_per_epoch: int) -> list[int]:
 
 
 def promoted_count(nets: int) -> int:
-    """How many of so many nets at a rung go on to the next one: a third, and two if there are.
+    """How many of this number of nets are promoted: a third, but at least two if possible.
 
-    With one alone there would be nothing to pick from in the end.
+    With only one there would be no choice in the end.
     """
     return max(min(2, nets), nets // FACTOR)
 
 
 def affordable_nets(budget: int, epochs: Sequence[int]) -> int:
-    """Largest number of nets, at least one, whose rungs take at most ``budget`` epochs in all.
+    """Largest number of nets, at least one, whose rungs take at most ``budget`` epochs in total.
 
     Parameters
     ----------
     epochs
-        What :func:`rung_epochs` gives.
+        As returned by :func:`rung_epochs`.
     """
     nets = 1
     while spent_epochs(nets + 1, epochs) <= budget:
@@ -52,7 +52,7 @@ def affordable_nets(budget: int, epochs: Sequence[int]) -> int:
 
 
 def spent_epochs(nets: int, epochs: Sequence[int]) -> int:
-    """Epochs of a search that begins with so many nets, all rungs together."""
+    """Total epochs of a search that begins with this many nets, over all rungs."""
     spent, before = 0, 0
     for until in epochs:
         spent += nets * (until - before)

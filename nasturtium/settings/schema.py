@@ -1,4 +1,4 @@
-"""What the shipped schema and ``config/config.yaml`` say of each key: its stages, its default."""
+"""The shipped schema and ``config/config.yaml``: the stages and the default of each key."""
 
 import copy
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``schema`` with what its ``$ref`` names beneath it."""
+    """``schema`` with its ``$ref`` resolved."""
     reference = schema.get("$ref", "")
     return {**definitions.get(reference.rpartition("/")[2], {}), **schema}
 
@@ -41,12 +41,12 @@ def resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mappi
 def stages_of_keys() -> dict[str, dict[str, frozenset[str]]]:
     """Which stages each key changes, by section: the notes ``stages`` of the schema.
 
-    A note stands beside the key, or beside the section where it holds for all of its keys.
+    A note is beside the key, or beside the section if it applies to all of its keys.
 
     Raises
     ------
     ConfigError
-        A key has none. Without one its change would rerun nothing, or everything.
+        A key has no note. Without one, its change would rerun nothing, or everything.
     """
     schema = load_schema()
     definitions, found = schema["$defs"], {}
@@ -72,11 +72,11 @@ def fill_defaults(
     definitions: Mapping[str, Any],
     defaults: Mapping[str, Any],
 ) -> None:
-    """Give every key of ``schema`` that ``value`` leaves out what it is in ``defaults``."""
+    """Fill in keys of ``schema`` that ``value`` leaves out from ``defaults``."""
     for key, part in schema.get("properties", {}).items():
         if key == "per_dataset":
             value.setdefault(key, {})
-            continue  # what is not given there comes from the common sections, not from defaults
+            continue  # missing keys there come from the common sections, not from defaults
         if key in defaults:
             value.setdefault(key, copy.deepcopy(defaults[key]))
         if isinstance(value.get(key), dict) and isinstance(defaults.get(key), dict):

@@ -1,4 +1,4 @@
-"""The URL of a storage that is shared: which ones there are, and none with a password in it."""
+"""The URL of a shared storage: which kinds are allowed, and that it has no password."""
 
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ _KINDS = ("sqlite", "postgresql", "mysql", "redis", "rediss")
 
 
 def check(url: str, key: str) -> None:
-    """Refuse a URL that is of no known kind, or has a password; it is never repeated.
+    """Refuse a URL of an unknown kind, or with a password; the message never repeats it.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def _may_hold_password(url: str) -> bool:
         parts = urlsplit(url)
         has_port = parts.port is None or parts.port >= 0
     except ValueError:
-        # Of a password with a slash in it, the first part is taken for a port.
+        # If a password contains a slash, its first part is taken for a port.
         return True
     unread = f"{parts.path}{parts.query}{parts.fragment}"
     is_file = parts.scheme.startswith("sqlite")
