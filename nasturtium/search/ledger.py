@@ -125,12 +125,10 @@ class Ledger:
         """The rows of all workers so far; each record is read once."""
         if self.worker is None:
             return self.rows
-        own = {row["trial"] for row in self.rows}
-        for name in self.state.names():
-            if name not in own and name not in self._others:
-                row = self.state.row(name)
-                if row is not None:
-                    self._others[name] = row
+        for name in self.state.names(known={*self._others, *(row["trial"] for row in self.rows)}):
+            row = self.state.row(name)
+            if row is not None:
+                self._others[name] = row
         return [*self._others.values(), *self.rows]
 
     def _adopt(self, recorded: Mapping) -> None:
