@@ -1,9 +1,9 @@
-"""What a net that is yet to be pruned will come to, so that it is not judged by its dense size.
+"""The expected size of a net that is pruned later, so that it is not judged by its dense size.
 
-Inside a search a net is pruned in the last rung only. Before that its size is known all the same:
-the ratio is a share of its prunable parameters (:class:`~nasturtium.pruning.selection`), and those
-are counted. These values are estimates with columns of their own. They decide which nets go on, and
-what an oracle learns; what is exported is measured.
+In a search, a net is pruned only in the last rung. Its final size can be calculated before, since
+the ratio is a share of its prunable parameters (:class:`~nasturtium.pruning.selection`). These
+values are estimates and have their own columns. Promotions and oracles use them; an exported net is
+measured.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ _FLOAT_BYTES = 4
 
 
 def expect(row: Mapping) -> dict[str, int | None]:
-    """Columns ``expected_*`` of a trial that is pruned later; None where nothing will change.
+    """Columns ``expected_*`` of a trial that is pruned later; None for values that won't change.
 
-    Biases and normalisation that go with a channel are not taken off, so a net may come out a
-    little smaller. Channels take the same share of the MACs as of the prunable parameters.
+    Biases and normalisation of removed channels are not subtracted, so a net may become slightly
+    smaller than expected. The share of removed MACs is taken to be that of the prunable parameters.
 
     Parameters
     ----------
@@ -45,6 +45,6 @@ def expect(row: Mapping) -> dict[str, int | None]:
 
 
 def as_expected(row: Mapping) -> dict:
-    """The row with what is expected of the net in place of what it measures before its pruning."""
+    """The row with expected values in place of those measured before the pruning."""
     expected = {name: row.get(f"expected_{name}") for name in EXPECTED}
     return {**row, **{name: value for name, value in expected.items() if value is not None}}

@@ -1,4 +1,4 @@
-"""The end of a search: its best trial, its picks and its front, with models that are whole."""
+"""The end of a search: its best trial, its picks and its front, with undamaged models."""
 
 import logging
 
@@ -10,17 +10,17 @@ logger = logging.getLogger(__name__)
 
 
 def finish(trials: Trials) -> dict | None:
-    """Mark the best trial, the picks and the Pareto front; the best trial's row, or None.
+    """Mark the best trial, the picks and the Pareto front; returns the best row, or None.
 
-    The best has the lowest score among those that were trained to the end, keep to the constraints
-    and reach the standard; if none does, among those that keep to the constraints. A trial runs
-    again if its model is to be handed on and is not what was recorded. Other rows lose the path of
-    a model that is damaged.
+    The best trial has the lowest score among those that were trained to the end, satisfy the
+    constraints and reach the standard; if there is none, among those that satisfy the constraints.
+    If the model of the best trial or of a pick differs from what was recorded, its trial runs
+    again. Other rows lose the path of a damaged model.
 
     Raises
     ------
     DamageError
-        A model is damaged as soon as it is written.
+        A model is damaged just after it was written.
     """
     best = _marked_with_whole_models(trials)
     for path in trials.state.trials.glob("trial_*/rung*.npz"):
@@ -65,6 +65,6 @@ def _mark(trials: Trials) -> dict | None:
 
 
 def _finalist_rung(rows: list[dict]) -> int:
-    """The last rung that a trial came to the end of."""
+    """The last rung that any trial completed."""
     done = [row["rung"] for row in rows if row["status"] == "completed"]
     return max(done, default=0)

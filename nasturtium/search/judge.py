@@ -1,8 +1,8 @@
-"""What a trial is worth: held against the baseline as that was at the same point of its training.
+"""Judges a trial by comparing it with the baseline at the same point of its training.
 
-A net that has had a ninth of its epochs has not lost to a baseline that has had all of them. Both
-follow the same schedule of the learning rate, so what the baseline had reached after a ninth of its
-own is what to compare with; its learning curve has it.
+A net after a ninth of its epochs can't be compared with a baseline that has had all of them. Both
+follow the same schedule of the learning rate, so it is compared with the baseline after a ninth of
+its epochs, which the baseline's learning curve shows.
 """
 
 import math
@@ -14,7 +14,7 @@ from nasturtium.search.objective import TERMS, Objective
 from nasturtium.search.picks import Standard, make_standard
 
 _QUALITY = ("validation_loss", "validation_accuracy", "validation_mae")
-# A tolerance of nothing would make each shortfall infinite.
+# A tolerance of zero would make every shortfall infinite.
 _LEAST_POINTS, _LEAST_SHARE = 0.1, 0.005
 
 
@@ -29,11 +29,11 @@ class Judge:
     reference
         The baseline's values by column, at the end.
     curve
-        Rows of the baseline's epochs; none if it is to be taken as it is at the end.
+        Rows of the baseline's epochs; if there are none, the baseline's final values are used.
     constraints
-        Largest value by term of the objective that the exported model may have.
+        Largest allowed value of the exported model, by term of the objective.
     tolerance_points, tolerance_mae
-        What a net may be worse than the baseline at the end of its training.
+        How much worse than the baseline a net may be at the end of its training.
     """
 
     objective: Objective
@@ -45,21 +45,21 @@ class Judge:
 
     @property
     def standard(self) -> Standard:
-        """What a net that is handed on should reach."""
+        """What an exported net should reach."""
         return make_standard(self.reference, self.tolerance_points, self.tolerance_mae)
 
     def judge(self, row: dict, share: float) -> None:
         """Fill in the trial's ``score``, ``shortfall`` and ``feasible``.
 
-        A net that is pruned later is judged by the size that is expected of it.
+        A net that is pruned later is judged by its expected size.
 
-        The score is the objective's plus the shortfall: sizes can't pay for a net that is worse
-        than the tolerance.
+        The score is the objective's plus the shortfall: a small size can't make up for a net that
+        is worse than the tolerance.
 
         Parameters
         ----------
         share
-            Of its whole training, what the net has had.
+            Share of its whole training that the net has had.
         """
         reference = self._at(share)
         seen = as_expected(row)
@@ -74,14 +74,14 @@ class Judge:
         row["feasible"] = self.is_feasible(seen)
 
     def is_feasible(self, row: Mapping) -> bool:
-        """Whether the trial keeps to the constraints."""
+        """Whether the trial satisfies the constraints."""
         return all(
             row[TERMS[term]] is not None and row[TERMS[term]] <= most
             for term, most in dict(self.constraints).items()
         )
 
     def _at(self, share: float) -> Mapping:
-        """The baseline's quality after that share of its training: of its best epoch so far."""
+        """The baseline's quality in its best epoch up to that share of its training."""
         if share >= 1 or not self.curve:
             return self.reference
         epochs = self.curve[: max(1, round(share * len(self.curve)))]
@@ -92,10 +92,10 @@ class Judge:
         return {**self.reference, **{name: best[name] for name in _QUALITY}}
 
     def _shortfall(self, row: Mapping, reference: Mapping, share: float) -> float:
-        """By how many tolerances the net is worse than the tolerance; 0 within it.
+        """By how many tolerances the net is worse than the tolerance allows; 0 within it.
 
-        Half trained nets differ more, and small ones learn more slowly: the tolerance is larger by
-        the root of what is left.
+        Nets differ more in the middle of their training, and small ones learn more slowly, so the
+        tolerance is divided by the square root of the share.
         """
         wider = math.sqrt(1 / min(1.0, share))
         points = wider * max(self.tolerance_points, _LEAST_POINTS)

@@ -1,4 +1,4 @@
-"""What a search has on record: its trials' rows, rung by rung, their epochs, the models to keep."""
+"""The records of a search: its trials' rows, rung by rung, their epochs, the models to keep."""
 
 import json
 import logging
@@ -19,16 +19,16 @@ class Ledger:
     state
         Each trial's record is a file in it.
     keep
-        So many models of the lowest scores stay on disk, those of the front, and those that were
-        trained to the end.
+        This number of models with the lowest scores stay on disk, and those of the front and those
+        that were trained to the end.
     worker
-        Number of this process among those that run the search together; None where it is alone.
+        Number of this process among those that run the search together; None if it is alone.
 
     Attributes
     ----------
     rows, epochs
-        Rows of ``trials.parquet`` and ``training.parquet`` so far, without the run's identity; of
-        a worker its own.
+        Rows of ``trials.parquet`` and ``training.parquet`` so far, without the run's identity; a
+        worker has only its own.
     """
 
     def __init__(self, state: SearchState, keep: int, worker: int | None = None):
@@ -44,7 +44,7 @@ class Ledger:
             for name, done in self._recorded.items()
             if worker is None or done["row"]["worker"] == worker
         ]
-        # Failures that the search ended with may have had a cause that is gone by now.
+        # The cause of failures just before the search ended may be gone by now.
         for name in sorted(own, reverse=True):
             if self._recorded[name]["row"]["status"] != "failed":
                 break
@@ -57,10 +57,10 @@ class Ledger:
             self._recorded.clear()
 
     def recall(self, row: Mapping) -> dict | None:
-        """The row at the end of the first rung of the trial that ``row`` begins, if on record.
+        """The recorded row of ``row``'s trial at the end of its first rung, or None.
 
-        The trial as it is now joins the rows. A record of other hyperparameters is forgotten with
-        all that come after it: the oracle goes another way than when they were run.
+        The trial's latest row is added to the rows. If the record has other hyperparameters, the
+        oracle makes other proposals than before: it is removed, with all records after it.
         """
         recorded = self._recorded.pop(row["trial"], None)
         if recorded is None:
@@ -74,12 +74,12 @@ class Ledger:
         return recorded["rungs"][0]
 
     def adopt_all(self) -> None:
-        """Take the records of all workers for this process's own."""
+        """Take over the records of all workers."""
         for _, recorded in sorted(self.state.recorded().items()):
             self._adopt(recorded)
 
     def record(self, row: dict, epochs: Sequence[dict]) -> None:
-        """Write down how ``row``'s trial stands at the end of a rung; ``epochs`` are new."""
+        """Record the state of ``row``'s trial at the end of a rung; ``epochs`` are new."""
         self.epochs.extend(epochs)
         own = [e for e in self.epochs if e["trial"] == row["trial"]] if row["rung"] else [*epochs]
         for epoch in own:
@@ -89,13 +89,13 @@ class Ledger:
         self.state.record(row, own, rungs)
 
     def restart(self, name: str) -> None:
-        """Forget what the trial ``name`` has come to: it begins again."""
+        """Remove the records of the trial ``name``, which begins again."""
         self.epochs[:] = [epoch for epoch in self.epochs if epoch["trial"] != name]
         self._rungs.pop(name, None)
         self.state.forget([name])
 
     def at_rung(self, rung: int) -> list[dict]:
-        """Rows as they were at the end of that rung, of the trials that came so far."""
+        """The rows at the end of that rung, of all trials that completed it."""
         return [
             done
             for rungs in self._rungs.values()
@@ -117,7 +117,7 @@ class Ledger:
         """The hypervolume after this trial, and the models that are worth keeping after it."""
         known = self.known()
         mark_front(known)
-        # Those that others beat add nothing to it.
+        # Dominated trials add nothing to it.
         row["hypervolume"] = covered([done for done in known if done["on_pareto_front"]] or known)
         remove_models(known, self._keep, finalists)
 

@@ -1,4 +1,4 @@
-"""What of a net is known before it is trained, held against the limits of its search."""
+"""Compares what is known of a net before its training with the limits of the search."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ from nasturtium.search.objective import TERMS
 logger = logging.getLogger(__name__)
 
 SKIPPED = "skipped"
-# After so many nets in a row that are too large, a search gives up.
+# After this many unfit nets in a row, a search gives up.
 MOST_SKIPPED_IN_A_ROW = 100
 
 _OF_SHAPE = ("parameters", "macs", "calculated_memory")
@@ -30,7 +30,7 @@ _OF_FILE = ("int8_flash", "int8_ram")
 
 
 class Unfit(SearchError):
-    """A net that can't become what is asked for, however it is trained."""
+    """A net that can't meet the requirements, however it is trained."""
 
 
 def check_limits(
@@ -40,15 +40,15 @@ def check_limits(
     footprint: Callable[[keras.Model], Footprint],
     round_to: int = 1,
 ) -> None:
-    """Refuse a net whose shape alone exceeds a limit; what was found out stands in ``row`` then.
+    """Refuse a net whose shape alone exceeds a limit; its sizes are then written into ``row``.
 
-    Or one that has too few channels for its pruning.
+    A net with too few channels for its pruning is refused too.
 
     Parameters
     ----------
     model
-        The net before its training. Of one that is to be pruned while it trains only the kernels
-        are known that are left at the least.
+        The net before its training. If it is to be pruned in training, only a lower limit for its
+        remaining kernels is known.
     row
         The trial's row of ``trials.parquet``.
     constraints
@@ -57,7 +57,7 @@ def check_limits(
         Flash and RAM of a net's full-integer file; called only if nothing else is exceeded, since
         it takes a second.
     round_to
-        Of the pruning of channels: layers keep a multiple of this many.
+        In channel pruning, layers keep a multiple of this number of channels.
 
     Raises
     ------
@@ -136,15 +136,15 @@ def with_size_limit(
     baseline: int,
     smallest: int,
 ) -> dict[str, float]:
-    """The ``constraints`` with ``search.size_limit`` among them.
+    """The ``constraints``, with ``search.size_limit`` added.
 
     Parameters
     ----------
     size_limit
         Largest number of parameters as a multiple of the baseline's; None for no limit.
     baseline, smallest
-        Parameters of the baseline, and of the smallest net of the space. Where that one exceeds the
-        limit, nothing could be searched: the limit is left out, and a warning says so.
+        Parameters of the baseline, and of the smallest net of the space. If the smallest net
+        exceeds the limit, nothing could be searched: the limit is left out with a warning.
     """
     if size_limit is None or "parameters" in constraints:
         return dict(constraints)
@@ -164,15 +164,15 @@ def with_size_limit(
 def check_measurable(
     constraints: Mapping[str, float], reference: Mapping, reasons: Mapping[str, str]
 ) -> None:
-    """Refuse limits that no net could be held against, before any is trained.
+    """Refuse limits that can't be checked on this machine, before any net is trained.
 
-    What can't be known of the baseline alone, such as the RAM of a layer that has no int8 form, may
-    be known of other nets.
+    A value that is unknown only for the baseline, such as the RAM of a layer without an int8 form,
+    may be known for other nets.
 
     Parameters
     ----------
     reference, reasons
-        The baseline's values by column, and why those are None that are.
+        The baseline's values by column, and the reason for each that is None.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def _exceeded(terms: tuple[str, ...], found: Mapping, constraints: Mapping) -> s
 
 
 def has_given_up(rows: list[dict]) -> bool:
-    """Whether the last so many trials of a search were all skipped."""
+    """Whether the last trials of a search, as many as the limit, were all skipped."""
     last = rows[-MOST_SKIPPED_IN_A_ROW:]
     return len(last) == MOST_SKIPPED_IN_A_ROW and all(row["status"] == SKIPPED for row in last)
 

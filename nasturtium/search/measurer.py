@@ -1,4 +1,4 @@
-"""What the objective needs to know of a model: the baseline's reference values, or a trial's."""
+"""Measures what the objective needs: the reference values of the baseline, or a trial's values."""
 
 import os
 from collections.abc import Mapping
@@ -24,28 +24,30 @@ from nasturtium.records.trials import TRIALS
 from nasturtium.training.fit import evaluate
 
 _WARM_UP_RUNS = 20
-# One sample of a net this small costs a GPU hardly more than a launch; a batch costs its work.
+# For one sample of a net this small, a GPU uses little more than for the launch; a batch shows the
+# net's own work.
 _ENERGY_BATCH = 256
 _NO_TERM = "not a term of the objective"
 
 
 class Measurer:
-    """Measures models of one search, the baseline like every trial.
+    """Measures the models of one search, the baseline in the same way as every trial.
 
     Parameters
     ----------
     meter
-        Of the search's process.
+        The meter of the search's process.
     settings
         Section ``search``.
     baseline
-        Its model file, which latencies are measured in turn with; only read where latency counts.
+        The baseline's model file, with which latencies are measured alternately; only read if
+        latency counts.
 
     Attributes
     ----------
     baseline_latency_ms
-        What a trial's ratio is multiplied by. A search that goes on, or another of its workers,
-        sets the one that its reference was measured with.
+        A trial's ratio is multiplied by it. A resumed search, or another worker, sets the value
+        with which its reference was measured.
     """
 
     def __init__(self, meter: Meter, settings: Mapping, baseline: str | os.PathLike):
@@ -58,8 +60,8 @@ class Measurer:
     def saved(self, model: keras.Model, path: str | os.PathLike) -> dict[str, object]:
         """Size, memory, latency and inference energy of ``model``, whose file is ``path``.
 
-        In the columns of ``trials.parquet``; of the form in which it is used, without the
-        BatchNormalization that folds into the layer before it.
+        As columns of ``trials.parquet``, for the form in which the net is used, with folded
+        BatchNormalization.
         """
         with inference_file(path, model) as form:
             return self._measured(form.model(), form.path)
@@ -95,7 +97,7 @@ class Measurer:
         energy_path: str | os.PathLike,
         data: TrainingData,
     ) -> tuple[dict[str, object], dict[str, str]]:
-        """Values of the baseline by column, and the reason of each that is None.
+        """Values of the baseline by column, and the reason for each that is None.
 
         Parameters
         ----------
@@ -113,7 +115,7 @@ class Measurer:
             judged.get("mae"),
         )
         training = stored_energy(energy_path, "fit")
-        # If the search itself can't be metered, no trial could be held against the baseline.
+        # If the search itself can't be metered, no trial could be compared with the baseline.
         values["training_energy_j"] = training.energy_j if self.meter.can_measure else None
         reasons = {
             "macs": values["macs_reason"],
@@ -136,10 +138,10 @@ class Measurer:
         return convert(load_model(self._baseline))
 
     def _latency(self, model: keras.Model) -> dict[str, object]:
-        """TFLite's latency, as a ratio to the baseline's of the same moment, in milliseconds.
+        """TFLite's latency in milliseconds, from its ratio to the baseline's at the same time.
 
-        A process's first measurement sets what the baseline takes; all later ones are ratios to
-        it, so that a machine that becomes slower changes no score.
+        A process's first measurement sets the baseline's latency; all later ones are ratios to it,
+        so that a slower machine changes no score.
         """
         if not self._latency_counts:
             return {"tflite_latency_ms": None, "tflite_latency_reason": _NO_TERM}
@@ -158,7 +160,7 @@ class Measurer:
         return "latency" in self._asked()
 
     def _footprint(self, model: keras.Model) -> dict[str, object]:
-        """Flash and RAM of the int8 file, where anything asks for them: it takes a second."""
+        """Flash and RAM of the int8 file, if anything needs them, since it takes a second."""
         if not {"int8_flash", "int8_ram"} & self._asked():
             return {"tflite_int8_reason": "neither a term, nor constrained, nor an aim"}
         needed = self.footprint(model)

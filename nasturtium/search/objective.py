@@ -1,8 +1,8 @@
 """The objective: a weighted sum of relative changes against the baseline. Plain arithmetic.
 
 ``score = sum_k weight_k * ln(value_k / reference_k)``, lower is better. A weight trades one
-relative change for another: with weights 1 for the loss and 0.1 for the parameters, a tenth of
-the parameters is worth a loss higher by the factor 10**0.1 = 1.26. The baseline scores 0.
+relative change for another: with weights 1 for the loss and 0.1 for the parameters, a net with a
+tenth of the parameters may have a loss higher by the factor 10**0.1 = 1.26. The baseline scores 0.
 """
 
 import logging
@@ -42,7 +42,7 @@ class Objective:
     reference
         The baseline's value by term, each positive.
     dropped
-        Reason by term that was left out for the whole search.
+        The reason for each term that was left out for the whole search.
     """
 
     weights: Mapping[str, float]
@@ -55,7 +55,7 @@ class Objective:
         Parameters
         ----------
         values
-            By column name, as in ``trials.parquet``; more than the objective needs is allowed.
+            By column name, as in ``trials.parquet``; further columns are allowed.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Oracles: which hyperparameters next? They know nothing of how a trial is run."""
+"""Oracles choose the next hyperparameters. They do not know how a trial is run."""
 
 import itertools
 import logging
@@ -23,12 +23,12 @@ SCORE = "score"
 
 logger = logging.getLogger(__name__)
 
-# An oracle may be sure of nets that are known already: from here on they are drawn blindly.
+# An oracle may keep proposing known nets: after this many proposals, nets are drawn at random.
 _OWN_PROPOSALS, _BLIND_PROPOSALS = 50, 2000
 
 
 class Patient:
-    """Before an oracle of KerasTuner's: what is skipped is neither a trial nor a failure to it."""
+    """Mixin for KerasTuner's oracles: a skipped net is neither a trial nor a failure."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -50,11 +50,11 @@ class Patient:
         self.end()
 
     def end(self) -> None:
-        """Propose no further net, without a word."""
+        """Propose no further net, without a warning."""
         self.max_trials = len(self.trials)
 
     def _check_consecutive_failures(self) -> None:
-        # KerasTuner counts from the first trial on; only the last ones can have changed the count.
+        # KerasTuner counts from the first trial on; only the last ones can change the count.
         ended = self.end_order
         counting = (name for name in reversed(ended) if name not in self._skipped)
         last = list(itertools.islice(counting, self.max_consecutive_failed_trials))
@@ -65,14 +65,14 @@ class Patient:
             self.end_order = ended
 
     def save(self) -> None:
-        """Nothing: KerasTuner would write down all trials twice a trial, and nobody reads it."""
+        """Do nothing: KerasTuner would write all trials twice per trial, and nobody reads that."""
 
 
 class _Distinct(Patient):
-    """Before an oracle of KerasTuner's: it begins with the start nets, and tries none twice.
+    """Mixin for KerasTuner's oracles: they begin with the start nets, and try no net twice.
 
-    The oracles compare hyperparameters, and these may differ in a layer that the net does not
-    have; the trial is then spent on a net whose score is known.
+    The oracles compare hyperparameters. These may differ only in a layer that the net does not
+    have, and the trial would be spent on a net whose score is known.
     """
 
     def __init__(self, space: SearchSpace, **kwargs):
@@ -112,7 +112,7 @@ class _Distinct(Patient):
 
 
 def tell_exhausted(found: int, asked: int) -> None:
-    """Say that a search ends before it has had as many trials as it was asked for."""
+    """Warn that a search ends before it has run all its trials."""
     logger.warning(
         "The space has no further net that this search could find: it ends after %d of %d trials; "
         "give the space more choices, or the search fewer trials.",
@@ -134,7 +134,7 @@ class _DistinctBayesianOracle(_Distinct, BayesianOptimizationOracle):
 
 
 class LimitedHyperbandOracle(Patient, HyperbandOracle):
-    """Hyperband that also ends after ``max_trials``; a promoted net is trained anew."""
+    """Hyperband that also ends after ``max_trials``; promoted nets are trained from the start."""
 
     def __init__(self, max_trials: int, **kwargs):
         super().__init__(**kwargs)
@@ -152,7 +152,7 @@ def make_oracle(settings: Mapping, tuner: str, space: SearchSpace, seed: int):
     Raises
     ------
     SearchError
-        It is not known.
+        The tuner is unknown.
     """
     # AutoKeras's greedy oracle draws from the global generators, and KerasTuner takes seed 0 for
     # "none given".

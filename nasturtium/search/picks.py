@@ -1,7 +1,7 @@
-"""What a search has found: the front, its hypervolume, the nets to hand on, the models to keep.
+"""The results of a search: the front, its hypervolume, the nets to export, the models to keep.
 
-All of it follows from the rows of ``trials.parquet`` alone, so that it can be said again of rows
-that several processes recorded.
+All of it is calculated from the rows of ``trials.parquet`` alone, so it also works for rows that
+several processes recorded.
 """
 
 import heapq
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Standard:
-    """What a net that is handed on should reach on the validation split.
+    """What an exported net should reach on the validation split.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Standard:
 
 
 def make_standard(reference: Mapping, points: float, share: float) -> Standard:
-    """The baseline's accuracy less ``points`` percentage points, or its MAE plus a ``share``."""
+    """The baseline's accuracy minus ``points`` percentage points, or its MAE plus a ``share``."""
     accuracy, mae = reference.get("validation_accuracy"), reference.get("validation_mae")
     if accuracy is not None:
         return Standard(accuracy=accuracy - points / 100)
@@ -48,7 +48,7 @@ def make_standard(reference: Mapping, points: float, share: float) -> Standard:
 
 
 def mark_front(rows: Sequence[dict]) -> None:
-    """Say of each row whether it is on the front of validation loss and parameters."""
+    """Mark the rows that are on the front of validation loss and parameters."""
     completed = _completed(rows)
     front = pareto_front([(row["validation_loss"], row["parameters"]) for row in completed])
     for row, on_front in zip(completed, front, strict=True):
@@ -56,10 +56,10 @@ def mark_front(rows: Sequence[dict]) -> None:
 
 
 def mark_best(rows: Sequence[dict], standard: Standard | None, rung: int) -> dict | None:
-    """Mark and return the row to hand on, if any: the lowest score of what is good enough.
+    """Mark and return the row to export, if any: the lowest score among the good ones.
 
-    Of the trials that came to the end of ``rung`` and keep to the constraints; those that meet the
-    ``standard`` come first. Where none does, a warning says so.
+    Only trials that completed ``rung`` and satisfy the constraints count. Those that meet the
+    ``standard`` are preferred; if none does, a warning says so.
     """
     candidates = [row for row in _finalists(rows, rung) if row["feasible"]]
     good = [row for row in candidates if standard is None or standard.is_met(row)]
@@ -79,7 +79,7 @@ def mark_best(rows: Sequence[dict], standard: Standard | None, rung: int) -> dic
 def mark_picks(
     rows: Sequence[dict], reference: Mapping, standard: Standard | None, rung: int
 ) -> None:
-    """Say of the trials that came to the end of ``rung`` which of them is picked as what.
+    """Mark the picks among the trials that completed ``rung``.
 
     ``best``: lowest validation loss at no more than the baseline's parameters. ``small``: fewest
     parameters that meet the ``standard``. ``knee``: of the front, the one that lies farthest from
@@ -101,7 +101,7 @@ def mark_picks(
 
 
 def covered(rows: Sequence[Mapping]) -> float:
-    """The hypervolume of the rows, from the reference point that each of them names."""
+    """The hypervolume of the rows, relative to the reference point that each of them names."""
     points = [_logarithms(row["validation_loss"], row["parameters"]) for row in _completed(rows)]
     corner = [rows[0][f"hypervolume_reference_{name}"] for name in ("loss", "parameters")]
     return hypervolume(points, _logarithms(*corner))
@@ -110,12 +110,12 @@ def covered(rows: Sequence[Mapping]) -> float:
 def remove_models(rows: Sequence[dict], keep: int, finalist_rung: int) -> None:
     """Remove models that are neither on the front, nor among the ``keep`` best, nor finalists.
 
-    Those can't come back, however many trials follow: a dominated point stays so, and others only
-    get better. So any process may do it that knows some of the rows, marked by :func:`mark_front`.
+    Such a model is never needed again: a dominated point stays dominated, and later trials can only
+    be better. So any process that knows some of the rows, marked by :func:`mark_front`, may do it.
     """
     completed = _completed(rows)
     kept = {row["trial"] for row in heapq.nsmallest(keep, completed, key=_order)}
-    # With one rung all are finalists, and none of them more than another.
+    # With one rung, all trials are finalists, so this is no reason to keep one.
     kept |= {row["trial"] for row in completed if row["rung"] >= finalist_rung > 0}
     for row in completed:
         if not row["on_pareto_front"] and row["trial"] not in kept and row.get("model_path"):
@@ -148,7 +148,7 @@ def _knee(rows: Sequence[dict]) -> dict | None:
 
 
 def _order(row: Mapping) -> tuple[bool, float, str]:
-    # By name where scores are equal: each of several workers has to keep the same ones.
+    # By name if scores are equal, since all workers have to keep the same ones.
     return (not row["feasible"], row["score"], row["trial"])
 
 

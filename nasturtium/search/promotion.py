@@ -1,4 +1,4 @@
-"""Trains the best trials of each rung on to the end of the next one."""
+"""Promotes the best trials of each rung, whose training continues to the end of the next one."""
 
 import logging
 from functools import partial
@@ -15,10 +15,10 @@ _AIMS = ("validation_loss", "parameters")
 
 
 def promote(trials: Trials) -> None:
-    """Train the best of each rung on to the next one's end. What is on record is not repeated.
+    """Continue the best trials of each rung to the end of the next; nothing recorded is repeated.
 
-    A net that fails is out; the others go on. Where time is short, those with a low score are the
-    first, and one of them comes to the end all the same.
+    A net that fails is out; the others continue. If time is short, nets with a low score come
+    first, and at least one of them is trained to the end.
     """
     for rung in range(1, len(trials.rungs)):
         done = trials.ledger.at_rung(rung - 1)
@@ -40,7 +40,7 @@ def promote(trials: Trials) -> None:
 
 
 def _continue(trials: Trials, row: dict, rung: int) -> None:
-    """One rung more; from the first one on where the last rung's checkpoint is damaged."""
+    """Train one more rung; start from the first one if the last rung's checkpoint is damaged."""
     try:
         trials.run_rung(row, rung)
     except DamageError as error:

@@ -45,9 +45,9 @@ def make_trials(
     reference, reasons
         The baseline's values by column, and why those are None that are.
     tuner
-        Name of what proposes the nets; ``hyperband`` has rungs of its own.
+        Name of the tuner; ``hyperband`` has its own rungs.
     curve
-        Rows of the baseline's epochs, which nets are held against that are half trained.
+        Rows of the baseline's epochs, with which partly trained nets are compared.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def run_trials(
 ) -> None:
     """Run all trials: their first rung as the ``oracle`` proposes them, then those promoted.
 
-    Several workers leave promotions to whoever collects from them, since each would have to wait
+    Workers leave promotions to the job that collects their trials, since each would have to wait
     for the others.
 
     Parameters
@@ -143,7 +143,7 @@ def run_trials(
     folder
         For files of KerasTuner's.
     run_trial
-        In place of ``trials`` itself, for tests and benchmarks that watch.
+        Replaces ``trials`` itself, for tests and benchmarks.
     """
     TrialTuner(oracle, trials.space, run_trial or trials, folder).search()
     if trials.worker is None:
@@ -151,7 +151,7 @@ def run_trials(
 
 
 def oracle_of(settings: Mapping, tuner: str, trials: Trials, reasons: Mapping, storage=None):
-    """What proposes the nets of ``trials``."""
+    """The oracle that proposes the nets of ``trials``."""
     if tuner == "pareto":
         return make_pareto(settings, trials, reasons, storage)
     return make_oracle(settings, tuner, trials.space, trials.seed)

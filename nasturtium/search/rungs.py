@@ -1,8 +1,8 @@
 """Which nets are promoted from one rung to the next.
 
-Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943, section 3) whose promotions are
-by the front of several aims (Schmucker et al. 2021, arXiv 2106.12639, section 4.2). A promoted net
-goes on from where it stopped, in one long schedule of the learning rate.
+Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943, section 3) with promotions by the
+front of several objectives (Schmucker et al. 2021, arXiv 2106.12639, section 4.2). A promoted net
+continues its training where it stopped, with one schedule of the learning rate over all rungs.
 """
 
 import math
@@ -12,7 +12,7 @@ from nasturtium.statistics.pareto import pareto_front
 
 
 def promoted(rows: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[str]:
-    """Names of the ``count`` trials that go on, of those at one rung.
+    """Names of the ``count`` trials of a rung that are promoted.
 
     The one with the lowest score is the first. The others are those of the front of ``aims``,
     then those of the front of what is left, and so on; of a front that is too large, those that
@@ -24,7 +24,7 @@ def promoted(rows: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[s
     rows
         Rows of the trials as they were at the rung's end.
     aims
-        Columns, each to be low.
+        Columns to be minimised.
     """
     ordered = sorted(rows, key=lambda row: (*_fault(row), row["score"], row["trial"]))
     chosen = [row["trial"] for row in ordered[:1]]
@@ -37,7 +37,7 @@ def promoted(rows: Sequence[Mapping], count: int, aims: Sequence[str]) -> list[s
         room = count - len(chosen)
         taken = new if len(new) <= room else _farthest_apart(new, room, aims)
         chosen += [row["trial"] for row in taken]
-    # A front of nets that are too large or too bad leads nowhere: of those the lowest scores.
+    # A front of nets that are too large or too bad is useless: of those, take the lowest scores.
     others = [row["trial"] for row in ordered if row["trial"] not in chosen]
     return [*chosen, *others[: count - len(chosen)]]
 
@@ -56,7 +56,7 @@ def _farthest_apart(front: Sequence[Mapping], count: int, aims: Sequence[str]) -
         for below, row, above in zip(ordered, ordered[1:], ordered[2:], strict=False):
             gap = math.log(_positive(above[aim]) / _positive(below[aim]))
             distance[row["trial"]] += gap / spread
-    # Of the two ends the low one in the last aim: the other is near the lowest score already.
+    # Of the two ends, prefer the lowest in the last aim: the other is near the lowest score anyway.
     return sorted(front, key=lambda row: (-distance[row["trial"]], row[aims[-1]], row["trial"]))[
         :count
     ]

@@ -1,11 +1,11 @@
-"""What a search has done so far, on disk: an interrupted one goes on where it stopped.
+"""What a search has done so far, on disk, so that an interrupted one continues where it stopped.
 
-Every trial that ended is one file. A resumed search asks its oracle anew and takes the recorded
-outcome of each trial that it proposes again; oracles are deterministic, so that it arrives where
-it was, and goes on as if nothing had happened. Nothing of an oracle has to be stored for that.
+Every finished trial has one file. A resumed search asks its oracle from the beginning and uses the
+recorded outcome of each trial that it proposes again. Oracles are deterministic, so it reaches the
+point where it stopped and continues. The state of the oracle does not have to be stored.
 
-Several workers share a folder and an Optuna study; each has a lock of its own, by which the others
-see whether it lives.
+Several workers share a folder and an Optuna study; each has its own lock, by which the others see
+whether it is alive.
 """
 
 import hashlib
@@ -37,10 +37,10 @@ class SearchState(TrialFiles):
         self.folder = folder
 
     def measured_once(self, name: str, compute: Callable[[], object]) -> object:
-        """What ``compute`` gave when the search first asked for it; JSON values only.
+        """The result of ``compute`` when the search first called it; JSON values only.
 
-        The reference values of an objective are measured: a second measurement would move the
-        scores of later trials against those of earlier ones.
+        The reference values of an objective are measured: after a second measurement, scores of
+        later trials could not be compared with those of earlier ones.
         """
         path = self.folder / f"{name}.json"
         # One of several workers measures; the others wait for it.
@@ -50,26 +50,26 @@ class SearchState(TrialFiles):
         return read_json(path, remedy=_anew(self.folder))["value"]
 
     def finish(self, how: Mapping | None = None) -> None:
-        """The search's results are written: the next one starts anew.
+        """Note that the search's results are written; the next search starts from the beginning.
 
         Parameters
         ----------
         how
-            What :func:`read_provenance` shall find.
+            What :func:`read_provenance` returns.
         """
         write_json(self.folder / FINISHED, how or {})
 
     @property
     def nonce(self) -> str:
-        """Made when the state was emptied: no study of an earlier state has it in its name."""
+        """A random name, made when the state was emptied, so that no earlier study has it."""
         return read_json(self.folder / NONCE, remedy=_anew(self.folder))["name"]
 
     def proposing(self) -> AbstractContextManager:
-        """One worker at a time chooses its next trial in such a block."""
+        """A block in which one worker at a time chooses its next trial."""
         return locked(self.folder / "proposing")
 
     def is_running(self, worker: int) -> bool:
-        """Whether a process of that worker lives."""
+        """Whether a process of that worker is alive."""
         return is_locked(self.worker_lock(worker))
 
     def tables(self, worker: int) -> Path:
@@ -77,44 +77,44 @@ class SearchState(TrialFiles):
         return self.folder / "workers" / str(worker)
 
     def workers_with_tables(self) -> list[int]:
-        """Workers that came to their end."""
+        """Workers that finished."""
         found = self.folder.glob("workers/*/energy.parquet")
         return sorted(int(path.parent.name) for path in found)
 
     def lost_workers(self) -> list[int]:
-        """Workers that began and did not come to their end."""
+        """Workers that began and did not finish."""
         begun = {int(path.stem) for path in self.folder.glob("workers/*.lock")}
         return sorted(begun - set(self.workers_with_tables()))
 
     def note_end(self) -> None:
-        """Write down how many trials are recorded where a worker comes to its end."""
+        """Note how many trials are recorded when a worker finishes."""
         write_json(self.folder / _END, {"trials": len(self.names())})
 
     def at_end(self) -> int:
-        """How many trials were recorded when the last worker came to its end; 0 if not known."""
+        """How many trials were recorded when the last worker finished; 0 if not known."""
         return (read_note(self.folder / _END) or {"trials": 0})["trials"]
 
     def worker_lock(self, worker: int) -> Path:
-        """The file that a worker holds a lock on as long as it lives."""
+        """The file that a worker keeps locked while it is alive."""
         return self.folder / "workers" / f"{worker}.lock"
 
 
 def provenance_of(settings: Mapping, code: str, workers: int) -> dict[str, object]:
-    """How results came about, for :func:`read_provenance`."""
+    """How results were made, for :func:`read_provenance`."""
     return {"of": fingerprint(settings=settings, code=code), "workers": workers}
 
 
 def read_provenance(folder: str | Path) -> dict:
-    """What the search whose results are written said to :meth:`SearchState.finish`."""
+    """What the finished search passed to :meth:`SearchState.finish`."""
     try:
         return read_json(Path(folder) / FINISHED)
     except DamageError:
-        # Missing or not whole: how it was made is not known.
+        # Missing or damaged: how it was made is not known.
         return {}
 
 
 def read_note(path: Path) -> dict | None:
-    """What a small file of the state holds; None where it is missing or damaged."""
+    """The content of a small file of the state; None if it is missing or damaged."""
     try:
         return read_json(path)
     except DamageError as error:

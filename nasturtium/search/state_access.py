@@ -1,7 +1,7 @@
-"""Who may use the state of a search, and whether it goes on or starts anew.
+"""Decides who may use the state of a search, and whether the search continues or starts again.
 
-One process alone has the state, or several workers share it, or one process gathers what they left.
-A state of another search, or of one that is finished, is emptied first.
+Either one process has the state, or several workers share it, or one process collects their
+results. A state of another search, or of a finished one, is emptied first.
 """
 
 import logging
@@ -21,9 +21,9 @@ from nasturtium.search.state import FINISHED, NONCE, SearchState, read_note
 logger = logging.getLogger(__name__)
 
 _LOCK, _FINGERPRINT = "lock", "fingerprint"
-# So long a state may be in the hands of a process that empties it, or that has just been ended.
+# So long this process waits for one that is emptying the state, or that was just stopped.
 _PATIENCE_S = 30.0
-# Without a checksum: of a version whose searches are none of this one's.
+# Without a checksum: from a version whose searches can't be continued.
 _OLD_FINGERPRINT = re.compile(rb"[0-9a-f]{64}")
 
 
@@ -32,7 +32,7 @@ def open_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
     """The state in ``folder`` for the search with this fingerprint, locked.
 
     It is emptied unless it belongs to an interrupted search with the same fingerprint. The lock
-    goes with the process, however that ends.
+    ends with the process.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def open_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
 
 @contextmanager
 def join_state(folder: str | Path, fingerprint: str, worker: int) -> Iterator[SearchState]:
-    """The same for one of several workers: they hold the state together.
+    """The same for one of several workers, which share the state.
 
     Raises
     ------
@@ -64,7 +64,8 @@ def join_state(folder: str | Path, fingerprint: str, worker: int) -> Iterator[Se
     lock, own = FileLock(folder / _LOCK), FileLock(state.worker_lock(worker))
     try:
         _join(lock, folder, fingerprint)
-        # Whoever looks whether a worker lives holds its lock for a moment, in such a block.
+        # A process that checks whether a worker is alive holds its lock for a moment, in such a
+        # block.
         with state.proposing():
             if not own.take(wait=False):
                 raise SearchError(
@@ -79,7 +80,7 @@ def join_state(folder: str | Path, fingerprint: str, worker: int) -> Iterator[Se
 
 @contextmanager
 def gather_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
-    """The state that all workers have left, for the one process that collects from it.
+    """The state after all workers have ended, for the process that collects their results.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def gather_state(folder: str | Path, fingerprint: str) -> Iterator[SearchState]:
 
 
 def _join(lock: FileLock, folder: Path, fingerprint: str) -> None:
-    """Take the shared lock on a state with this fingerprint, emptied if it has to be."""
+    """Take the shared lock on a state with this fingerprint; empty the state if necessary."""
     while True:
         alone = lock.take(wait=False)
         if alone:
@@ -136,7 +137,7 @@ def _busy(folder: Path) -> str:
 
 
 def known_fingerprint(folder: Path) -> str | None:
-    """Fingerprint of the search that the folder belongs to; its records tell it too."""
+    """Fingerprint of the search to which the folder belongs; the trials' records have it too."""
     path = folder / _FINGERPRINT
     if not path.exists():
         return None
@@ -155,7 +156,7 @@ def _is_finished(folder: Path) -> bool:
 
 
 def _take_over(folder: Path, fingerprint: str) -> None:
-    """Empty the folder, but for the lock, where what it holds is not to be resumed."""
+    """Empty the folder, except for the lock, unless its search can be resumed."""
     known = known_fingerprint(folder)
     if known == fingerprint and not _is_finished(folder):
         _mend(folder, fingerprint)
@@ -164,7 +165,7 @@ def _take_over(folder: Path, fingerprint: str) -> None:
         logger.info("%s: made for another space, objective, data set or code; starts anew.", folder)
     elif known is None and SearchState(folder).names():
         logger.warning("%s: its file %s is gone; starts anew.", folder, _FINGERPRINT)
-    # First, so that what is left of an emptying that was cut short is never taken for a search.
+    # First, so that a folder that was only partly emptied is never taken for a search.
     _remove(folder / _FINGERPRINT)
     for path in folder.iterdir():
         if path.name != _LOCK:
@@ -173,8 +174,9 @@ def _take_over(folder: Path, fingerprint: str) -> None:
 
 
 def _mend(folder: Path, fingerprint: str) -> None:
-    """Write what is not there or damaged of the search's own notes."""
-    # Damaged: the results are not known to be written, and are made of what is on record.
+    """Write those of the search's small files that are missing or damaged."""
+    # If it is damaged, it is not known whether the results are written: they are made from the
+    # records.
     _remove(folder / FINISHED)
     for name, content in (
         (NONCE, {"name": uuid.uuid4().hex}),

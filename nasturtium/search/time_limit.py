@@ -1,4 +1,4 @@
-"""Time limits: of a trial, and of a search with each rung's part of it."""
+"""Time limits of a trial, and of a search with its rungs."""
 
 import signal
 import threading
@@ -10,19 +10,19 @@ from nasturtium.settings.rungs import spent_epochs
 
 
 class TooSlow(SearchError):
-    """A trial took longer than it may."""
+    """A trial took longer than allowed."""
 
 
 class OutOfTime(SearchError):
-    """The search has had its time: no further net is begun."""
+    """The search's time is over: no further net is started."""
 
 
 @contextmanager
 def limited(minutes: float | None) -> Iterator[None]:
-    """End the block with an error after so many minutes; None for no limit.
+    """End the block with an error after this number of minutes; None for no limit.
 
-    By a signal to the main thread, so that code which hangs in Python ends too. What hangs inside
-    a library's native code ends when that returns.
+    It uses a signal to the main thread, so that code that hangs in Python ends too. A call that
+    hangs in a library's native code ends only when it returns.
 
     Raises
     ------
@@ -46,9 +46,9 @@ def limited(minutes: float | None) -> Iterator[None]:
 
 
 def rung_deadlines_s(hours: float | None, nets: int, rungs: Sequence[int]) -> list[float]:
-    """Seconds of trials after which no further net begins a rung; infinite without a limit.
+    """By rung, the total seconds of trials after which no further net begins it; may be infinite.
 
-    Each rung has the part of the time that it has of the epochs.
+    Each rung has the same share of the time as of the epochs.
     """
     if hours is None:
         return [float("inf")] * len(rungs)

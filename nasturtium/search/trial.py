@@ -1,4 +1,4 @@
-"""One trial: its row, and one rung of it, in which its net is trained on from the last one."""
+"""One trial: its row, and one rung of its training, which continues that of the last rung."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from nasturtium.training.checkpoint import Checkpoint
 from nasturtium.training.fit import Trained, fit
 from nasturtium.training.pruned_fit import pruned_fit
 
-# The hypervolume's reference point: so many times the baseline's validation loss and parameters.
+# The hypervolume's reference point is this multiple of the baseline's loss and parameters.
 REFERENCE_FACTOR = 10.0
 # KerasTuner's name for the epochs that Hyperband gives a trial.
 _HYPERBAND_EPOCHS = "tuner/epochs"
@@ -30,14 +30,14 @@ def begun_row(
     batch_size: int,
     pruning_method: str | None,
 ) -> dict:
-    """The row of a trial that begins, by the names of ``trials.parquet``.
+    """The row of a new trial, with the columns of ``trials.parquet``.
 
     Parameters
     ----------
     values
         Hyperparameters.
     epochs
-        Of the first rung; Hyperband brings its own.
+        Of the first rung; Hyperband sets its own.
     pruning_method
         None for a search without pruning.
     """
@@ -76,10 +76,10 @@ def train_rung(
     label: str,
     checkpoint: Callable[[int], Path],
 ) -> tuple[keras.Model, Trained]:
-    """Train ``model`` to the end of ``rung``; what became of it, and its epochs.
+    """Train ``model`` to the end of ``rung``; returns the trained model and its epochs.
 
-    A net that is to be pruned is trained dense before the last rung, and pruned in its epochs: a
-    schedule of pruning has to come to its end before a net can be judged by it.
+    A net that is to be pruned is trained dense before the last rung, and is pruned in the epochs of
+    the last rung, since it can only be judged after its pruning schedule has ended.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def train_rung(
         File of the training's state at the end of a rung.
     """
     last = rung == len(rungs) - 1
-    # With one rung only a trial may bring its own epochs, those of Hyperband.
+    # Only with one rung may a trial have its own number of epochs, set by Hyperband.
     until = rungs[rung] if len(rungs) > 1 else row["epochs"]
     whole = rungs[-1] if len(rungs) > 1 else until
     begin = checkpoint(rung - 1) if rung else None
@@ -120,7 +120,7 @@ def train_rung(
 
 
 def _shifted(trained: Trained, first: int) -> Trained:
-    """``trained`` with its epochs counted on from ``first``."""
+    """``trained`` with its epochs counted from ``first``."""
     if first:
         for row in trained.epochs:
             row["epoch"] += first
@@ -130,12 +130,12 @@ def _shifted(trained: Trained, first: int) -> Trained:
 
 
 def progress_text(row: Mapping, done: int, total: int, left_s: float) -> str:
-    """What a rung of a trial came to, in a line.
+    """The outcome of a trial's rung in one line.
 
     Parameters
     ----------
     done, total
-        Trials so far, and in all.
+        Number of trials so far, and in total.
     left_s
         Seconds that the first rungs will still take.
     """

@@ -1,7 +1,7 @@
 """The trials of a search on disk: a folder each, with its record and its model.
 
-Damage at rest never becomes a result: a record that is not what was written is removed with a
-warning, so that its trial runs again, and a record names its model by checksum.
+A damaged file never becomes a result: a damaged record is removed with a warning, so that its trial
+runs again, and a record has the checksum of its model.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from nasturtium.records.checksums import read_json, reading, write_json
 logger = logging.getLogger(__name__)
 
 _RECORD = "trial.json"
-# A file that can't be read for these is not damaged: it may be whole once they are gone.
+# A file that can't be read for these reasons is not damaged: it may be readable later.
 _NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE)
 
 
@@ -40,7 +40,7 @@ class TrialFiles:
     def record(
         self, row: Mapping, epochs: Sequence[Mapping], rungs: Sequence[Mapping] | None = None
     ) -> None:
-        """Write down how a trial stands: its row, those of its epochs, its rows rung by rung."""
+        """Record a trial: its row, the rows of its epochs, and its rows rung by rung."""
         write_json(
             self._path(row["trial"]),
             {
@@ -86,13 +86,13 @@ class TrialFiles:
         return done and done["row"]
 
     def has_model(self, row: Mapping) -> bool:
-        """Whether the model of the trial ``row`` is the one that was recorded with it."""
+        """Whether the model of the trial ``row`` is the recorded one."""
         done = self._read(row["trial"]) if self.is_recorded(row["trial"]) else None
         path = row.get("model_path")
         return None not in (done, path) and done["model"] == _checksum(path) is not None
 
     def marks(self) -> set[str]:
-        """Fingerprints of the searches whose records are here, of those that are whole."""
+        """Fingerprints of the searches whose undamaged records are here."""
         found = set()
         for name in self.names():
             with contextlib.suppress(DamageError):
@@ -100,9 +100,9 @@ class TrialFiles:
         return found
 
     def forget(self, names: Sequence[str]) -> None:
-        """Remove trials that the search will run again, or in another way."""
+        """Remove trials that the search will run again, or whose nets it will not propose again."""
         for name in names:
-            # Another worker may be at the same one.
+            # Another worker may be removing the same one.
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self._path(name).parent)
 
@@ -110,7 +110,7 @@ class TrialFiles:
         return self.trials / f"trial_{name}" / _RECORD
 
     def _read(self, name: str) -> dict | None:
-        """A trial's record; one that is damaged or not its own is removed with its trial."""
+        """A trial's record; if it is damaged or another trial's, it is removed with the trial."""
         path = self._path(name)
         try:
             done = read_json(path)
@@ -128,7 +128,7 @@ class TrialFiles:
 
 
 def is_damaged(error: DamageError) -> bool:
-    """Whether the file itself is at fault, and not a disk or owner that keeps it from us."""
+    """Whether the file itself is damaged, rather than unreadable because of disk or permissions."""
     return getattr(error.__cause__, "errno", None) not in _NO_DAMAGE
 
 
@@ -137,7 +137,7 @@ def _name(folder: str) -> str:
 
 
 def _checksum(model: str | None) -> str | None:
-    """SHA-256 of a model's file; None where there is none."""
+    """SHA-256 of a model's file; None if there is none."""
     if model is None or not Path(model).is_file():
         return None
     with reading(model), open(model, "rb") as file:

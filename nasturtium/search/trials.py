@@ -47,22 +47,22 @@ class Trials:
     measurer
         Measures each trial's saved model.
     judge
-        Scores each trial against the baseline. The hypervolume is counted from ten times the
-        baseline's validation loss and parameters.
+        Scores each trial against the baseline.
     total
         Number of trials to come, for the progress line.
     keep
-        So many models of the lowest scores stay on disk, and those of the Pareto front.
+        Number of models with the lowest scores that stay on disk, besides those of the Pareto
+        front.
     rungs
-        Epochs at the end of each rung; None for one rung of all epochs. Before the last one a net
-        is not pruned: pruning takes the epochs of the last rung.
+        Epochs at the end of each rung; None for one rung with all epochs. Nets are pruned only in
+        the epochs of the last rung.
     state
-        Each trial's record and model go there, and come from there in a resumed search.
+        Holds each trial's record and model, for a search that is resumed.
     worker
-        Number of this process among those that run the search together, or None where it is alone.
-        A worker's outcomes are recorded for all, and none of them is run again.
+        Number of this process among those that run the search together, or None if it is alone. All
+        workers use the outcomes that one of them has recorded.
     sampler_seed
-        Of the worker's sampler.
+        Seed of the worker's sampler.
     trial_minutes, hours
         Time limits of a trial's rung and of all trials together; None for none.
     """
@@ -120,18 +120,18 @@ class Trials:
         return self.ledger.epochs
 
     def row(self, name: str) -> Mapping:
-        """The row of the trial ``name`` at the end of its first rung, which its oracle is told."""
+        """The row of the trial ``name`` at the end of its first rung, which the oracle gets."""
         return self.ledger.first_row(name) or {"status": SKIPPED}
 
     def __call__(self, number: int, name: str, hyperparameters) -> float:
-        """Run the first rung of trial ``number``, or take its recorded outcome; its score.
+        """Run the first rung of trial ``number``, or use its recorded outcome; returns the score.
 
-        A failure is recorded and raised on, as is a net that is too large to be trained.
+        A failure is recorded and raised again, and so is a net that is too large to be trained.
         """
         row = self._begun(number, name, dict(hyperparameters.values))
         first = self.ledger.recall(row)
         if first is not None:
-            # Building tells the oracle of hyperparameters, as it did when the trial was run.
+            # Building registers hyperparameters with the oracle, as when the trial was run.
             self.space.build(hyperparameters)
             if first["status"] == SKIPPED:
                 raise Unfit(first["reason"])
@@ -145,9 +145,9 @@ class Trials:
         return row["score"]
 
     def run_rung(self, row: dict, rung: int, hyperparameters=None) -> None:
-        """Train a trial through one rung; its row, the ledger and the files follow.
+        """Train a trial for one rung, and update its row, the ledger and its files.
 
-        A failure is recorded and raised on.
+        A failure is recorded and raised again.
         """
         start_s = time.monotonic()
         before = {**row}
@@ -155,7 +155,7 @@ class Trials:
         row.update(status="failed", rung=rung)
         row.pop("reason", None)
         try:
-            # The trial's joules are those between its borders, whatever runs inside.
+            # The trial's joules are those of this window, whatever runs in it.
             window = self.measurer.meter.window("trial", key=self.label, trial=row["trial"])
             with window, limited(self.trial_minutes):
                 self._train_and_measure(row, rung, hyperparameters, epochs, before)
@@ -174,12 +174,12 @@ class Trials:
             row["rss_bytes"] = psutil.Process().memory_info().rss
             self.ledger.take_stock(row, len(self.rungs) - 1)
             self._report(row)
-            # What interrupts the search has no record: the rung is run again when it resumes.
+            # If the search is interrupted, the rung is not recorded: it runs again later.
             if row["status"] == "completed" or "reason" in row:
                 self.ledger.record(row, epochs)
 
     def run_anew(self, row: dict, rung: int) -> None:
-        """Run a trial once more, from new weights to the end of ``rung``."""
+        """Run a trial again, from new weights to the end of ``rung``."""
         logger.warning("%s: trial %s runs again.", self.label, row["trial"])
         whose = {name: row[name] for name in ("worker", "sampler_seed")}
         begun = self._begun(row["number"], row["trial"], json.loads(row["hyperparameters"]))
@@ -190,7 +190,7 @@ class Trials:
             self.run_rung(row, again)
 
     def attempt(self, run: Callable[[dict, int], None], row: dict, rung: int) -> None:
-        """Call ``run(row, rung)``; if it fails, the trial has failed, and the search goes on."""
+        """Call ``run(row, rung)``; if it fails, only the trial has failed, not the search."""
         try:
             run(row, rung)
         except (StorageError, DamageError):
@@ -199,19 +199,19 @@ class Trials:
             logger.exception("Trial %s failed in rung %d.", row["trial"], row["rung"])
 
     def is_late(self, rung: int) -> bool:
-        """Whether the trials have had the time in which nets may begin ``rung``."""
+        """Whether the time is over in which nets may begin ``rung``."""
         if self.hours is None:
             return False
         spent_s = sum(row["duration_s"] for row in self.ledger.known())
         return spent_s > rung_deadlines_s(self.hours, self.total, self.rungs)[rung]
 
     def checkpoint(self, name: str, rung: int) -> Path:
-        """File of the training's state of the trial ``name`` at the end of ``rung``."""
+        """File of the training state of the trial ``name`` at the end of ``rung``."""
         return self._folder(name) / f"rung{rung}.npz"
 
     @property
     def has_given_up(self) -> bool:
-        """Whether nothing that was proposed lately keeps to the constraints."""
+        """Whether none of the latest proposals satisfies the constraints."""
         return has_given_up(self.rows)
 
     def _begun(self, number: int, name: str, values: Mapping) -> dict:
@@ -254,7 +254,7 @@ class Trials:
         row.update(expect(row) if is_pruned_later else NOTHING_EXPECTED)
 
     def _energy(self, row: Mapping, before: Mapping) -> dict:
-        """Joules of the trial's fits, all rungs together; null where one was not measured."""
+        """Joules of the trial's fits, over all rungs; null if one was not measured."""
         energy = self.measurer.fit_energy(row["trial"])
         if row["rung"] > 0 and energy["training_energy_j"] is not None:
             earlier = before.get("training_energy_j")

@@ -1,9 +1,9 @@
-"""Our subclass of AutoKeras's tuner: it runs one trial after another, and nothing after them.
+"""A subclass of AutoKeras's tuner that only runs one trial after another.
 
 AutoKeras's own search fits each trial through a pipeline, injects early stopping, keeps the epoch
-of the best objective (dense, when the trial is being pruned), copies the callbacks for every
-trial, and ends with a final fit that throws the pruning away. Of it we keep the hypergraph and the
-oracles; a trial itself is a function that we are given.
+of the best objective (dense, when the trial is being pruned), copies the callbacks for every trial,
+and ends with a final fit that undoes the pruning. Only the hypergraph and the oracles are kept
+here; a trial is a function that the tuner is given.
 """
 
 import logging
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Unwritable(keras_tuner.errors.FatalError):
-    """Carries an error past KerasTuner, which takes any other for a failed trial."""
+    """Carries an error through KerasTuner, which takes any other error for a failed trial."""
 
 
 class TrialTuner(AutoTuner):
@@ -37,8 +37,8 @@ class TrialTuner(AutoTuner):
     Parameters
     ----------
     run_trial
-        Called with the trial's number from 0, its name and its hyperparameters; returns its
-        score, lower is better. What it raises fails the trial, not the search.
+        Called with the trial's number from 0, its name and its hyperparameters; returns its score,
+        lower is better. If it raises an error, the trial fails, not the search.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class TrialTuner(AutoTuner):
         )
         self._run = run_trial
         self._count = 0
-        # KerasTuner's own tables on standard output say less than our progress line.
+        # KerasTuner's own tables on standard output say less than the progress line.
         self._display.verbose = 0
 
     def search(self) -> None:
@@ -74,7 +74,7 @@ class TrialTuner(AutoTuner):
         self.hypermodel.build(hyperparameters)
         self.oracle.update_space(hyperparameters)
         try:
-            # Past AutoTuner.search, whose final fit and early stopping are not wanted.
+            # Not AutoTuner.search, whose final fit and early stopping are not wanted.
             keras_tuner.Tuner.search(self)
         except _Unwritable as error:
             raise error.__cause__ from None
@@ -90,10 +90,10 @@ class TrialTuner(AutoTuner):
         """One trial, in a Keras session of its own."""
         name, number = self._place(trial)
         self._count += 1
-        # Frees the last trial's graph, and makes layer names independent of earlier trials.
+        # This frees the last trial's graph, and makes layer names independent of earlier trials.
         keras.backend.clear_session()
-        # The greedy oracle draws from the global generators, which a trial seeds anew: without this
-        # it would draw the same for every trial, and a resumed search would go another way.
+        # The greedy oracle draws from the global generators, which each trial seeds again. Without
+        # this it would draw the same for every trial, and a resumed search would differ.
         oracle_state = np.random.get_state(), random.getstate()  # noqa: NPY002
         try:
             return {SCORE: self._run(number, name, trial.hyperparameters)}
@@ -110,7 +110,7 @@ class TrialTuner(AutoTuner):
         except RepeatedFailure as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except (StorageError, DamageError) as error:
-            # No fault of the trial's: those that follow would fail as well, and be taken for bad.
+            # Not the trial's fault: later trials would fail too, and would be taken for bad nets.
             raise _Unwritable from error
         except Exception as error:
             logger.exception("Trial %d failed.", number)
@@ -130,7 +130,7 @@ class TrialTuner(AutoTuner):
             trial.status = TrialStatus.COMPLETED
 
     def _place(self, trial) -> tuple[str, int]:
-        """Name and number, its own among all trials of the search, however many there will be."""
+        """The trial's unique name and number among all trials of the search."""
         given = getattr(self.oracle, "name", None)
         name = given(trial.trial_id) if given else f"{self._count:04d}"
         return name, int(name)

@@ -1,1 +1,1 @@
-"""What is Optuna's: the study that a search asks for its next trial, alone or shared."""
+"""The parts that use Optuna: the study that proposes trials, for one process or several."""

@@ -20,7 +20,7 @@ from nasturtium.search.study.samplers import LazyTPESampler, NearSampler
 
 logger = logging.getLogger(__name__)
 
-# Where the sampler proposes known nets, others near its first are tried, then any, then no more.
+# If the sampler proposes known nets, nets near its first one are tried, then random ones.
 _SAMPLED_PROPOSALS, _NEAR_PROPOSALS, _MOST_PROPOSALS = 2, 20, 400
 _POPULATION = 16
 # Attributes of a study's trials, and one of the study.
@@ -36,13 +36,13 @@ def make_study(
     storage: optuna.storages.BaseStorage | None = None,
     name: str = "search",
 ) -> optuna.Study:
-    """A study that minimises so many values, in memory or shared through ``storage``.
+    """A study that minimises this number of values, in memory or shared through ``storage``.
 
     ``tpe`` is the multi-objective tree-structured Parzen estimator (Ozaki et al. 2022, JAIR 73),
     ``nsga2`` NSGA-II (Deb et al. 2002, IEEE TEC 6(2)) with constraint domination.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Grouping is what makes TPE respect conditional hyperparameters; Optuna calls it experimental.
+    # With grouping, TPE respects conditional hyperparameters; Optuna calls it experimental.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     if sampler == "tpe":
         chosen = LazyTPESampler(
@@ -64,15 +64,15 @@ def make_study(
 
 
 class ParetoOracle(Patient, keras_tuner.Oracle):
-    """KerasTuner's face of an Optuna study.
+    """An Optuna study as an oracle of KerasTuner.
 
-    A hyperparameter is suggested at the moment when the net is built and asks for it, so that
-    Optuna knows of exactly those that the net has. No net is tried twice.
+    A hyperparameter is suggested when the description of the net asks for it, so that Optuna knows
+    exactly those that the net has. No net is tried twice.
 
     Parameters
     ----------
     terms
-        Terms of the objective, each an aim of its own.
+        Terms of the objective that are minimised separately.
     constraints
         Largest allowed value by term.
     outcome
@@ -102,16 +102,16 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
             study.set_user_attr(_STARTED, True)
 
     def name(self, trial_id: str) -> str:
-        """The trial's name, its own among all trials of the search."""
+        """The trial's unique name among all trials of the search."""
         return f"{int(trial_id):04d}"
 
     def _restore(self) -> None:
-        """Tell the study of trials that it does not know; none where it is in memory."""
+        """Tell the study of trials that it does not know; there are none if it is in memory."""
 
     def populate_space(self, trial_id: str) -> dict:
         """Hyperparameters of a net that is new to this study; stops when none is found."""
         sampler = self._study.sampler
-        # Nobody else claims a trial meanwhile.
+        # No other worker claims a trial in the meantime.
         counting = self._counting()
         skipped = [t for t in self._study.get_trials(deepcopy=False) if SKIPPED in t.user_attrs]
         known = {trial.user_attrs[SIGNATURE] for trial in (*counting, *skipped)}
@@ -119,9 +119,9 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         try:
             for proposal in range(_MOST_PROPOSALS):
                 if proposal >= _SAMPLED_PROPOSALS:
-                    # The model of the sampler is sure of nets that are known already.
+                    # The sampler's model keeps proposing known nets.
                     share = min(1.0, proposal / _NEAR_PROPOSALS)
-                    # With one seed for all, each trial would be offered the same few.
+                    # With the same seed, every trial would get the same few nets.
                     seed = self.seed + _MOST_PROPOSALS * len(self._asked) + proposal
                     self._study.sampler = NearSampler(near, share, seed)
                 if len(counting) >= self._wanted:
@@ -144,7 +144,7 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
             self._study.sampler = sampler
 
     def end_trial(self, trial) -> None:
-        """Tell the study what came out."""
+        """Tell the study the outcome."""
         self._tell(self._asked[trial.trial_id], self._outcome(self.name(trial.trial_id)))
         super().end_trial(trial)
 
@@ -153,7 +153,7 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         if row["status"] == "completed":
             for term, most in sorted(self._constraints.items()):
                 asked.set_constraint(term, row[TERMS[term]] / most - 1)
-            # The front of interest is that of nets which are good enough.
+            # Only the front of nets that are good enough is of interest.
             asked.set_constraint("shortfall", row["shortfall"])
             self._study.tell(asked, [row[TERMS[term]] for term in self._terms])
         else:
@@ -165,8 +165,8 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         trial.set_user_attr(SIGNATURE, signature)
 
     def _record_values(self, trial) -> None:
-        # KerasTuner would fill in random values for what the net does not have, to tell trials
-        # apart; the study knows them by their nets.
+        # KerasTuner would fill in random values for hyperparameters that the net does not have, to
+        # distinguish trials; the study distinguishes them by their nets.
         pass
 
     def _counting(self) -> list[optuna.trial.FrozenTrial]:
@@ -179,7 +179,7 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
         ]
 
     def _parameters(self, values: Mapping) -> dict:
-        """``values`` of hyperparameters as the parameters of an Optuna trial."""
+        """``values`` of hyperparameters as parameters of an Optuna trial."""
         hyperparameters = keras_tuner.HyperParameters()
         hyperparameters.values.update(values)
         self._space.suggest(hyperparameters)
@@ -265,7 +265,7 @@ class Suggesting(keras_tuner.HyperParameters):
 
     def _suggest(self, hp):
         if _is_ordered(hp):
-            # By its place: 16 lies between 8 and 32 then.
+            # By its index, so that 16 lies between 8 and 32.
             return list(hp.values)[self._trial.suggest_int(hp.name, 0, len(hp.values) - 1)]
         if isinstance(hp, kinds.Choice):
             return self._trial.suggest_categorical(hp.name, list(hp.values))

@@ -1,4 +1,4 @@
-"""No error of a driver shows the password of a shared storage."""
+"""Keeps the password of a shared storage out of drivers' errors."""
 
 import traceback
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from nasturtium.jobs.password import hidden
 
 @contextmanager
 def password_hidden() -> Iterator[None]:
-    """An error that shows the password ends the block as a sentence that does not.
+    """Replace an error of the block that shows the password by a sentence without it.
 
     Raises
     ------
     SearchError
-        In the place of such an error.
+        Instead of such an error.
     """
     try:
         yield

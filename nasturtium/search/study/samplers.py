@@ -1,4 +1,4 @@
-"""Optuna's samplers, made cheap enough to ask for each net again and again."""
+"""Optuna's samplers, made cheap enough for several proposals per net."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 class LazyTPESampler(optuna.samplers.TPESampler):
     """Samples a group of hyperparameters when a net first asks for one of them.
 
-    Optuna samples all groups for each trial, those of layers that the net does not have too, at
-    several milliseconds each.
+    Optuna samples all groups for each trial, also those of layers that the net does not have, and
+    each takes several milliseconds.
     """
 
     def __init__(self, **kwargs):
@@ -34,14 +34,14 @@ class LazyTPESampler(optuna.samplers.TPESampler):
 
 
 class _Groups(_GroupDecomposedSearchSpace):
-    """The groups by the trials so far; Optuna's looks at all of them again for each proposal."""
+    """The groups, updated by new trials only; Optuna's class goes through all trials every time."""
 
     def __init__(self):
         super().__init__(include_pruned=True)
         self._seen: set[int] = set()
 
     def calculate(self, study: optuna.Study, use_cache: bool = False) -> _SearchSpaceGroup:
-        """The groups, with those of trials that ended since the last call."""
+        """The groups, including those of trials that ended since the last call."""
         ended = (TrialState.COMPLETE, TrialState.PRUNED)
         for trial in study._get_trials(deepcopy=False, states=ended, use_cache=use_cache):
             if trial.number not in self._seen:
@@ -70,16 +70,16 @@ class _Lazy(Mapping):
 
 
 class NearSampler(optuna.samplers.BaseSampler):
-    """Nets near one that is known: each hyperparameter is its, or drawn blindly.
+    """Proposes nets near a known one: each hyperparameter is kept, or drawn at random.
 
     Parameters
     ----------
     values
-        Of the net's hyperparameters, as Optuna has them.
+        The known net's hyperparameters, as Optuna stores them.
     share
-        Of the hyperparameters that are drawn.
+        Share of the hyperparameters that are drawn.
     seed
-        Of the draws.
+        Seed of the draws.
     """
 
     def __init__(self, values: Mapping[str, Any], share: float, seed: int):
@@ -96,7 +96,7 @@ class NearSampler(optuna.samplers.BaseSampler):
         return {}
 
     def sample_independent(self, study, trial, param_name, param_distribution) -> object:
-        """The known net's value, or any."""
+        """The known net's value, or a random one."""
         if param_name in self._values and self._drawn.random() >= self._share:
             return self._values[param_name]
         return self._blind.sample_independent(study, trial, param_name, param_distribution)

@@ -1,8 +1,8 @@
 """The oracle of one worker of several: they share an Optuna study and the search's state.
 
-A trial is running as long as the process that asked for it lives. What a dead worker leaves behind
-is seen by whoever chooses next: a trial that was recorded is told to the study, one that was not is
-given up and queued again.
+A trial is running as long as the process that asked for it is alive. The next worker that proposes
+a net handles the trials of a dead worker: a recorded trial is told to the study; one without a
+record is given up and queued again.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _WAITING = TrialState.WAITING
 
 
 class SharedParetoOracle(ParetoOracle):
-    """A worker's face of the study that all workers share.
+    """A worker's oracle on the study that all workers share.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class SharedParetoOracle(ParetoOracle):
         super().__init__(space, study, **kwargs)
 
     def name(self, trial_id: str) -> str:
-        """The trial's name, its own among those of all workers."""
+        """The trial's unique name among those of all workers."""
         return self._asked[trial_id].user_attrs[_NAME]
 
     def populate_space(self, trial_id: str) -> dict:
@@ -77,7 +77,7 @@ class SharedParetoOracle(ParetoOracle):
             logger.warning("The study of this search knew nothing of %d trials.", len(lost))
 
     def _take_over_lost(self) -> None:
-        """End what dead workers began: as they recorded it, or in a new trial of the same net."""
+        """End the trials of dead workers: as recorded, or in a new trial of the same net."""
         own = {trial.number for trial in self._asked.values()}
         for trial in self._all([TrialState.RUNNING]):
             known = trial.user_attrs
@@ -91,10 +91,10 @@ class SharedParetoOracle(ParetoOracle):
             if row is not None:
                 self._tell(optuna.Trial(self._study, trial._trial_id), row)
                 continue
-            # One that was killed before its claim had not chosen yet, but was perhaps queued.
+            # A trial that was lost before its claim had no net yet, unless it was queued.
             values = trial.params if is_claimed else trial.system_attrs.get("fixed_params")
             if values:
-                # First, so that a kill in between leaves it queued twice rather than lost.
+                # First, so that after a kill in between it is queued twice rather than lost.
                 self._study.enqueue_trial(values)
             self._study.tell(trial.number, state=TrialState.FAIL)
             if is_claimed:
@@ -106,7 +106,7 @@ class SharedParetoOracle(ParetoOracle):
         self._queue_forgotten()
 
     def _queue_forgotten(self) -> None:
-        """Try nets again that were trained and whose record is gone, or was damaged."""
+        """Queue trained nets again whose record is missing or was damaged."""
         queued = [trial.system_attrs.get("fixed_params") for trial in self._all([_WAITING])]
         counting = self._counting()
         known = {trial.user_attrs[SIGNATURE] for trial in counting}
@@ -122,17 +122,18 @@ class SharedParetoOracle(ParetoOracle):
     def _claim(self, trial: optuna.Trial, signature: str) -> None:
         trial.set_user_attr(_WORKER, self._worker)
         trial.set_user_attr(_NAME, self._free_name())
-        # Last: with it the trial counts.
+        # Last, since with it the trial counts.
         super()._claim(trial, signature)
 
     def _free_name(self) -> str:
-        """The first that no trial has which counts, and that is not recorded."""
+        """The first name that no counting trial has, and that is not recorded."""
         taken = {trial.user_attrs[_NAME] for trial in self._counting()} | set(self._state.names())
         return next(name for n in range(len(taken) + 1) if (name := f"{n:04d}") not in taken)
 
     def _counting(self) -> list[optuna.trial.FrozenTrial]:
-        # What ended counts as long as it is recorded: a worker that starts again forgets its last
-        # failures, and whoever reads a damaged record. The name is then another trial's.
+        # A finished trial counts as long as it is recorded. Records are removed by a worker that
+        # starts again after failures, and by a process that finds a damaged one. The name then
+        # belongs to another trial.
         last = {trial.user_attrs[_NAME]: trial for trial in super()._counting()}
         recorded = set(self._state.names())
         return [
@@ -146,9 +147,9 @@ class SharedParetoOracle(ParetoOracle):
 
 
 def sampler_seed(seed: int, worker: int, begun: int) -> int:
-    """A seed of its own for each worker, and for each start of it after ``begun`` trials.
+    """The seed of a worker, which differs for each start after ``begun`` trials.
 
-    With the seed of its first start, a worker would propose the nets of its first start again.
+    With the same seed, a worker would propose the nets of its first start again.
     """
     digest = hashlib.sha256(f"{seed}/{worker}/{begun}".encode()).digest()
     return int.from_bytes(digest[:4], "big") % 2**31

@@ -1,4 +1,4 @@
-"""Where the workers of a search share their study: a journal file, or a database of the user's.
+"""The storage in which workers share their study: a journal file, or the user's database.
 
 A password is never part of the URL, so that no log, error or parameter can show it: it comes from
 the environment, or from the driver's own files.
@@ -29,7 +29,7 @@ _CHECKSUM = "crc32"
 
 
 class JournalLock:
-    """Lock of a journal that a killed process can't leave behind, nor half a line.
+    """Lock of a journal: a killed process leaves neither the lock nor half a line behind.
 
     Optuna's own locks are files: each survives its process, and is broken after 30 s. A line that
     was cut short would be completed by the next one, and the journal could not be read any more.
@@ -40,7 +40,7 @@ class JournalLock:
         self._lock = FileLock(f"{journal}.lock")
 
     def acquire(self) -> bool:
-        """Wait for the lock; what a killed writer left of a line is cut off."""
+        """Wait for the lock; the incomplete line of a killed writer is cut off."""
         self._lock.take()
         with open(self._journal, "r+b") as file:
             end = file.seek(0, os.SEEK_END)
@@ -51,7 +51,7 @@ class JournalLock:
         return True
 
     def release(self) -> None:
-        """Let others write."""
+        """Release the lock."""
         self._lock.release()
 
 
@@ -61,8 +61,8 @@ class Journal(JournalFileBackend):
     Raises
     ------
     DamageError
-        A line is not what was written. Opened again, the journal begins anew, since all that a
-        search needs is in its trials' records.
+        A line is damaged. When it is opened again, the journal starts empty, since the trials'
+        records hold all that a search needs.
     """
 
     def __init__(self, path: str | Path):
@@ -81,7 +81,7 @@ class Journal(JournalFileBackend):
             lock.release()
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Entries from that number on."""
+        """The entries from that number on."""
         with reading(self._journal, remedy="run the same command again, so that it is made again"):
             for log in super().read_logs(log_number_from):
                 if log.pop(_CHECKSUM) != _checksum(log):
@@ -89,7 +89,7 @@ class Journal(JournalFileBackend):
                 yield log
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write entries down."""
+        """Append entries."""
         plain = [json.loads(json.dumps(log)) for log in logs]
         super().append_logs([{**log, _CHECKSUM: _checksum(log)} for log in plain])
 
@@ -112,9 +112,9 @@ def open_storage(url: str | None, journal: Path, name: str) -> optuna.storages.B
     Parameters
     ----------
     url
-        Without a password, as the configuration's check made sure.
+        Without a password, which the check of the configuration refuses.
     name
-        Of the study; in Redis, what its keys begin with.
+        Name of the study; in Redis, the prefix of its keys.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def open_storage(url: str | None, journal: Path, name: str) -> optuna.storages.B
             return _redis(url, password, name)
         given = {"password": password} if password else {}
         if url.startswith("sqlite"):
-            # It has no passwords; its writers wait for each other.
+            # It has no passwords, and its writers wait for each other.
             given = {"timeout": 60}
         return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": given})
     except Exception as error:  # noqa: BLE001  (each driver has errors of its own)
@@ -148,6 +148,6 @@ def _redis(url: str, password: str | None, name: str) -> JournalStorage:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         backend = JournalRedisBackend(url, prefix=name)
     if password:
-        # Optuna takes it in the URL only.
+        # Optuna accepts it only in the URL.
         backend._redis = redis.Redis.from_url(url, password=password)
     return JournalStorage(backend)
