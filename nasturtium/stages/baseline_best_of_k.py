@@ -11,12 +11,12 @@ logger = logging.getLogger(__name__)
 
 
 def run(job: Job, count: int) -> None:
-    """Train ``count`` reference nets that differ in their seed alone; keep the best.
+    """Train ``count`` reference nets that differ only in their seed; keep the best.
 
-    The best has the lowest validation loss. What a search finds beyond it was in the nets, and not
-    in choosing among many (Yang et al. 2020, arXiv 1912.12522, section 3). The first has the
-    baseline's seed, so that the best is never worse than the baseline on the validation split. The
-    settings hold ``training``.
+    The best has the lowest validation loss. If a search is better, that comes from its nets and not
+    from choosing among many (Yang et al. 2020, arXiv 1912.12522, section 3). The first net has the
+    baseline's seed, so the best is never worse than the baseline on the validation split. The
+    settings have the section ``training``.
     """
     import tf_keras as keras
 

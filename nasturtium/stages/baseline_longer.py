@@ -1,4 +1,4 @@
-"""Control ``baseline_longer``: the baseline, trained on for a pruning's epochs, unpruned."""
+"""Control ``baseline_longer``: the baseline, trained for further epochs without pruning."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from nasturtium.training.recipe import retraining_recipe
 
 
 def run(job: Job, source: str | Path) -> None:
-    """Train the baseline at ``source`` on by the recipe of a pruning.
+    """Continue to train the baseline at ``source`` with the recipe of a pruning.
 
-    What ``pruned`` gains over the baseline by its epochs alone, this gains too. Any of its epochs
-    may be kept, as no schedule has to end. The settings hold ``training`` and ``pruning``.
+    It shows what ``pruned`` gains from its additional epochs alone. Any of its epochs may be kept,
+    since there is no pruning schedule. The settings have ``training`` and ``pruning``.
     """
     run = job.run
     with job.metered():

@@ -1,4 +1,4 @@
-"""Stage ``deployed``: what of a measured run is taken elsewhere, beside its int8 file."""
+"""Stage ``deployed``: the files for using a measured run elsewhere, besides its int8 file."""
 
 import hashlib
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ from nasturtium.records.parquet import read_rows
 def run(job: Job) -> None:
     """Write ``model_float32.tflite``, ``model.json`` and ``card.md`` to the job's folder.
 
-    It lies in the run's, whose model and tables are read.
+    That folder is in the run's folder, from which model and tables are read.
 
     Raises
     ------
     MeasurementError
-        The model has no TFLite file, or another one than was measured.
+        The model has no TFLite file, or a different one than was measured.
     """
     run, folder = job.run, job.folder
     metrics, model_path = folder.parent / "metrics.parquet", folder.parent / "model.keras"
@@ -58,7 +58,7 @@ def run(job: Job) -> None:
 
 
 def check_measured(content: bytes, sha256: str, metrics: str | Path) -> None:
-    """Raise MeasurementError unless ``content`` is the file that ``metrics`` has the figures of."""
+    """Raise MeasurementError unless ``content`` is the file that was measured for ``metrics``."""
     if hashlib.sha256(content).hexdigest() != sha256:
         raise MeasurementError(
             f"{metrics}: has the figures of another file than is converted here, with another "

@@ -14,12 +14,12 @@ from nasturtium.stages.deployed import check_measured, write
 def run(job: Job) -> None:
     """Write ``model_int8.tflite``, ``model_int8.h`` and ``predict.cc`` to the job's folder.
 
-    It lies in the run's, whose model and tables are read.
+    That folder is in the run's folder, from which model and tables are read.
 
     Raises
     ------
     MeasurementError
-        The model has no full-integer file, or another one than was measured.
+        The model has no full-integer file, or a different one than was measured.
     """
     metrics, model_path = job.folder.parent / "metrics.parquet", job.folder.parent / "model.keras"
     (row,) = read_rows(metrics)

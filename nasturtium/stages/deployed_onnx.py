@@ -9,7 +9,7 @@ _COMPARED = 500
 
 
 def run(job: Job) -> None:
-    """Write ``model.onnx`` to the job's folder, after holding it against the run's model."""
+    """Write ``model.onnx`` to the job's folder, after comparing it with the run's model."""
     model = load_inference_form(job.folder.parent / "model.keras")
     content = convert_onnx(model, job.data().train.features[:_COMPARED])
     with atomic_path(job.folder / "model.onnx") as temporary:

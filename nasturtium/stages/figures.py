@@ -24,7 +24,7 @@ def run(dataset: str, summary: str | Path, folder: str | Path) -> None:
     Parameters
     ----------
     summary
-        ``summary.parquet``; the tables of its runs are looked for in folders beside it.
+        ``summary.parquet``; the tables of its runs are in folders beside it.
     """
     rows = [row for row in read_rows(summary) if row["dataset"] == dataset]
     results, folder = Path(summary).parent, Path(folder)
@@ -88,7 +88,7 @@ def _baseline(rows: Sequence[Mapping]) -> Mapping | None:
 
 
 def _some(rows: Sequence[Mapping]) -> list[Mapping]:
-    """One run of each stage, of the first seed: of pruned ones the most pruned."""
+    """One run of each stage, with the first seed; of pruned runs the one with the highest ratio."""
     first = [row for row in rows if row["seed"] == rows[0]["seed"]]
     chosen: dict[str, Mapping] = {}
     for row in sorted(first, key=lambda row: row["ratio"] or 0):

@@ -1,4 +1,4 @@
-"""Stage ``latency``: the TFLite files of all runs of a seed against the baseline's, in turn."""
+"""Stage ``latency``: compares the TFLite files of all runs of a seed with the baseline's."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +25,12 @@ def run(
     threads: int,
     code: str,
 ) -> None:
-    """Measure each run's files in turn with the baseline's; write ``latency.parquet``.
+    """Measure each run's files alternately with the baseline's; write ``latency.parquet``.
 
     Parameters
     ----------
     runs
-        Of one data set and seed, the baseline among them.
+        Runs of one data set and seed, including the baseline.
     files
         The ``lite.parquet`` of each.
     """

@@ -1,4 +1,4 @@
-"""Stage ``measure``: the one measurer, for the model of any run, in a process of its own."""
+"""Stage ``measure``: the one measurer for the model of any run, in a separate process."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,8 +50,8 @@ _CHOSEN_BY = ("samples", "loss", "accuracy", "mae", "rmse")
 def run(job: Job) -> None:
     """Measure the ``model.keras`` of the run; write ``metrics``, ``predictions``, its TFLite files.
 
-    Memory comes first, while nothing but the model is there; the test split is read last. The
-    settings hold the section ``measure``.
+    Memory is measured first, while only the model is loaded; the test split is read last. The
+    settings have the section ``measure``.
     """
     run, measure, model_path = job.run, job.settings["measure"], job.folder / "model.keras"
     with inference_file(model_path) as form:
@@ -124,7 +124,7 @@ def run(job: Job) -> None:
         ),
         *_answers("test", job.split, {**sample_columns(outputs, test.targets, classes), **of_int8}),
     ]
-    # Last, so that a table of figures never stands without its predictions.
+    # Last, so that there is never a table of figures without its predictions.
     lite = [{"form": form, "content": content} for form, content in files.items()]
     job.write_table("lite.parquet", LITE, lite)
     job.write_table("predictions.parquet", PREDICTIONS, answers)
@@ -141,7 +141,7 @@ def _answers(name: str, split: Path, columns: Mapping) -> list[dict]:
 
 
 def _compaction_facts(job: Job) -> dict[str, object]:
-    """What the run's own job wrote down of its compaction; nothing where it prunes nothing."""
+    """What the run's own job recorded about its compaction; empty if it prunes nothing."""
     if not job.run.is_compacted:
         return {}
     (row,) = read_rows(job.folder / "compaction.parquet")

@@ -32,7 +32,7 @@ def run(task: Task, state: str | Path) -> None:
     Parameters
     ----------
     state
-        Folder for the trials' records and models; an interrupted search goes on from them.
+        Folder for the trials' records and models, from which an interrupted search continues.
 
     Raises
     ------
@@ -54,16 +54,16 @@ def work(task: Task, worker: int, state: str | Path, storage: str | None, done: 
     Parameters
     ----------
     worker
-        Its number; a worker that was killed goes on under the same one.
+        Its number; a worker that was killed continues with the same number.
     storage
         URL of an Optuna storage, or None for a journal file in the state.
     done
-        Empty file that says that it came to its end.
+        Empty file that shows that it finished.
 
     Raises
     ------
     SearchError
-        It runs already, workers of another search do, or the storage can't be opened.
+        It is already running, workers of another search are, or the storage can't be opened.
     """
     with password_hidden(), join_state(state, task.fingerprint(shared=True), worker) as kept:
         if kept.measured_once("storage", lambda: storage) != storage:
@@ -83,12 +83,12 @@ def work(task: Task, worker: int, state: str | Path, storage: str | None, done: 
 
 
 def gather(task: Task, state: str | Path, workers: int) -> None:
-    """Collect what the workers found into the files that :func:`run` writes.
+    """Collect the workers' results into the files that :func:`run` writes.
 
     Parameters
     ----------
     workers
-        How many there were.
+        The number of workers.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
         rows = [recorded[name]["row"] for name in sorted(recorded)]
         lost, total = kept.lost_workers(), task.settings["search"]["trials"]
         if lost and len(tried(rows)) < total:
-            # Fewer workers than before: the others had ended already when one was lost.
+            # Fewer workers than before: the others had already finished when one was lost.
             raise SearchError(
                 f"{task.run.label}: only {len(tried(rows))} of {total} trials are done, since "
                 f"worker {lost[0]} was lost; run the same command with '--forcerun search_worker'."
@@ -111,7 +111,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
                 "damaged; run the same command with '--forcerun search_worker', which runs them "
                 "again."
             )
-        # What the workers proposed is promoted here, in the tables of one worker more.
+        # The workers' trials are promoted here, in tables like those of a further worker.
         tables = kept.tables(workers)
         promotes = task.settings["search"]["rungs"] > 1
         if promotes:
@@ -143,7 +143,7 @@ def _is_complete(task: Task, state: SearchState) -> bool:
 
 
 def _is_readable(folder: Path) -> bool:
-    """Whether what a worker measured of itself is what it wrote; else a warning."""
+    """Whether a worker's own tables are undamaged; if not, there is a warning."""
     try:
         return bool(join({0: folder}))
     except DamageError as error:
@@ -156,7 +156,7 @@ def _is_readable(folder: Path) -> bool:
 def _judge(
     rows: list[dict], windows: list[dict], lost: Sequence[int], damaged: Sequence[int]
 ) -> None:
-    """Say of joules what only the sight of all workers shows."""
+    """Mark joules that are known to be shared, or incomplete, only from all workers together."""
     shared = {
         (window["worker"], window["trial"])
         for window in windows

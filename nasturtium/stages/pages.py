@@ -33,7 +33,7 @@ def run(
     index_path
         The one page, self-contained.
     front_path
-        Its first part, to be put into Snakemake's report.
+        Its first part, for Snakemake's report.
     folder
         Of the other four pages.
     config
@@ -42,7 +42,7 @@ def run(
         ``dataset.json`` of every data set and ``seed{seed}.split.json`` of every seed, each in its
         data set's folder.
     failed
-        A sentence for each job that failed; what it was to make is missing here.
+        A sentence for each job that failed, whose results are missing here.
     """
     rows = read_rows(summary)
     drawn: dict[str, dict[str, Path]] = {dataset: {} for dataset in config["datasets"]}

@@ -1,7 +1,7 @@
-"""What a study that failed in part still tells: summary, verdicts, figures and pages of the rest.
+"""The results of a study in which jobs failed: summary, verdicts, figures and pages of the rest.
 
-Snakemake makes them only when every run is there. So they are made here of the runs that are, dated
-far back, so that the next run of Snakemake takes them for outdated and makes them again.
+Snakemake makes these files only when every run is finished. Here they are made from the finished
+runs, with old dates, so that the next Snakemake considers them outdated and makes them again.
 
 The plan, arguments of :func:`run`, is read from stdin as JSON.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from nasturtium.report import style
 from nasturtium.stages import figures, pages, summarise
 
-# One second after the epoch: older than any input, whatever a file system makes of zero.
+# One second after the epoch: older than any input. Some file systems do not store zero.
 _LONG_AGO = (1, 1)
 
 
@@ -30,22 +30,22 @@ def run(
     devices: Mapping,
     code: str,
 ) -> bool:
-    """Make everything of what is there; False if no run has been measured.
+    """Make everything from the finished runs; False if no run has been measured.
 
     Parameters
     ----------
     metrics
         ``metrics.parquet`` of every run that was made by this configuration; others are skipped.
     latencies
-        ``latency.parquet`` of every data set and seed, those that are there.
+        ``latency.parquet`` of every data set and seed; missing ones are skipped.
     figure_paths
         ``results/{dataset}/figures/{name}.svg`` of every data set.
     cards, splits
-        Cards of every data set and of every seed's split; those that are there are shown.
+        Cards of every data set and of every seed's split; missing ones are skipped.
     devices
         As :func:`nasturtium.stages.summarise.run` takes them.
     failed
-        A sentence for each job that failed, to stand on the page.
+        A sentence for each job that failed, for the page.
     """
     there = [path for path in metrics if Path(path).is_file()]
     if not there:

@@ -10,7 +10,7 @@ def run(dataset: str, folder: str | Path, own: Mapping | None = None) -> None:
     """Write ``features.npy``, ``targets.npy`` and ``dataset.json`` of ``dataset`` to ``folder``.
 
     ``own`` is the entry of ``own_datasets`` that describes it, or None for a built-in data set.
-    What is warned of on the way stands on the card too.
+    Warnings are also written on the card.
     """
     with notices.collected() as warnings:
         prepared.write(folder, *readers.read_described(dataset, own), warnings)

@@ -10,13 +10,13 @@ from nasturtium.training.recipe import pruning_of_searched_nets, retraining_reci
 
 
 def run(job: Job, source: str | Path) -> None:
-    """Prune the model at ``source`` by the run's method and ratio.
+    """Prune the model at ``source`` with the run's method and ratio.
 
-    The source is loaded from its file for every run, with its trained weights, and the file is
-    not touched. What is written is stripped, compacted and verified.
+    The source is loaded from its file for every run, with its trained weights, and the file is not
+    changed. The written model is stripped, compacted and verified.
 
-    The settings hold ``training`` and ``pruning``: the retraining takes its recipe from the first
-    and its epochs and learning rate from the second.
+    The settings have ``training`` and ``pruning``: the recipe of the retraining comes from the
+    first, its epochs and learning rate from the second.
     """
     run, pruning = job.run, job.settings["pruning"]
     if run.stage == NAS_PRUNED:

@@ -1,4 +1,4 @@
-"""Stages ``quantised``, ``pruned_quantised``, ...: a trained model, trained on for int8."""
+"""Stages ``quantised``, ``pruned_quantised``, ...: a trained model, trained further for int8."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from nasturtium.training.recipe import quantisation_recipe
 
 
 def run(job: Job, source: str | Path) -> None:
-    """Train the model at ``source`` on with the roundings that its int8 file will make.
+    """Continue to train the model at ``source`` with the rounding of its int8 file.
 
-    What is written is in float32, for the same converter and the same measurer as any other run.
-    The settings hold ``training`` and ``quantisation``: the recipe is of the first, its epochs and
-    learning rate of the second.
+    The written model is in float32, for the same converter and measurer as any other run. The
+    settings have ``training`` and ``quantisation``: the recipe comes from the first, its epochs and
+    learning rate from the second.
     """
     run = job.run
     with job.metered():

@@ -13,10 +13,10 @@ from nasturtium.training.frame_statistics import frame_of
 
 
 def run(job: Job, trials: str | Path, trial: str) -> None:
-    """Train the net of ``trial`` anew by the baseline's recipe, with the trial's learning rate.
+    """Train the net of ``trial`` from the start with the baseline's recipe and its learning rate.
 
-    It is not pruned, whatever the trial was; ``retrained_pruned`` does that. The settings hold
-    ``training``, and of ``search`` what makes the space.
+    It is not pruned, even if the trial was; ``retrained_pruned`` does that. The settings have
+    ``training``, and those keys of ``search`` that define the space.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Control ``scaled``: the reference net, all widths scaled to the size of a net that was found."""
+"""Control ``scaled``: the reference net with all widths scaled to the size of a searched net."""
 
 import logging
 from collections.abc import Callable
@@ -22,8 +22,8 @@ _LARGEST_SCALE, _STEPS = 64.0, 40
 def run(job: Job, found: str | Path) -> None:
     """Train the reference net at the largest scale that has no more parameters than ``found``.
 
-    What a search finds beyond it is not in the number of its parameters. Where even one unit a
-    layer is more, it is that net. The settings hold ``training``.
+    If a search is better, that does not come from the number of parameters. If even a net with one
+    unit per layer has more parameters, that net is used. The settings have ``training``.
     """
     run, training = job.run, job.settings["training"]
     most = load_model(found).count_params()

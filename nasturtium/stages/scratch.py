@@ -10,12 +10,12 @@ from nasturtium.training.recipe import total_recipe
 
 
 def run(job: Job, source: str | Path) -> None:
-    """Train the shape of the model at ``source`` anew, by the baseline's recipe.
+    """Train a net of the same shape as ``source`` from new weights with the baseline's recipe.
 
-    It is trained for as many epochs as the baseline and its pruning together (the control of Liu
-    et al. 2019, arXiv 1810.05270, section 3, "Scratch-E" with the same number of epochs). What it
-    reaches was in the shape; what ``pruned`` reaches beyond it was in the weights. The settings
-    hold ``training`` and ``pruning``.
+    It is trained for as many epochs as the baseline and its pruning together (the control of Liu et
+    al. 2019, arXiv 1810.05270, section 3, "Scratch-E" with the same number of epochs). It shows
+    what the shape alone reaches; if ``pruned`` is better, that comes from the weights. The settings
+    have ``training`` and ``pruning``.
     """
     run = job.run
     with job.metered():

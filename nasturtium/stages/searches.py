@@ -1,4 +1,4 @@
-"""What a search is made of, whether one process runs it or several workers do."""
+"""The parts of a search that are the same for one process and for several workers."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,15 +32,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Task:
-    """What a search starts from.
+    """The inputs of a search.
 
     Attributes
     ----------
     job
-        Its settings hold ``training`` and ``search``; with a section ``pruning``, every trial is
-        pruned while it trains, by a ratio that the search chooses.
+        Its settings have ``training`` and ``search``. With a section ``pruning``, every trial is
+        pruned while it is trained, with a ratio that the search chooses.
     baseline, baseline_energy, baseline_training
-        Model whose values are the objective's reference, and ``energy.parquet`` and
+        The model with the objective's reference values, and ``energy.parquet`` and
         ``training.parquet`` of its training.
     """
 
@@ -66,12 +66,12 @@ class Task:
 
     @property
     def tuner(self) -> str:
-        """What chooses the next net."""
+        """The tuner, which chooses the next net."""
         return self.settings["search"]["tuner_with_pruning" if self.is_pruned else "tuner"]
 
     def fingerprint(self, *, shared: bool) -> str:
         """Fingerprint of what decides its trials; ``shared`` by several workers or not."""
-        # Damage must not pass for another search: the state would be emptied for its sake.
+        # A damaged file must not look like another search, since the state would be emptied.
         check_zip(self.job.split)
         check_zip(self.baseline)
         settings = {**self.settings, "search": without_limits(self.settings["search"])}
@@ -82,13 +82,13 @@ class Task:
             split=file_sha256(self.job.split),
             baseline=file_sha256(self.baseline),
             settings=settings,
-            # Alone, an oracle is asked anew when the search is resumed; a shared study goes on.
+            # A single process asks its oracle again when it is resumed; a shared study continues.
             **({"shared": True} if shared else {}),
         )
 
 
 def without_limits(search: Mapping) -> dict:
-    """``search`` less what does not change a trial: a search that may go on longer goes on."""
+    """``search`` without keys that change no trial, such as limits of time."""
     limits = ("trials", "budget", "hours", "keep", "max_consecutive_failures")
     limits += ("tolerance_points", "tolerance_mae")
     return {key: value for key, value in search.items() if key not in limits}
@@ -97,7 +97,7 @@ def without_limits(search: Mapping) -> dict:
 def trials_of(
     task: Task, state: SearchState, meter: Meter, worker: int | None = None
 ) -> tuple[Trials, dict]:
-    """The search's trials, and why values of the baseline are None that are."""
+    """The search's trials, and the reason for each value of the baseline that is None."""
     run, settings = task.run, task.settings["search"]
     training, pruning = task.settings["training"], task.settings.get("pruning")
     data = task.job.data()
@@ -166,7 +166,7 @@ def write_results(
     epochs: Sequence[Mapping],
     best: Mapping | None,
 ) -> None:
-    """Write ``trials.parquet``, ``training.parquet``, what pruning did, and ``model.keras``.
+    """Write ``trials.parquet``, ``training.parquet``, the effects of pruning and ``model.keras``.
 
     There is no refit: ``model.keras`` is the best trial's file, byte for byte.
 
@@ -175,7 +175,7 @@ def write_results(
     SearchError
         There is no best trial.
     DamageError
-        Its model is not what was written, or is gone.
+        Its model is damaged or missing.
     """
     if best is None:
         raise SearchError(_nothing_found(task, rows))
@@ -186,13 +186,13 @@ def write_results(
 def write_picks(task: Task, rows: Sequence[Mapping], epochs: Sequence[Mapping]) -> None:
     """Write the runs of the picks: one net each, with its own epochs and the search's energy.
 
-    Where no net could be picked as such, it is the search's best one. To be called when the
-    search's ``energy.parquet`` is written.
+    If there is no net for a pick, it is the search's best one. To be called after the search's
+    ``energy.parquet`` is written.
 
     Raises
     ------
     DamageError
-        A model is not what was written, or is gone.
+        A model is damaged or missing.
     """
     job = task.job
     best = next(row for row in rows if row["best"])

@@ -29,7 +29,7 @@ def run(
     devices: Mapping[str, str | Mapping[str, int] | None],
     code: str,
 ) -> None:
-    """Write ``summary.parquet``, ``summary.md``, a ``verdict.md`` a data set, and all in short.
+    """Write ``summary.parquet``, ``summary.md``, a ``verdict.md`` per data set, and a short form.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ _PLACE = ("dataset", "seed", "run")
 
 
 def _found(folder: Path, row: Mapping, searched: Mapping[Path, list[dict]]) -> dict[str, object]:
-    """Of a search's net or pick: which trial it is, of how many, and whether it is good enough."""
+    """For a search's net or pick: which trial it is, of how many, and whether it is good enough."""
     run = Run(row["dataset"], row["seed"], row["run"])
     if run.pick is not None:
         folder = folder.with_name(folder.name.removesuffix(f"-{run.pick}"))
@@ -104,7 +104,7 @@ def _timed(latencies: Iterable[Mapping]) -> dict[tuple, dict[str, float | None]]
 
 
 class _Read(Sequence):
-    """Tables that are read when they are asked for: those of a large study are gigabytes."""
+    """Tables that are read on demand, since those of a large study have gigabytes."""
 
     def __init__(self, paths: Sequence[str | Path]):
         self._paths = paths

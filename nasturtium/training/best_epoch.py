@@ -16,7 +16,7 @@ _LOSSES = ("loss", "val_loss", "mse", "val_mse")
 
 
 class BestEpoch(keras.callbacks.Callback):
-    """Collects a row an epoch and keeps the weights of the best admissible one in memory."""
+    """Collects one row per epoch and keeps the weights of the best admissible epoch in memory."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class BestEpoch(keras.callbacks.Callback):
         self._start_s = 0.0
 
     def go_on(self, checkpoint: Checkpoint) -> None:
-        """Go on from what was best before."""
+        """Continue with the best epoch so far."""
         if checkpoint.best is not None:
             self.best, self.weights = checkpoint.best, list(checkpoint.best_weights)
             self.epoch, self.loss = self.best["epoch"], self.best["validation_loss"]
@@ -59,14 +59,15 @@ class BestEpoch(keras.callbacks.Callback):
             weights, judged, averaged = self._judged()
             logs = {**logs, **judged}
         duration_s = time.monotonic() - self._start_s
-        # NaN and infinity have no place in a table: a diverged epoch's figure is null.
+        # Tables have no NaN or infinity: the value of a diverged epoch is null.
         figures = {
             name: float(value) * (self._unit if name in _LOSSES else 1.0)
             if math.isfinite(value)
             else None
             for name, value in logs.items()
         }
-        # Choices are by the squared error whatever was minimised, so that runs can be compared.
+        # Epochs are chosen by the squared error, whatever was minimised, so that runs can be
+        # compared.
         loss = _comparable(figures, "val_")
         admissible = epoch >= self._first_admissible
         is_best = admissible and loss is not None and loss < self.loss

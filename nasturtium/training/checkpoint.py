@@ -1,4 +1,4 @@
-"""A training that is cut and goes on: weights, the optimizer's state, and the best epoch so far."""
+"""A checkpoint of a training: weights, the optimizer's state, and the best epoch so far."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from nasturtium.records.checksums import read_arrays, write_arrays
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stands.
+    """The state of a training.
 
     Attributes
     ----------
     epoch
         Epochs done.
     precision
-        What the net is trained in.
+        The precision of the training.
     weights, optimizer
         Of the net in training, and of its optimizer.
     best_weights, best
-        Of the best epoch so far, and its row of ``training.parquet``; None where none counted.
+        Of the best epoch so far, and its row of ``training.parquet``; None if no epoch counts yet.
     """
 
     epoch: int
@@ -52,7 +52,7 @@ class Checkpoint:
         Raises
         ------
         DamageError
-            It is not what was written, or is not there.
+            It is damaged or missing.
         """
         found = read_arrays(path)
         facts = json.loads(found["facts"].tobytes())

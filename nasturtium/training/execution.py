@@ -8,9 +8,10 @@ import tf_keras as keras
 from nasturtium.models.encoding import ENCODING
 from nasturtium.models.layers import facts_of
 
-# Small nets spend half of a step in Python; beyond some tens of steps there is nothing to gain.
+# In small nets, half of a step's time is spent in Python; more than some tens of steps per
+# execution gain nothing.
 MOST_STEPS_PER_EXECUTION = 32
-# To compile a dense net takes two to three seconds, as much as some thousand steps gain.
+# Compiling a dense net takes two to three seconds, which some thousand steps save again.
 LEAST_COMPILED_STEPS = 3000
 
 
@@ -21,7 +22,7 @@ class Execution:
     Attributes
     ----------
     steps_per_execution
-        Steps that TensorFlow runs without coming back to Python.
+        Steps that TensorFlow runs without returning to Python.
     jit_compile
         Whether XLA compiles the step.
     """
@@ -36,7 +37,7 @@ def choose(model: keras.Model, most_steps: int, steps_per_epoch: int, epochs: in
     Parameters
     ----------
     most_steps
-        What the callbacks bear; 1 for those that act after every step.
+        The largest number that the callbacks allow; 1 for callbacks that act after every step.
     """
     long = steps_per_epoch * epochs >= LEAST_COMPILED_STEPS
     on_cpu = not tf.config.list_physical_devices("GPU")  # on a GPU it was not measured

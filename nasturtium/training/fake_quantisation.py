@@ -1,10 +1,10 @@
-"""A net that computes as its int8 file will, to be trained: every rounding is made in float32.
+"""A net that simulates the rounding of its int8 file in float32, for training.
 
-Jacob et al. 2018 (arXiv 1712.05877, section 3): kernels are rounded to int8, each channel by its
-own scale, activations to int8 by the range that they have; the gradient passes the rounding as if
-it were not there (Bengio et al. 2013, arXiv 1308.3432). Unlike there, ranges are not moving
-averages: before each epoch they are taken as TFLite's converter will take them, as the extremes
-over the same number of training samples.
+Jacob et al. 2018 (arXiv 1712.05877, section 3): kernels are rounded to int8 with one scale per
+channel, and activations to int8 according to their range. The gradient passes the rounding
+unchanged (Bengio et al. 2013, arXiv 1308.3432). In contrast to that paper, ranges are not moving
+averages: before each epoch they are determined as by TFLite's converter, as the extremes over the
+same number of training samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ import tf_keras as keras
 from nasturtium.compaction import fold_batch_normalization
 from nasturtium.models.copies import on_other_input
 
-# As many as the converter looks at.
+# As many samples as the converter uses.
 _CALIBRATION_SAMPLES = 500
 _STEPS = 127  # of int8 on either side of zero
 _SMALLEST_RANGE = 1e-6
 
-# Kernels by class of layer, with the axes along which TFLite keeps one scale an entry.
+# Kernels by class of layer, with the axes along which TFLite has one scale per entry.
 _KERNELS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
     "Dense": {"kernel": (-1,)},
     "Conv1D": {"kernel": (-1,)},
@@ -32,7 +32,7 @@ _KERNELS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
     "SeparableConv1D": {"depthwise_kernel": (-2, -1), "pointwise_kernel": (-1,)},
     "SeparableConv2D": {"depthwise_kernel": (-2, -1), "pointwise_kernel": (-1,)},
 }
-# What these give is among what they take, or has the same scale in the file, or a fixed one.
+# The outputs of these layers are among their inputs, or have the same or a fixed scale.
 _KEEP_SCALE = (
     *("InputLayer", "Flatten", "Reshape", "Permute", "RepeatVector", "ActivityRegularization"),
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout"),
@@ -41,14 +41,14 @@ _KEEP_SCALE = (
     *("AveragePooling1D", "AveragePooling2D", "UpSampling1D", "UpSampling2D"),
     *("ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D"),
 )
-# An operation of TFLite computes these in itself, so that nothing is rounded before them.
+# TFLite fuses these into the operation before, so nothing is rounded in between.
 _FUSED = (keras.activations.linear, keras.activations.relu, tf.nn.relu6)
 
 
 class FakeQuantisation:
-    """The net to train in place of ``model``, whose BatchNormalization is folded before.
+    """The net to train instead of ``model``, whose BatchNormalization is folded first.
 
-    Weights that are zero stay zero, so that pruning is kept.
+    Zero weights stay zero, so that the net stays pruned.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class FakeQuantisation:
         ]
 
     def calibrate(self) -> None:
-        """Set the ranges of the activations to those that the net has by now, unrounded."""
+        """Set the ranges of the activations to those of the current net without rounding."""
         self._give(self._watched)
         values = self._watched.predict(self._samples, batch_size=128, verbose=0)
         ranges = [layer for layer in self.model.layers if isinstance(layer, _Rounded)]
@@ -91,7 +91,7 @@ class FakeQuantisation:
             layer.set_weights([np.float32(low), np.float32(max(high, low + _SMALLEST_RANGE))])
 
     def finish(self) -> keras.Model:
-        """The trained net in plain layers, which rounds nothing."""
+        """The trained net with plain layers, without rounding."""
         self._give(self._plain)
         return self._plain
 
@@ -109,7 +109,7 @@ def _copy(model: keras.Model) -> keras.Model:
 
 
 class _RoundedKernels(keras.layers.Wrapper):
-    """A layer whose kernels are rounded to int8 when it is called."""
+    """Wraps a layer whose kernels are rounded to int8 when it is called."""
 
     def __init__(self, layer: keras.layers.Layer, kernels: Mapping[str, tuple[int, ...]], **kwargs):
         super().__init__(layer, name=f"{layer.name}_rounded", **kwargs)
@@ -128,7 +128,7 @@ class _RoundedKernels(keras.layers.Wrapper):
                 used = tf.convert_to_tensor(kernel)
                 if name in self._kept:
                     used *= tf.cast(self._kept[name], used.dtype)
-                # Past Keras, which would no longer train the variable that it finds replaced.
+                # This bypasses Keras, which would no longer train a variable that was replaced.
                 object.__setattr__(self.layer, name, rounded(used, self._kernels[name]))
             return self.layer.call(inputs)
         finally:
@@ -137,10 +137,10 @@ class _RoundedKernels(keras.layers.Wrapper):
 
 
 class _Rounded(keras.layers.Layer):
-    """Its input, rounded to the 256 values of int8 between the ends of a range."""
+    """Rounds its input to the 256 values of int8 between the ends of a range."""
 
     def build(self, input_shape):
-        """Make the ends, which :meth:`FakeQuantisation.calibrate` sets."""
+        """Create the ends of the range, which :meth:`FakeQuantisation.calibrate` sets."""
         for name in ("low", "high"):
             weight = self.add_weight(name, shape=(), initializer="zeros", trainable=False)
             setattr(self, name, weight)
@@ -164,7 +164,7 @@ def rounded(kernel: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
 
 
 def _rounding(plain: keras.Model) -> keras.Model:
-    """``plain`` in layers of its own, with all roundings of an int8 file."""
+    """A copy of ``plain`` with all the rounding of an int8 file."""
 
     def kernel_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
         kernels = _KERNELS.get(type(layer).__name__)
@@ -177,7 +177,7 @@ def _rounding(plain: keras.Model) -> keras.Model:
 
 
 def _watching(plain: keras.Model) -> keras.Model:
-    """A net without roundings, in layers of its own, that gives all that would be rounded."""
+    """A copy of the net without rounding, whose outputs are all tensors that would be rounded."""
     seen: list[tf.Tensor] = []
 
     def watch(tensor: tf.Tensor, name: str) -> tf.Tensor:
@@ -194,9 +194,10 @@ def _called(plain: keras.Model, wrap, watch) -> tuple[tf.Tensor, tf.Tensor]:
     Parameters
     ----------
     wrap
-        Of a copy: what is called in its place.
+        Returns what is called in place of a layer's copy.
     watch
-        Of what the int8 file rounds, and the name of the layer that gives it: what goes on.
+        Called with a tensor that the int8 file rounds, and its layer's name; returns the tensor to
+        use.
     """
     readers = _readers(plain)
     last = plain.outputs[0]._keras_history.layer
@@ -206,7 +207,7 @@ def _called(plain: keras.Model, wrap, watch) -> tuple[tf.Tensor, tf.Tensor]:
             return type(layer).from_config(layer.get_config())  # restores the unit, in float32
         config, after = layer.get_config(), None
         if getattr(layer, "activation", None) not in (None, *_FUSED):
-            # It is computed of what has been rounded.
+            # It is computed from rounded values.
             after = keras.layers.Activation(layer.activation, name=f"{layer.name}_activation")
             if isinstance(layer, keras.layers.Activation):
                 return after

@@ -31,14 +31,15 @@ _VALIDATION_BATCH = 1024
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training did; the model holds the weights of ``best_epoch``.
+    """The result of a training; the model has the weights of ``best_epoch``.
 
     Attributes
     ----------
     epochs
-        A row an epoch, in the columns of ``training.parquet``.
+        One row per epoch, with the columns of ``training.parquet``.
     best_epoch
-        Number of the kept epoch, counted from 0: the lowest validation loss among the admissible.
+        Number of the kept epoch, counted from 0: the admissible one with the lowest validation
+        loss.
     validation_loss
         Its validation loss: cross-entropy, or squared error in the target's unit squared.
     """
@@ -50,7 +51,7 @@ class Trained:
 
 
 def steps_per_epoch(data: TrainingData, batch_size: int) -> int:
-    """Optimizer steps of one epoch, the last partial batch included."""
+    """Optimizer steps of one epoch, including the last partial batch."""
     return math.ceil(len(data.train) / batch_size)
 
 
@@ -70,34 +71,35 @@ def fit(
     begin: Path | None = None,
     end: Path | None = None,
 ) -> Trained:
-    """Train ``model`` in place by ``recipe`` and leave it at its best admissible epoch.
+    """Train ``model`` in place with ``recipe``; it gets the weights of its best admissible epoch.
 
     Parameters
     ----------
     recipe
         ``epochs``, ``batch_size``, ``optimizer``, ``learning_rate``, ``schedule``,
-        ``weight_decay``, ``class_weights``, for a regression ``regression_loss``
-        and, where images are changed by chance, ``augmentation``; ``warm_up``,
-        ``label_smoothing``, ``average`` and ``precision`` where they are not the defaults.
-        A model that is being pruned is trained in float32 and not averaged: its callbacks hold on
-        to its own weights.
+        ``weight_decay``, ``class_weights``, for a regression ``regression_loss`` and, for random
+        changes of images, ``augmentation``; ``warm_up``, ``label_smoothing``, ``average`` and
+        ``precision`` if they are not the defaults. A model that is being pruned is trained in
+        float32 without averaging, since its callbacks refer to its own weights.
     label
         Names the run in progress lines and in the windows of its energy.
     trial
-        Trial of a search that the energy belongs to.
+        The search's trial to which the energy belongs.
     first_admissible_epoch
-        Epochs before it are never kept: a pruning schedule has not ended there, and their weights
-        are denser than asked for.
+        Earlier epochs are never kept: the pruning schedule has not ended, so fewer weights than
+        requested are pruned.
     steps_per_execution
-        Most steps that TensorFlow runs without coming back to Python; 1 for callbacks that have
-        to act at every step.
+        Largest number of steps that TensorFlow may run without returning to Python; 1 for callbacks
+        that have to act at every step.
     sparsity
         Called at the end of each epoch; its value goes to the epoch's row.
     until
-        Epoch to stop after, of the recipe's, whose schedule stays as long; None for the last.
+        Number of epochs after which to stop; the schedule still covers all epochs of the recipe.
+        None for all.
     begin, end
-        Checkpoint to go on from, and where to write the next one; None for the start, and for no
-        checkpoint. Rows are those of the epochs in between, the kept epoch may lie before them.
+        Checkpoint from which to continue, and file for the next one; None for the start, and for no
+        checkpoint. There are rows only for the epochs in between; the kept epoch may be an earlier
+        one.
 
     Raises
     ------
@@ -128,7 +130,8 @@ def fit(
         huber=recipe.get("regression_loss") == "huber",
         label_smoothing=recipe.get("label_smoothing", 0.0),
     )
-    # Keras judges the weights that it trains, as it trains them; others are judged apart.
+    # Keras evaluates the weights that it trains, in their precision; others are evaluated
+    # separately.
     judge = _judge(model, data, std) if net is not model or recipe.get("average") else None
     keeper = BestEpoch(first_admissible_epoch, recipe["epochs"], label, sparsity, std**2, judge)
     first, last = 0, recipe["epochs"] if until is None else until
@@ -136,7 +139,7 @@ def fit(
         found.restore(net)
         first = found.epoch
         keeper.go_on(found)
-    # Each part of a training has an order of samples of its own.
+    # Each part of a training has its own order of samples.
     order = seed + 100_003 * first
     net.fit(
         training_batches(data.train, recipe["batch_size"], order, recipe.get("augmentation")),
@@ -199,7 +202,7 @@ def _class_weights(data: TrainingData) -> dict[int, float] | None:
 
 
 def _scale(description: Description, split: Split) -> float:
-    """What a regression's errors are divided by; 1 for a classification."""
+    """The divisor of a regression's errors; 1 for a classification."""
     return target_std(split.targets) if description.classes is None else 1.0
 
 

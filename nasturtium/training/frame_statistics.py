@@ -1,4 +1,4 @@
-"""A data set's frame: the statistics that its nets carry, of the train split only."""
+"""A data set's frame: statistics of the train split that are part of its nets."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from nasturtium.data.text import FIRST_WORD
 from nasturtium.errors import DataError
 from nasturtium.models.frame import Frame
 
-# Keras's Normalization divides by 1e-7 at least, and holds the variance in float32.
+# Keras's Normalization divides by at least 1e-7, and stores the variance in float32.
 _LEAST_DEVIATION, _MOST_DEVIATION = 1e-6, 1e18
-# Whole fractions of it are the bins that are usual: 8, 16, 24, 32, 40, 48.
+# The usual numbers of bins divide it: 8, 16, 24, 32, 40, 48.
 _QUANTILES = 481
 
 
@@ -47,7 +47,7 @@ def _quantiles(standardised: np.ndarray) -> np.ndarray:
 def target_std(targets: np.ndarray) -> float:
     """Standard deviation of a regression's targets, in their unit.
 
-    1 where they are constant and have no scale; the net then has to learn the mean only.
+    1 if they are constant; the net then only has to learn the mean.
     """
     if targets.min() == targets.max():  # their computed deviation need not be exactly 0
         return 1.0
@@ -57,15 +57,15 @@ def target_std(targets: np.ndarray) -> float:
 def _variance(features: np.ndarray, description: Description) -> np.ndarray:
     """Variance by column or channel; 1 where it is constant.
 
-    Otherwise a value that the train split lacks, a rare category say, would be divided by nearly
-    nothing.
+    Otherwise a value that the train split lacks, such as a rare category, would be divided by
+    nearly zero.
 
     Raises
     ------
     DataError
-        A column varies by less or more than the layer that standardises it can tell.
+        A column varies by less or more than the layer that standardises it can represent.
     """
-    # Of equal values the computed variance need not be exactly 0.
+    # The computed variance of equal values may differ from exactly 0.
     constant = features.min(axis=0) == features.max(axis=0)
     variance = np.where(constant, 1.0, features.var(axis=0))
     deviation = np.sqrt(variance)

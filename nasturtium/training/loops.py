@@ -1,8 +1,8 @@
-"""The functions that Keras trains and evaluates a net with, traced once.
+"""The functions with which Keras trains and evaluates a net, traced once.
 
-Keras's own trace a step of a training up to four times: its loop runs the body once to see what
-comes out of it, and all of it happens again since the optimizer makes its variables meanwhile. For
-small nets that takes longer than to train them.
+Keras's own functions trace a training step up to four times: the loop's body is traced once to find
+its outputs, and everything is traced again since the optimizer creates its variables in the
+meantime. For small nets this takes longer than the training.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ def trace_once(model: keras.Model) -> None:
     They compute what Keras's own do, operation by operation.
     """
     model.optimizer.build(model.trainable_variables)
-    # Keras makes functions of its own only where there are none.
+    # Keras makes its own functions only if there are none.
     model.train_function = _function(model, model.train_step, model._train_counter)
     model.test_function = _function(model, model.test_step, model._test_counter)
 
 
 def _function(model: keras.Model, step: Callable, counter: tf.Variable) -> Callable:
-    """A function of an iterator: as many steps as the model runs at once; its metrics."""
+    """A function of an iterator that runs the model's steps per execution; returns its metrics."""
 
     def counted(batch) -> dict[str, tf.Tensor]:
         figures = step(batch)
@@ -45,5 +45,5 @@ def _function(model: keras.Model, step: Callable, counter: tf.Variable) -> Calla
 
     is_one = model._steps_per_execution.numpy() == 1
     run = (lambda iterator: counted(next(iterator))) if is_one else several
-    # There is no Python in a step that would have to become operations.
+    # A step has no Python code that would have to be converted to operations.
     return tf.function(run, reduce_retracing=True, autograph=False)

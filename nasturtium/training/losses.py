@@ -1,6 +1,6 @@
 """What a training minimises, and what it reports.
 
-A regression minimises errors in standard deviations of the target, whatever its unit.
+A regression minimises errors in standard deviations of the target, independent of its unit.
 """
 
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from nasturtium.data.catalog import Description
 from nasturtium.training.execution import Execution
 from nasturtium.training.loops import trace_once
 
-# Metrics that stand for the loss when epochs are compared, where another loss is minimised.
+# Metrics by which epochs are compared if another loss is minimised.
 COMPARED = ("mse", "cross_entropy")
 
-# Where Huber's loss turns from square to linear, in standard deviations of the targets.
+# Where Huber's loss changes from square to linear, in standard deviations of the targets.
 _HUBER_DELTA = 0.5
 
 
 class StandardisedError(keras.losses.Loss):
     """Squared error, or Huber's loss, of errors divided by ``std``.
 
-    A net gives the target in its unit, so its raw squared error and the gradients of its weights
-    grow with the unit: optimizers diverge in one unit and stand still in another. Divided by the
-    standard deviation they are those of a net that is trained on the standardised target.
-    Huber, Annals of Mathematical Statistics 35 (1964).
+    A net's output has the target's unit, so its squared error and gradients depend on the unit:
+    optimizers diverge with one unit and make no progress with another. Divided by the standard
+    deviation, they are those of a net that is trained on the standardised target. Huber, Annals of
+    Mathematical Statistics 35 (1964).
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ def compile_model(
 ) -> None:
     """Compile with the task's loss and metrics: cross-entropy and accuracy, or MSE and MAE.
 
-    A regression's loss is of errors divided by ``target_std``, and its MAE is in the target's unit.
+    A regression's loss uses errors divided by ``target_std``, and its MAE is in the target's unit.
     With ``huber`` it minimises Huber's loss instead of the squared error, which becomes the metric
-    ``mse``, divided alike. With ``label_smoothing`` a classification takes so much of each label
-    and spreads it over all classes (Szegedy et al. 2016, arXiv 1512.00567, section 7), and the
+    ``mse``, with the same divisor. With ``label_smoothing``, this share of each label is spread
+    over all classes of a classification (Szegedy et al. 2016, arXiv 1512.00567, section 7), and the
     cross-entropy is the metric ``cross_entropy``.
     """
     if description.classes is None:

@@ -9,10 +9,10 @@ from nasturtium.models.encoding import ENCODING
 
 
 class _OneDevice:
-    """Leaves out the sum of gradients over devices, of which there is one.
+    """Leaves out the sum of gradients over devices, since there is only one.
 
-    Keras makes that sum in a function that TensorFlow's table of gradients keeps for ever, and with
-    it the graph of the whole training: 15 to 20 MB for each net of a search.
+    Keras computes that sum in a function that TensorFlow's table of gradients never releases, and
+    with it the graph of the whole training: 15 to 20 MB for each net of a search.
     """
 
     def aggregate_gradients(self, grads_and_vars):
@@ -32,18 +32,18 @@ class _SGD(_OneDevice, keras.optimizers.SGD):
     pass
 
 
-# Names of weights that do not decay: biases, scales and shifts have no size to keep small, and an
-# encoding's bins lie where the columns' values are.
+# Names of weights without decay: it makes no sense for biases, scales and shifts, and the bins of
+# an encoding follow the columns' values.
 _NOT_DECAYED = ["bias", "gamma", "beta", "alpha", ENCODING]
 
 
 def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer, its learning rate constant or decaying as a cosine over ``steps``.
+    """The recipe's optimizer; its learning rate is constant or a cosine over ``steps``.
 
     The cosine ends at zero (Loshchilov and Hutter 2017, arXiv 1608.03983, section 3, one cycle);
     before it the rate rises linearly for the share ``warm_up`` of the steps. Weight decay is
-    decoupled (the same, arXiv 1711.05101) and holds for kernels only. With ``average`` the
-    optimizer keeps a moving average of the weights beside them.
+    decoupled (the same, arXiv 1711.05101) and applies only to kernels. With ``average`` the
+    optimizer also keeps a moving average of the weights.
     """
     rate = recipe["learning_rate"]
     warm_up = round(recipe.get("warm_up", 0.0) * steps)
@@ -68,9 +68,9 @@ def make_optimizer(recipe: Mapping, steps: int) -> keras.optimizers.Optimizer:
 
 
 def averaged_weights(model: keras.Model) -> list[np.ndarray] | None:
-    """The model's weights with the optimizer's averages in place of those that are trained.
+    """The model's weights with the optimizer's averages in place of trained weights.
 
-    None where it keeps none. Statistics of BatchNormalization are averages already.
+    None if it keeps none. Statistics of BatchNormalization are already averages.
     """
     if not getattr(model.optimizer, "use_ema", False):
         return None

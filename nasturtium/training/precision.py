@@ -1,4 +1,4 @@
-"""Training in bfloat16 where it is faster; weights are kept, judged and saved in float32."""
+"""Training in bfloat16 where it is faster; weights are stored and evaluated in float32."""
 
 import functools
 import logging
@@ -12,28 +12,28 @@ import tf_keras as keras
 logger = logging.getLogger(__name__)
 
 FLOAT32, MIXED = "float32", "mixed_bfloat16"
-# Layers that may gain by bfloat16; dense ones were not seen to.
+# Layers that may be faster in bfloat16; dense layers were not.
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.SeparableConv2D)
-# What else is computed in it: what lies between convolutions.
+# Other layers that are computed in it: those between convolutions.
 _BETWEEN = (
     *(keras.layers.BatchNormalization, keras.layers.ReLU, keras.layers.Add),
     *(keras.layers.Activation, keras.layers.MaxPooling2D, keras.layers.DepthwiseConv2D),
     *(keras.layers.Dropout, keras.layers.AveragePooling2D),
 )
-# To compile two steps and time them takes some ten seconds.
+# Compiling two steps and timing them takes about ten seconds.
 _LEAST_STEPS = 3000
 _TIMED_STEPS, _LEAST_GAIN = 12, 1.2
 
 
 def choose(model: keras.Model, features: np.ndarray, setting: str, steps: int) -> str:
-    """``float32`` or ``mixed_bfloat16``, whichever is to train ``model`` for so many ``steps``.
+    """``float32`` or ``mixed_bfloat16``: the precision to train ``model`` for ``steps`` steps.
 
     Parameters
     ----------
     features
         One batch of raw samples.
     setting
-        ``float32``, ``mixed``, or ``auto``, which times both on this machine where it may pay.
+        ``float32``, ``mixed``, or ``auto``, which times both on this machine if it may help.
     """
     if setting != "auto":
         return MIXED if setting == "mixed" else FLOAT32
@@ -82,9 +82,9 @@ def _has_bfloat16() -> bool:
 
 
 def _measured_gain(model: keras.Model, features: np.ndarray) -> float:
-    """Samples a second in bfloat16 by those in float32: the fastest of steps taken in turn.
+    """Speed in bfloat16 relative to float32, from the fastest of alternating steps.
 
-    The fastest is what other work on the machine disturbs least.
+    The fastest step is least disturbed by other work on the machine.
     """
     nets = {FLOAT32: keras.models.clone_model(model), MIXED: in_mixed_precision(model)}
     targets = np.zeros((len(features), *model.output_shape[1:]), np.float32)

@@ -11,7 +11,7 @@ from nasturtium.pruning.pruner import Pruned
 from nasturtium.pruning.start import start_pruning
 from nasturtium.training.fit import MOST_STEPS_PER_EXECUTION, Trained, fit, steps_per_epoch
 
-# Real samples to verify compaction with; random ones come on top.
+# Number of real samples to verify the compaction, besides random ones.
 _VERIFIED_SAMPLES = 256
 # Batches over which Taylor importance is summed at each update.
 _IMPORTANCE_BATCHES = 8
@@ -29,12 +29,12 @@ def pruned_fit(
     label: str,
     trial: str | None = None,
 ) -> tuple[Trained, Pruned]:
-    """Train ``model`` by ``recipe`` while ``ratio`` of it is pruned; strip, compact and verify.
+    """Train ``model`` with ``recipe`` while ``ratio`` of it is pruned; strip, compact and verify.
 
     Parameters
     ----------
     recipe, seed, label, trial
-        As of :func:`nasturtium.training.fit.fit`.
+        See :func:`nasturtium.training.fit.fit`.
     method
         A name in ``nasturtium.pruning.methods.METHODS``.
     pruning

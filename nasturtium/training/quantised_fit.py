@@ -1,4 +1,4 @@
-"""A training in which the net computes as its int8 file will."""
+"""A training with the rounding of the int8 file."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,15 @@ from nasturtium.training.fit import Trained, fit
 def quantised_fit(
     model: keras.Model, data: TrainingData, recipe: Mapping, *, seed: int, label: str
 ) -> tuple[Trained, keras.Model]:
-    """Train ``model`` on by ``recipe`` with the roundings of int8; what became of it, in float32.
+    """Continue to train ``model`` with int8 rounding; returns the trained net in float32.
 
-    Its BatchNormalization is folded into the kernels, as in the file. The figures of the epochs,
-    which the kept one is chosen by, are those of the rounded net.
+    Its BatchNormalization is folded into the kernels, as in the file. The figures of the epochs, by
+    which the kept one is chosen, are those of the rounded net.
 
     Parameters
     ----------
     recipe, seed, label
-        As of :func:`nasturtium.training.fit.fit`.
+        See :func:`nasturtium.training.fit.fit`.
     """
     rounding = FakeQuantisation(model, data.train.features)
     trained = fit(

@@ -1,4 +1,4 @@
-"""The recipes of trainings that come after the baseline's, from the settings."""
+"""The recipes of trainings that follow the baseline's, from the settings."""
 
 from collections.abc import Mapping
 
