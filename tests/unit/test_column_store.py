@@ -117,7 +117,7 @@ def test_a_packed_table_is_bounded_by_its_size(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_memory_is_bounded_by_a_column(tmp_path, kind):
-    """As float64 the table has 48 MB, as float32 24, and in one piece it took 148 MB more than another."""
+    """As float64 the table has 48 MB; in one piece it took 148 MB more than a small one."""
     draw, path = np.random.default_rng(0), tmp_path / f"a.{kind}"
     table = pa.table({f"x{n}": draw.normal(size=ROWS).round(3) for n in range(COLUMNS)})
     if kind == "csv":

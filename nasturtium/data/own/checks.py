@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 # What a description may promise at most: a header that asks for more is broken or hostile.
 MOST_VALUES = 2**34
 MOST_CLASSES = 10_000
+_ABOUT_ONE = 1.001
 
 
 def labels(values: np.ndarray, where: str, classes: int | None, first_row: int = 1) -> np.ndarray:
@@ -89,7 +90,8 @@ def input_scale(own: Mapping, low: float, high: float, where: str) -> float:
     """
     if "input_scale" in own:
         return float(own["input_scale"])
-    if high <= 1 and low >= -1:
+    # A little above 1 is what rounding leaves.
+    if high <= _ABOUT_ONE and low >= -_ABOUT_ONE:
         return 1.0
     full = next((scale for scale in (255.0, 65_535.0) if high <= scale), None)
     if low < 0 or full is None:
@@ -148,6 +150,11 @@ def description(
             )
     _check_halvings(name, own["reference"], input_shape)
     classes = None
+    if own["task"] == "regression" and labels.min() == labels.max():
+        raise DataError(
+            f"Data set '{name}': its target is {labels[0]:g} in all samples, so there is nothing "
+            "to learn; name another target."
+        )
     if own["task"] == "classification":
         classes = own.get("classes") or int(labels.max()) + 1
         empty = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)

@@ -1,5 +1,6 @@
 """Classes by name: labels as texts become numbers from 0."""
 
+import logging
 import re
 from collections.abc import Sequence
 
@@ -8,8 +9,12 @@ import numpy as np
 from nasturtium.data.own import checks, columns
 from nasturtium.errors import DataError
 
+logger = logging.getLogger(__name__)
+
 # So many numbers with so few samples each are no classes, but a quantity.
 _MANY_CLASSES, _FEW_SAMPLES = 20, 5
+# What people write for a label that they don't know.
+_MARKS = ("?", "-", "--", ".", "unknown", "Unknown", "UNKNOWN", "none", "n.a.", "missing")
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)*")
 
 
@@ -35,6 +40,13 @@ def numbered(
     found = {value for part in values for value in part}
     columns.check_blanks(found, wheres[0])
     columns.check_known(values[-1], values[0], wheres[-1], paths[0])
+    marks = sorted(value for value in found if value.strip() in _MARKS)
+    if marks:
+        logger.warning(
+            "%s: '%s' reads like a missing label, and counts as a class; remove its rows if it is.",
+            wheres[0],
+            marks[0],
+        )
     whole = all(re.fullmatch(r"-?\d{1,18}", value) for value in found)
     names = sorted(found, key=int if whole else None)
     rows = sum(map(len, values))

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
@@ -80,21 +81,46 @@ def check_categories(values: Sequence[Sequence[str]], column: str, paths: Sequen
 
 
 def check_blanks(values: Iterable[str], where: str) -> None:
-    """Refuse texts that differ in blanks around them only, or are not plain.
+    """Refuse texts that look the same, warn of those that nearly do, and refuse any not plain.
 
     Raises
     ------
     DataError
-        Two of them do, and would count as two classes or categories.
+        Two differ in blanks only, or in how Unicode writes the same letters, and would count as two
+        classes or categories.
     """
     seen: dict[str, str] = {}
     for value in sorted(values):
-        other = seen.setdefault(value.strip(), value)
+        other = seen.setdefault(" ".join(unicodedata.normalize("NFC", value).split()), value)
         if other != value:
+            in_blanks = " ".join(other.split()) == " ".join(value.split())
+            what = "blanks" if in_blanks else "how Unicode writes their letters"
             raise DataError(
-                f"{where}: {other!r} and {value!r} differ in blanks only; write them alike."
+                f"{where}: {other!a} and {value!a} differ in {what} only; write them alike."
             )
     check_plain(seen.values(), where)
+    for meaning, what in ((str.casefold, "in case only"), (_number, "as texts, not as numbers")):
+        alike: dict[object, str] = {}
+        for value in sorted(seen):
+            other = alike.setdefault(meaning(value), value)
+            if other != value:
+                logger.warning(
+                    "%s: '%s' and '%s' differ %s, and count as two; write them alike if they are "
+                    "one.",
+                    where,
+                    other,
+                    value,
+                    what,
+                )
+                break
+
+
+def _number(value: str) -> float | str:
+    """What ``value`` is as a number, where it is one."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def check_plain(values: Iterable[str], where: str) -> None:

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MOST_PIXELS = 50_000_000
+# Pictures that nowhere reach half of the scale are dark, or have another one.
+_DARK = 128
 _IMAGES_PER_BLOCK = 256
 _BLOCK_BYTES = 2**20
 # Pillow's decoders have no common error class.
@@ -78,9 +80,20 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         counts.append(len(files))
 
     def blocks() -> Iterator[np.ndarray]:
+        brightest = 0
         for start in range(0, len(files), _IMAGES_PER_BLOCK):
             part = files[start : start + _IMAGES_PER_BLOCK]
-            yield np.stack([read_picture(path, shape) for path in part])
+            block = np.stack([read_picture(path, shape) for path in part])
+            brightest = max(brightest, int(block[..., : min(shape[2], 3)].max()))
+            yield block
+        # Not before all are read: 12 bits in files of 16, or digits of 0 to 16.
+        if brightest < _DARK:
+            logger.warning(
+                "%s: the brightest value of all pictures is %d of 255; if they are not dark, save "
+                "them with their full scale.",
+                roots[0],
+                brightest,
+            )
 
     targets = np.array(labels, np.int64)
     described = checks.description(

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks
+from nasturtium.data.own import checks, sequences
 from nasturtium.data.own.array_labels import array_labels
 from nasturtium.data.own.columns import check_digits
 from nasturtium.data.samples import Blocks, Samples
@@ -74,6 +74,8 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
                 f"{arrays[0].where}; save both alike."
             )
     image = len(shape) == 3
+    if own.get("kind") == "sequence":
+        sequences.say_if_turned(*shape, arrays[0].where)
     dtype = checks.stored_dtype(arrays[0].dtype, image, arrays[0].where)
     missing_allowed = not image and own.get("missing", "error") != "error"
 
@@ -201,7 +203,7 @@ def _input_shape(array: _Array, own: Mapping) -> tuple[tuple[int, ...], bool]:
     """Shape of a sample, and whether its channels come first in the array."""
     found = array.shape[1:]
     if own.get("kind") == "sequence":
-        return _sequence_shape(array), False
+        return sequences.array_shape(array.shape, array.where), False
     if len(found) == 2:
         found = (*found, 1)  # grey images, saved without their axis of channels
     wanted = tuple(own.get("input_shape", found))
@@ -217,15 +219,6 @@ def _input_shape(array: _Array, own: Mapping) -> tuple[tuple[int, ...], bool]:
     if "input_shape" not in own and _is_channels_first(array, found):
         return (*found[1:], found[0]), True
     return found, False
-
-
-def _sequence_shape(array: _Array) -> tuple[int, int]:
-    if len(array.shape) not in (2, 3):
-        raise DataError(
-            f"{array.where}: its samples have shape {array.shape[1:]}, not (steps,) or (steps, "
-            "channels) as sequences have; save it so, or leave out 'kind'."
-        )
-    return (*array.shape[1:], 1)[:2]
 
 
 def _is_channels_first(array: _Array, shape: tuple[int, ...]) -> bool:

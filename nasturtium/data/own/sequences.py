@@ -63,3 +63,31 @@ def joined(
         name = f"channel '{channels[number]}'" if channels else f"channel {number + 1}"
         check_digits(column, column.astype(np.float32), f"{where}: {name}", _NARROWER)
     return whole
+
+
+def array_shape(shape: tuple[int, ...], where: str) -> tuple[int, int]:
+    """Steps and channels of an array of shape (samples, steps[, channels]).
+
+    Raises
+    ------
+    DataError
+        It has another number of axes.
+    """
+    if len(shape) not in (2, 3):
+        raise DataError(
+            f"{where}: its samples have shape {shape[1:]}, not (steps,) or (steps, channels) as "
+            "sequences have; save it so, or leave out 'kind'."
+        )
+    return (*shape[1:], 1)[:2]
+
+
+def say_if_turned(steps: int, channels: int, where: str) -> None:
+    """Warn of more channels than steps: they may have come first."""
+    if channels > steps:
+        logger.warning(
+            "%s: its samples are taken for %d steps of %d channels; if their channels come first, "
+            "turn them before they are saved.",
+            where,
+            steps,
+            channels,
+        )

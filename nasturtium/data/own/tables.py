@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, classes, columns, table_files
+from nasturtium.data.own import checks, classes, columns, suspicions, table_files
 from nasturtium.data.own.column_report import column_report
 from nasturtium.data.own.column_store import ColumnStore, RowStore
 from nasturtium.data.own.dialect import Dialect, detect
@@ -110,6 +110,11 @@ class _Table:
         if not self.numeric and not self.categorical:
             raise DataError(f"{path}: has no column beside its target; name another file.")
         self.target = self.columns[own["target"]]
+        # Pixels have no meaning of their own, and who names columns has looked at them.
+        self._are_chosen = "features" in own or "input_shape" in own
+        self._of_missing = (
+            "list it under 'missing_values'" if own["format"] == "csv" else "save it as null"
+        )
         self._missing_allowed = (
             own.get("missing", "error") != "error" and len(own.get("input_shape", (0,))) == 1
         )
@@ -136,6 +141,7 @@ class _Table:
 
     def add_numbers(self, rows: RowStore) -> None:
         """Add the numeric columns to ``rows``; a missing value is NaN."""
+        target = _floats(self.target) if pa.types.is_floating(self.target.type) else None
         for name in self.numeric:
             column = _floats(self.columns[name])
             where = f"{self.path}: column '{name}'"
@@ -144,6 +150,8 @@ class _Table:
                 stored = column.astype(np.float32)
             checks.finite(stored, where, self._first_row, self._missing_allowed)
             columns.check_digits(column, stored, where, _NARROWER)
+            if not self._are_chosen:
+                suspicions.look(column, name, where, target, self._of_missing)
             rows.add(stored)
 
     def floats(self, name: str) -> np.ndarray:

@@ -1,0 +1,163 @@
+"""What looks like something else than it is taken for is said, or refused."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+from nasturtium.data import notices, prepared, readers
+from nasturtium.data.own import tables
+from nasturtium.errors import DataError
+
+ROWS = 60
+DRAW = np.random.default_rng(0)
+X, Y = DRAW.normal(size=ROWS), DRAW.normal(size=ROWS)
+
+
+def read(folder, kind="csv", columns=None, **own):
+    """Warnings that the table of ``columns`` is read with."""
+    table, path = pa.table({"x": X, "y": Y, **(columns or {})}), folder / f"a.{kind}"
+    (pyarrow.csv.write_csv if kind == "csv" else pyarrow.parquet.write_table)(table, path)
+    given = {"format": kind, "path": str(path), "task": "regression", "target": "y"}
+    with notices.collected() as warnings:
+        tables.read("mine", {**given, "reference": {"mlp": [2]}, **own})
+    return warnings
+
+
+COUNTED = np.arange(ROWS)
+DATES = 20240101 + 100 * (COUNTED % 12) + COUNTED % 28
+MARKED = np.where(COUNTED % 9 == 0, -999, np.abs(X))
+SUSPICIOUS = {
+    "from 0": ("t", COUNTED, "column 't' counts the rows"),
+    "from 1": ("...1", COUNTED + 1, r"column '\.\.\.1' counts the rows"),
+    "shuffled names": ("customer_id", COUNTED[::-1] * 3, "has another whole number in each row"),
+    "dates": ("day", DATES, "such as 20240101, which read like dates"),
+    "low marks": ("z", MARKED, "has -999 7 times, far off all others"),
+    "high marks": ("z", np.where(COUNTED % 9 == 0, 9999, np.abs(X)), "has 9999 7 times"),
+    "target": ("z", Y, "column 'z' is the same as the target"),
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("case", SUSPICIOUS)
+def test_a_column_that_seems_to_be_something_else_is_warned_of(tmp_path, kind, case):
+    name, values, said = SUSPICIOUS[case]
+    (warning,) = read(tmp_path, kind, {name: values})
+    assert re.search(said, warning)
+    # Who names the columns has looked at them.
+    assert read(tmp_path, kind, {name: values}, features=["x", name]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("year", 1990 + COUNTED % 30),
+        ("price", 20_240_000 + 7919 * COUNTED % 99_999),
+        ("balance", np.where(COUNTED == 3, -999, 400 * X)),
+        ("id", COUNTED % 7),
+        ("share", COUNTED / ROWS),
+        ("temperature", np.where(COUNTED % 9 == 0, -9, 20 * X)),
+    ],
+)
+def test_a_column_like_others_is_read_without_a_word(tmp_path, name, values):
+    assert read(tmp_path, columns={name: values}) == []
+
+
+SPACED = ["New York", "New  York", "Rome"]
+PRECOMPOSED = ["caf\u00e9", "cafe\u0301", "Rome"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (SPACED, "'New  York' and 'New York' differ in blanks only"),
+        (["New York", "New\u00a0York", "Rome"], "differ in blanks only"),
+        (PRECOMPOSED, r"differ in how Unicode writes their letters only"),
+    ],
+)
+@pytest.mark.parametrize("use", ["label", "category", "array"])
+def test_names_that_look_the_same_are_refused(tmp_path, names, said, use):
+    texts = [names[n % 3] for n in COUNTED]
+    np.savez(tmp_path / "a.npz", x=X[:, np.newaxis], y=np.array(texts))
+    uses = {
+        "category": lambda: read(tmp_path, columns={"c": texts}, categorical=["c"]),
+        "label": lambda: read(tmp_path, columns={"y": texts}, task="classification"),
+        "array": lambda: archive(tmp_path, task="classification"),
+    }
+    with pytest.raises(DataError, match=said):
+        uses[use]()
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["Yes", "yes", "no"], "'Yes' and 'yes' differ in case only, and count as two"),
+        (["1.0", "1", "2"], "'1' and '1.0' differ as texts, not as numbers"),
+        (["01", "1", "2"], "'01' and '1' differ as texts, not as numbers"),
+        (["?", "a", "b"], r"'\?' reads like a missing label"),
+        (["unknown", "a", "b"], "'unknown' reads like a missing label"),
+    ],
+)
+def test_labels_that_nearly_look_the_same_are_said(tmp_path, names, said):
+    texts = [names[n % 3] for n in COUNTED]
+    (warning,) = read(tmp_path, columns={"y": texts}, task="classification")
+    assert re.search(said, warning)
+
+
+def archive(folder, **own):
+    given = {"format": "npz", "path": str(folder / "a.npz"), "task": "regression"}
+    with notices.collected() as warnings:
+        description, _ = readers.read_described("mine", {"reference": {"mlp": [2]}, **given, **own})
+    return description, warnings
+
+
+def test_a_target_that_is_the_same_everywhere_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"its target is 4\.5 in all samples"):
+        read(tmp_path, columns={"y": np.full(ROWS, 4.5)})
+    np.savez(tmp_path / "a.npz", x=X[:, np.newaxis], y=np.zeros(ROWS))
+    with pytest.raises(DataError, match="its target is 0 in all samples"):
+        archive(tmp_path)
+
+
+def test_images_a_little_above_one_are_not_divided_by_255(tmp_path):
+    images = np.clip(DRAW.random((ROWS, 4, 4, 3)) * 1.2, 0, 1).astype(np.float32) * 1.0000005
+    assert images.max() > 1
+    np.savez(tmp_path / "a.npz", x=images, y=COUNTED % 2)
+    description, warnings = archive(tmp_path, task="classification")
+    assert (description.input_scale, warnings) == (1.0, [])
+
+
+def test_sequences_with_their_channels_first_are_said(tmp_path):
+    for shape, count in (((ROWS, 3, 32), 1), ((ROWS, 32, 3), 0), ((ROWS, 32), 0)):
+        np.savez(tmp_path / "a.npz", x=DRAW.normal(size=shape), y=Y)
+        _, warnings = archive(tmp_path, kind="sequence", reference={"mlp": [2]})
+        assert len(warnings) == count
+    np.savez(tmp_path / "a.npz", x=DRAW.normal(size=(ROWS, 3, 32)), y=Y)
+    _, (warning,) = archive(tmp_path, kind="sequence")
+    assert "taken for 3 steps of 32 channels; if their channels come first" in warning
+
+
+@pytest.mark.parametrize(
+    ("values", "is_said"),
+    [
+        (DRAW.integers(0, 4096, (8, 6, 6)).astype(np.uint16), True),
+        (DRAW.integers(0, 17, (8, 6, 6)).astype(np.uint8), True),
+        (DRAW.integers(0, 65_536, (8, 6, 6)).astype(np.uint16), False),
+        (DRAW.integers(0, 256, (8, 6, 6)).astype(np.uint8), False),
+    ],
+)
+def test_pictures_that_use_little_of_their_scale_are_said(tmp_path, values, is_said):
+    for number, picture in enumerate(values):
+        (tmp_path / "p" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "p" / "ab"[number % 2] / f"{number}.png")
+    own = {"format": "folder-of-images", "path": str(tmp_path / "p"), "input_shape": [6, 6, 1]}
+    own |= {"task": "classification", "reference": {"mlp": [2]}}
+    with notices.collected() as warnings:
+        prepared.write(tmp_path / "out", *readers.read_described("mine", own), warnings)
+    assert len(warnings) == is_said
+    assert all("the brightest value of all pictures is 1" in warning for warning in warnings)
+    assert prepared.read_card(tmp_path / "out")["warnings"] == warnings
