@@ -10,7 +10,7 @@ from nasturtium.models.layers import facts_of
 
 
 def calculated_memory(model: keras.Model) -> dict[str, int]:
-    """Bytes of weights, of activations at their peak, and of both, in columns of that name."""
+    """Bytes of weights, of activations at their peak, and of both, by column."""
     weights_bytes, activation_bytes = weight_bytes(model), peak_activation_bytes(model)
     return {
         "weights_bytes": weights_bytes,
@@ -20,14 +20,14 @@ def calculated_memory(model: keras.Model) -> dict[str, int]:
 
 
 def peak_activation_bytes(model: keras.Model) -> int:
-    """The most bytes of activations that are alive at once for one sample.
+    """The peak of the bytes of activations that are alive at the same time, for one sample.
 
-    While a layer runs, its inputs, its output and every tensor that a later layer still reads are
+    While a layer runs, its inputs, its output and all tensors that later layers still read are
     alive: the working memory of Fedorov et al. 2019 (arXiv 1905.12107, section 3.2), without
     in-place operations. Layers run in the order in which Keras calls them; a separable convolution
     is two operations with a tensor between them, as it is in TFLite.
     """
-    buffer_of: dict[int, int] = {}  # tensor -> the tensor whose memory it lies in
+    buffer_of: dict[int, int] = {}  # tensor -> the tensor whose memory it uses
     size_bytes: dict[int, int] = {}
     born: dict[int, int] = {}
     last_read: dict[int, int] = {}
@@ -38,7 +38,7 @@ def peak_activation_bytes(model: keras.Model) -> int:
             for tensor in inputs:
                 last_read[buffer_of[id(tensor)]] = step
             if inner_bytes := _inner_bytes(node):
-                # Two operations: the first reads the input, the second what the first wrote.
+                # Two operations: the first reads the input, the second the output of the first.
                 size_bytes[id(node)], born[id(node)] = inner_bytes, step
                 step += 1
                 last_read[id(node)] = step
@@ -64,9 +64,7 @@ def peak_activation_bytes(model: keras.Model) -> int:
 
 
 def _inner_bytes(node) -> int:
-    """Bytes between the two kernels of a separable convolution: its output's size, deep as the
-    depthwise kernel; 0 for any other layer.
-    """
+    """Bytes of a separable convolution's inner tensor, between its kernels; 0 for other layers."""
     facts = facts_of(node.layer)
     if facts is None or len(facts.kernels) < 2:
         return 0

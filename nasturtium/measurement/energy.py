@@ -19,9 +19,9 @@ _FILE_WINDOW_S = 1.0
 def measure_energy(
     model: keras.Model, batch_size: int, meter: Meter, settings: Mapping
 ) -> InferenceEnergy:
-    """Joules a sample of ``model`` in batches of ``batch_size``.
+    """Joules per sample of ``model`` in batches of ``batch_size``.
 
-    Nothing is run where nothing can be measured.
+    Nothing is run if nothing can be measured.
 
     Parameters
     ----------
@@ -43,18 +43,18 @@ def measure_energy(
 def measure_file_energy(
     files: Mapping[str, bytes], settings: Mapping, sources: Sequence[Source] | None = None
 ) -> dict[str, float | str | None]:
-    """Joules of a call of each TFLite file at batch 1, in columns of ``metrics.parquet``.
+    """Joules per call of each TFLite file at batch 1, in columns of ``metrics.parquet``.
 
-    TFLite runs on one thread of the CPU, so only CPU packages are read: a GPU beside does nothing
-    for it. Their counters are renewed every millisecond, so that shorter windows do than a GPU's.
-    The call from Python is part of it.
+    TFLite runs on one CPU thread, so only CPU packages are read and no GPU. Their counters are
+    updated every millisecond, so windows can be shorter than for a GPU. The call from Python is
+    included.
 
     Parameters
     ----------
     files
-        By the beginning of their columns; those that are missing are null, with the reason.
+        By the prefix of their columns; missing files are null, with the reason.
     sources
-        In place of this machine's CPU packages.
+        Used instead of this machine's CPU packages.
     """
     reason = "no source of energy readings was given"
     if sources is None:
@@ -68,7 +68,7 @@ def measure_file_energy(
                 **none,
                 **{name: _of_file(files[name], name, meter, settings) for name in files},
             }
-    # What is left out is the same for every file: one sample a call, one device.
+    # Columns that are left out are the same for every file: one sample per call, one device.
     return {
         f"{name}_energy_{end}": energy_columns("", found[name])[f"_{end}"]
         for name in FORMS

@@ -15,15 +15,15 @@ NO_GPU = "no GPU: TensorFlow's allocator statistics of a CPU are misleading and 
 
 
 def measure_gpu_memory(path: str | os.PathLike, batch_size: int) -> dict[str, int | str | None]:
-    """Bytes that the model's weights, and its peak at inference, take on the GPU.
+    """Bytes of the model's weights, and of its peak at inference, on the GPU.
 
-    Call it before anything else of the process lies on the GPU. ``gpu_weights_bytes`` is what
-    loading the model adds; ``gpu_inference_peak_bytes`` the peak over one warmed-up forward pass
-    of ``batch_size`` samples, both above what was in use before the model was loaded. The
-    allocator rounds each tensor up to 256 bytes at least.
+    Call it before the process puts anything else on the GPU. ``gpu_weights_bytes`` is what loading
+    the model adds; ``gpu_inference_peak_bytes`` is the peak during one warmed-up forward pass of
+    ``batch_size`` samples. Both are relative to the use before the model was loaded. The allocator
+    rounds each tensor up to at least 256 bytes.
 
-    On a machine without a GPU both are None, with the reason: ``get_memory_info('CPU:0')`` does
-    not raise there, but returns numbers that leave out small tensors.
+    On a machine without a GPU both are None, with the reason: ``get_memory_info('CPU:0')`` does not
+    raise there, but returns numbers that omit small tensors.
     """
     import tensorflow as tf
 
@@ -35,7 +35,7 @@ def measure_gpu_memory(path: str | os.PathLike, batch_size: int) -> dict[str, in
             "gpu_memory_method": "none",
             "gpu_memory_reason": NO_GPU,
         }
-    # The context and its libraries come first, so that they don't count as the model's.
+    # The context and its libraries are loaded first, so that they do not count.
     with tf.device("GPU:0"):
         tf.linalg.matmul(tf.ones((8, 8)), tf.ones((8, 8))).numpy()
     gc.collect()

@@ -1,7 +1,7 @@
-"""The form in which a net is used, and so measured: its BatchNormalization folded away.
+"""The form in which a net is used and measured: with folded BatchNormalization.
 
-A run's ``model.keras`` keeps it, since pruning and other runs train on from there; TFLite's
-converter folds it too. So all runs, the unpruned ones too, are measured alike.
+A run's ``model.keras`` keeps the layer, since pruning and other runs continue to train it; TFLite's
+converter folds it too. So all runs, including unpruned ones, are measured in the same way.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class InferenceForm:
     _model: keras.Model | None = field(default=None, repr=False)
 
     def model(self) -> keras.Model:
-        """The model; on a GPU it is loaded there only now, unless it was before."""
+        """The model; it is loaded on first use."""
         return load_model(self.path) if self._model is None else self._model
 
 
@@ -42,17 +42,17 @@ def inference_file(
 ) -> Iterator[InferenceForm]:
     """The model at ``path`` in the form that is measured: ``path`` itself if it has that form.
 
-    Any other file is gone after the block. On a GPU nothing is left in memory.
+    Any other file is removed after the block. Nothing remains in the memory of a GPU.
 
     Parameters
     ----------
     model
-        The model at ``path``, where it is loaded already.
+        The model at ``path``, if it is already loaded.
 
     Raises
     ------
     CompactionError
-        The folded model computes something else.
+        The folded model does not compute the same.
     """
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     given = model

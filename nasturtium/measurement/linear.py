@@ -1,4 +1,4 @@
-"""What a linear model reaches on the same split: a net that is not better is not worth its size."""
+"""The quality of a linear model on the same split, as a lower limit for nets."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nasturtium.data.splits import Split
 
-# Enough for a linear model; all of a large set of images would take longer than its nets.
+# Enough for a linear model; a whole large set of images would take longer than its nets.
 _MOST_SAMPLES = 10_000
 _MOST_ITERATIONS = 200
 
@@ -14,8 +14,8 @@ _MOST_ITERATIONS = 200
 def linear_prediction(train: Split, test: Split, classes: int | None) -> dict[str, object]:
     """Test accuracy of a logistic, or test MAE of a linear regression on standardised features.
 
-    Fitted to at most 10,000 samples, evenly spread over the train split. Features that are no
-    numbers to be weighed, such as words, and splits of one class are null with a reason.
+    Fitted to at most 10,000 samples, evenly spread over the train split. For features without
+    numeric meaning, such as words, and for splits with one class, it is null with a reason.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -30,7 +30,7 @@ def linear_prediction(train: Split, test: Split, classes: int | None) -> dict[st
     model = Ridge() if classes is None else LogisticRegression(max_iter=_MOST_ITERATIONS)
     pipeline = make_pipeline(StandardScaler(), model)
     with warnings.catch_warnings():
-        # A reference that is nearly converged is as good a reference.
+        # A nearly converged fit is good enough as a reference.
         warnings.simplefilter("ignore", ConvergenceWarning)
         pipeline.fit(_flat(train.features[chosen]), targets)
     answers = pipeline.predict(_flat(test.features))

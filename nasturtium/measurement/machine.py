@@ -1,4 +1,4 @@
-"""What a figure was measured on and with."""
+"""The machine and the software with which a figure was measured."""
 
 import platform
 from importlib.metadata import version
@@ -8,7 +8,7 @@ from nasturtium.jobs import runtime
 
 
 def describe_machine() -> dict[str, object]:
-    """Device, processor, arithmetic and versions; nothing that names the host or its user."""
+    """Device, processor, arithmetic and versions; nothing that identifies the host or its user."""
     import psutil
     import tensorflow as tf
 
@@ -21,7 +21,7 @@ def describe_machine() -> dict[str, object]:
         "cpu_count": psutil.cpu_count(),
         "python_version": platform.python_version(),
         "tensorflow_version": version("tensorflow"),
-        # Threads have a column of their own, beside what was timed with them.
+        # Threads have their own column, beside the times measured with them.
         **{name: value for name, value in runtime.arithmetic().items() if name != "threads"},
     }
 

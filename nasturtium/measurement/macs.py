@@ -1,7 +1,7 @@
 """Multiply-accumulate operations of one sample, counted from the layers' shapes.
 
-Bias additions, activations, pooling, normalisation and other elementwise work are not counted, as
-is usual; zeros are, since dense kernels multiply them.
+As usual, bias additions, activations, pooling, normalisation and other elementwise operations do
+not count. Zeros count, since dense kernels multiply them.
 """
 
 import math
@@ -12,9 +12,9 @@ from nasturtium.models.layers import facts_of
 
 
 def count_macs(model: keras.Model) -> tuple[int | None, str | None]:
-    """MACs of one sample, or None and the reason where a layer's count is not known.
+    """MACs of one sample, or None and the reason if a layer's count is not known.
 
-    A layer counts as often as the model calls it, each time at the size of that call.
+    A layer counts once per call, with the size of that call.
     """
     total = 0
     for nodes in model._nodes_by_depth.values():

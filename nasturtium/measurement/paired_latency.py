@@ -1,7 +1,7 @@
-"""Latency of a TFLite file as a ratio to another's, both run in turn in one process.
+"""Latency of a TFLite file relative to another's, measured alternately in one process.
 
-One call of a small net takes a microsecond, and a machine's speed moves by more than what two nets
-differ by. So both run in blocks, in turn, and only the ratio of neighbouring blocks counts.
+One call of a small net takes microseconds, and a machine's speed varies by more than two nets
+differ. So both run in alternating blocks, and only the ratio of neighbouring blocks counts.
 """
 
 import math
@@ -17,23 +17,23 @@ from nasturtium.measurement.tflite import Interpreter
 from nasturtium.statistics.intervals import student_t
 
 CALLS = 20
-"""Calls of a block; its figure is their median, which an interruption does not move."""
+"""Calls per block; its value is their median, which an interruption does not change."""
 PAIRS = 8
-"""Pairs of blocks of a round, in turning order."""
+"""Pairs of blocks per round, in alternating order."""
 ROUNDS = 10
-"""Each with fresh interpreters: where tensors come to lie in memory moves a ratio by some %."""
+"""Each has new interpreters, since the position of tensors in memory changes a ratio by some %."""
 
 
 @dataclass(frozen=True)
 class PairedLatency:
-    """How long a call of one file takes, over that of the reference's.
+    """The latency of one file relative to that of the reference.
 
     Attributes
     ----------
     ratio, low, high
         Geometric mean of the rounds' median ratios, and its 95 % interval by Student's t.
     own_ms, reference_ms
-        Median of the blocks' medians, milliseconds a call.
+        Median of the blocks' medians, milliseconds per call.
     """
 
     ratio: float
@@ -44,7 +44,7 @@ class PairedLatency:
 
 
 def paired_latency(own: bytes, reference: bytes) -> PairedLatency:
-    """Run two TFLite files in turn on one thread.
+    """Run two TFLite files alternately on one thread.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def paired_latency(own: bytes, reference: bytes) -> PairedLatency:
 
 @cache
 def call_floor_ms() -> float:
-    """What a call of a file takes that adds one number, milliseconds: no net can be faster."""
+    """Milliseconds per call of a file that adds one number: no net can be faster."""
     signature = tf.TensorSpec((1, 1), tf.float32)
     adds = tf.function(lambda number: number + 1.0).get_concrete_function(signature)
     content = tf.lite.TFLiteConverter.from_concrete_functions([adds]).convert()
@@ -77,7 +77,7 @@ def call_floor_ms() -> float:
 
 
 def describe_load() -> dict[str, float | None]:
-    """What else the machine does, and how fast its processor runs; None where it does not say."""
+    """The load of the machine and the frequency of its processor; None if unknown."""
     frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return {
         "load_average": os.getloadavg()[0],

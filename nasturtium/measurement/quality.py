@@ -1,4 +1,4 @@
-"""Quality of a model on the splits: figures, their intervals, and its answers by sample."""
+"""Quality of a model on the splits: figures, their intervals, and predictions by sample."""
 
 import math
 
@@ -30,7 +30,7 @@ def predict(model: keras.Model, features: np.ndarray) -> np.ndarray:
 def sample_columns(
     outputs: np.ndarray, targets: np.ndarray, classes: int | None
 ) -> dict[str, np.ndarray | list[None]]:
-    """Target, prediction and probabilities by sample, as ``predictions.parquet`` has them.
+    """Target, prediction and probabilities by sample, in the columns of ``predictions.parquet``.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def measure_quality(
             "test_accuracy": float((outputs.argmax(axis=1) == targets).mean()),
         }
     error = outputs[:, 0] - targets
-    # As the original study reports it: against the largest target in absolute value.
+    # As in the original study: relative to the largest absolute target.
     largest = float(np.abs(targets).max())
     mae, rmse = float(np.abs(error).mean()), float(np.sqrt(np.square(error).mean()))
     return {
@@ -94,7 +94,7 @@ def split_quality(
     classes: int | None,
     kept: tuple[str, ...] = ("samples", "accuracy", "mae", "rmse"),
 ) -> dict[str, float | int | None]:
-    """Those of :func:`measure_quality` that are ``kept``, in columns that begin with ``split``."""
+    """The ``kept`` figures of :func:`measure_quality`, in columns that begin with ``split``."""
     figures = measure_quality(outputs, targets, classes)
     return {f"{split}_{n}": figures[f"test_{n}"] for n in kept if f"test_{n}" in figures}
 
@@ -102,9 +102,9 @@ def split_quality(
 def measure_uncertainty(
     outputs: np.ndarray, targets: np.ndarray, classes: int | None
 ) -> dict[str, object]:
-    """Intervals of the test figures, and what an accuracy hides, in columns of ``metrics.parquet``.
+    """Intervals of the test figures, and figures by class, in columns of ``metrics.parquet``.
 
-    An interval that nothing is known of, as of a single sample, is null.
+    An interval that can't be computed, as for a single sample, is null.
     """
     if classes is None:
         errors = outputs[:, 0] - targets
@@ -132,7 +132,7 @@ def _ends(name: str, interval: Interval) -> dict[str, float | None]:
 def training_quality(
     model: keras.Model, features: np.ndarray, targets: np.ndarray, classes: int | None
 ) -> dict[str, float | int | None]:
-    """The same figures on the train split, unaugmented: what memorising adds to them.
+    """The same figures on the train split without augmentation, which show memorising.
 
     ``features`` are raw samples, shape (samples, \\*input_shape); columns begin with ``train_``.
     """
@@ -142,7 +142,7 @@ def training_quality(
 def constant_prediction(
     train_targets: np.ndarray, targets: np.ndarray, classes: int | None
 ) -> dict[str, float]:
-    """The figure of the best constant prediction of the train split, which a net has to beat."""
+    """The figure of the best constant prediction from the train split, which a net has to beat."""
     if classes is not None:
         most_frequent = np.bincount(train_targets, minlength=classes).argmax()
         return {"constant_accuracy": float((targets == most_frequent).mean())}

@@ -1,4 +1,4 @@
-"""What a model weighs: parameters, non-zeros and bytes."""
+"""The size of a model: parameters, non-zeros and bytes."""
 
 import gzip
 import os
@@ -10,14 +10,14 @@ from nasturtium.models.weights import count_weights
 
 
 def weight_bytes(model: keras.Model) -> int:
-    """Bytes of all weights at their own dtypes, as they lie in memory."""
+    """Bytes of all weights with their own dtypes, as stored in memory."""
     return sum(value.nbytes for value in model.get_weights())
 
 
 def measure_size(model: keras.Model, path: str | os.PathLike) -> dict[str, int | float | None]:
     """Counts of weights and sizes in bytes, in the columns of ``metrics.parquet``.
 
-    Zeros show in the gzip sizes only: a dense tensor takes the same memory whatever it holds.
+    Zeros affect only the gzip sizes: a dense tensor takes the same memory with any values.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the zeros of a net would save in a file that stores them sparsely: counts, not files."""
+"""Calculates what the zeros of a net would save in a sparse file format."""
 
 import math
 
@@ -9,11 +9,11 @@ from nasturtium.models.weights import prunable_kernels
 
 
 def sparse_bytes(model: keras.Model) -> dict[str, int]:
-    """Bytes of all weights with the prunable kernels in a sparse form, all others dense.
+    """Bytes of all weights, with prunable kernels in a sparse form and all others dense.
 
     Each kernel is a matrix of (everything else, output channels). CSR keeps the values, a column
-    index for each (two bytes up to 65,536 columns, else four) and the rows' starts (four bytes
-    each); the bitmask keeps the values and one bit for each place.
+    index for each (two bytes up to 65,536 columns, otherwise four) and the rows' starts (four bytes
+    each); the bitmask keeps the values and one bit for each position.
     """
     kernels = list(prunable_kernels(model).values())
     dense = sum(value.nbytes for value in model.get_weights())

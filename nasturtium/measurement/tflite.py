@@ -16,14 +16,15 @@ def measure_tflite(
     """Bytes and latency of two TFLite forms, in the columns of ``metrics.parquet``.
 
     ``tflite`` has float32 weights, ``tflite_dynamic`` int8 weights and float32 activations
-    (dynamic-range quantisation; the converter leaves small tensors float32). What a form can't be
-    converted to or run as is null, and ``tflite_reason`` or ``tflite_dynamic_reason`` says why.
-    The full-integer form needs samples: :mod:`nasturtium.deployment`.
+    (dynamic-range quantisation; the converter leaves small tensors in float32). If a net can't be
+    converted or run in a form, its columns are null, and ``tflite_reason`` or
+    ``tflite_dynamic_reason`` says why. The full-integer form needs samples:
+    :mod:`nasturtium.deployment`.
 
     Parameters
     ----------
     files
-        Takes up the float32 file, if there is one, as ``tflite``.
+        The float32 file is added to it as ``tflite``, if there is one.
     """
     columns: dict[str, object] = {"tflite_threads": 1}
     for name, dynamic in (("tflite", False), ("tflite_dynamic", True)):
@@ -39,7 +40,7 @@ def measure_tflite(
     return columns
 
 
-# What a converter or an interpreter raises for a net that it can't take.
+# Errors of a converter or interpreter for a net that it does not support.
 REFUSED = (ConverterError, ValueError, RuntimeError)
 _FIGURES = ("bytes", "gzip_bytes", "latency_p50_ms", "latency_p95_ms")
 
@@ -61,12 +62,12 @@ def refused_columns(name: str, error: Exception) -> dict[str, object]:
 
 
 def make_converter(model: keras.Model) -> tf.lite.TFLiteConverter:
-    """A converter of ``model``, its batch fixed to 1; the model stays as it is."""
-    # A concrete function of batch 1: with an open batch size XNNPACK leaves some layers alone.
+    """A converter of ``model`` with the batch size fixed to 1; the model is not changed."""
+    # A concrete function with batch 1: with an open batch size, XNNPACK does not run some layers.
     signature = tf.TensorSpec((1, *model.input_shape[1:]), model.inputs[0].dtype)
     call = tf.function(lambda samples: model(samples, training=False), autograph=False)
-    # The converter saves what holds the variables. Of a Keras model that would be every layer with
-    # functions of its own, which takes as long as all the rest, and with a Dropout it fails.
+    # The converter saves the object that holds the variables. For a Keras model it would save every
+    # layer with its own functions, which takes as long as all the rest and fails with a Dropout.
     held = tf.Module()
     held.variables_of_the_model = model.variables
     return tf.lite.TFLiteConverter.from_concrete_functions(

@@ -1,10 +1,10 @@
-"""Channel pruning: whole units and filters, held at zero while the net trains on.
+"""Channel pruning: whole units and filters are kept at zero while the training continues.
 
-By a cubic schedule the least important dependency groups of the whole net are masked; after every
-batch kernel columns, biases, gamma, beta and moving means of masked channels are set to exactly
-zero. So each masked channel is zero for every input, and compaction removes it without changing
-the function. The masks only grow: gradual pruning as in Zhu & Gupta (2017, arXiv 1710.01878,
-section 3), over groups as in DepGraph (Fang et al., 2023, arXiv 2301.12900).
+With a cubic schedule, the least important dependency groups of the whole net are masked. After
+every batch, kernel columns, biases, gamma, beta and moving means of masked channels are set to
+exactly zero. So each masked channel is zero for every input, and compaction removes it without
+changing the function. A masked channel stays masked: gradual pruning as in Zhu & Gupta (2017, arXiv
+1710.01878, section 3), over groups as in DepGraph (Fang et al., 2023, arXiv 2301.12900).
 """
 
 import logging
@@ -35,30 +35,30 @@ class ChannelPruning(ScheduledPruner):
         model.fit(..., callbacks=[pruning, ...])
         pruned = pruning.finish(inputs=some_real_inputs)   # compacted and verified
 
-    It must stand before callbacks that save weights. The ratio is a share of the net's prunable
-    *parameters*; see ``ChannelSelection`` for which these are.
+    It must come before callbacks that save weights. The ratio is a share of the net's prunable
+    *parameters*, which ``ChannelSelection`` defines.
 
     Parameters
     ----------
     model
-        The model that is to be trained, Sequential or functional. It is changed in place, so
-        compare with a baseline that was loaded anew.
+        The model to train, Sequential or functional. It is changed in place, so load the baseline
+        again to compare with it.
     schedule
         Target and steps.
     importance
         ``l2``, ``l1``, ``taylor`` or ``random`` (the control).
     seed
-        Of the random importance.
+        Seed of the random importance.
     round_to
         Layers keep a multiple of this many channels.
     batches
-        For ``taylor``: pairs (inputs, targets) of training data, iterated anew at every update.
+        For ``taylor``: pairs (inputs, targets) of training data, iterated at every update.
 
     Raises
     ------
     PruningError
-        The importance is not known or lacks its batches, there is nothing to prune, or the ratio
-        can't be reached with at least 2 channels left in every layer.
+        The importance is unknown or lacks its batches, there is nothing to prune, or the ratio
+        can't be reached with at least 2 channels in every layer.
     CompactionError
         The model has no graph of layers (subclassed, or not built).
     """
@@ -103,7 +103,7 @@ class ChannelPruning(ScheduledPruner):
 
     @property
     def ratio(self) -> float:
-        """The share of the prunable parameters that compaction could remove by now."""
+        """The share of the prunable parameters that compaction could currently remove."""
         return self.selection.ratio
 
     def on_train_begin(self, logs=None) -> None:
@@ -119,12 +119,12 @@ class ChannelPruning(ScheduledPruner):
         self._check_finished()
 
     def finish(self, inputs=None, tolerance: float = 1e-5) -> Pruned:
-        """Compact the trained model, verify it and hold the ratio against the target.
+        """Compact the trained model, verify it and compare the ratio with the target.
 
         Parameters
         ----------
         inputs
-            Real examples to verify with, beside random ones.
+            Real samples to verify with, besides random ones.
         tolerance
             The largest relative error allowed (``nasturtium.compaction.verify``).
 
@@ -199,7 +199,7 @@ class ChannelPruning(ScheduledPruner):
 
     def _make_masks(self) -> tuple[list, list]:
         """Return the variables that make channels, and a mask of ones for each."""
-        # What a channel's value depends on; a moving variance scales what is zero already.
+        # The variables on which a channel's value depends. A moving variance only scales zeros.
         self._members: list[dict] = []
         for group in self.selection.groups:
             members: dict = {}
@@ -221,9 +221,9 @@ class ChannelPruning(ScheduledPruner):
 
 
 class RandomChannels(ChannelPruning):
-    """Channels pruned at random: the control that shows what the importance is worth."""
+    """Channels pruned at random: a control that shows the effect of the importance score."""
 
     @classmethod
     def start(cls, task: PruningTask) -> Self:
-        """By ``round_to``; the order of the channels is drawn from ``seed``."""
+        """Uses ``round_to``; the order of the channels is drawn with ``seed``."""
         return cls(task.model, task.schedule, "random", task.seed, task.settings["round_to"])

@@ -1,8 +1,8 @@
-"""Magnitude pruning with one threshold over all layers: the smallest weights of the whole net go.
+"""Magnitude pruning with one threshold for all layers: it prunes the net's smallest weights.
 
-This is "Global Magnitude Pruning" of Blalock et al. (MLSys 2020, arXiv 2003.03033, section 7.1), by
-the cubic schedule of Zhu and Gupta (2017, arXiv 1710.01878, equation 1). tfmot has a threshold for
-each layer only.
+This is "Global Magnitude Pruning" of Blalock et al. (MLSys 2020, arXiv 2003.03033, section 7.1),
+with the cubic schedule of Zhu and Gupta (2017, arXiv 1710.01878, equation 1). tfmot only has a
+threshold per layer.
 """
 
 from typing import Self
@@ -24,7 +24,7 @@ from nasturtium.pruning.schedule import CubicSchedule
 
 
 class GlobalMagnitudePruning(ScheduledPruner):
-    """Holds the smallest weights of a copy of ``model`` at zero while it is trained.
+    """Keeps the smallest weights of a copy of ``model`` at zero while it is trained.
 
     Parameters
     ----------
@@ -59,18 +59,18 @@ class GlobalMagnitudePruning(ScheduledPruner):
 
     @classmethod
     def start(cls, task: PruningTask) -> Self:
-        """By the options ``magnitude``; nothing is drawn, no batch is looked at."""
+        """Uses the options ``magnitude``; needs neither random numbers nor batches."""
         options = MagnitudeOptions(**task.settings.get("magnitude", {}))
         return cls(task.model, task.schedule, options)
 
     @property
     def ratio(self) -> float:
-        """Share of the prunable weights that the masks hold at zero by now."""
+        """Share of the prunable weights that the masks currently keep at zero."""
         masks = [mask.numpy() for mask in self._masks.values()]
         return 1 - float(sum(mask.sum() for mask in masks) / sum(mask.size for mask in masks))
 
     def finish(self, inputs: np.ndarray) -> Pruned:
-        """The trained model, its masked weights exactly zero, without the units that died.
+        """The trained model without dead units; masked weights are exactly zero.
 
         Raises
         ------
@@ -86,15 +86,15 @@ class GlobalMagnitudePruning(ScheduledPruner):
         return compacted(self.model, inputs)
 
     def _prune_to(self, ratio: float) -> None:
-        """Mask the smallest weights, as many as ``ratio`` says. Masked ones are zero, so they stay.
+        """Mask the smallest weights, up to ``ratio``. Masked ones are zero, so they stay masked.
 
         Raises
         ------
         PruningError
-            A layer would lose all its weights, and the net its inputs.
+            A layer would lose all its weights.
         """
         kernels = {name: np.abs(kernel.numpy()) for name, kernel in self._kernels.items()}
-        # A weight that was masked earlier comes before one that happens to be zero.
+        # A weight that was masked earlier is taken before one that happens to be zero.
         order = [np.where(self._masks[name].numpy() == 0, -1, kernels[name]) for name in kernels]
         values = np.concatenate([value.ravel() for value in order])
         mask = np.ones(len(values), np.float32)

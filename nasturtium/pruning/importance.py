@@ -1,11 +1,12 @@
-"""How much a dependency group matters: the scores that channel pruning ranks groups by.
+"""The importance of dependency groups: the scores by which channel pruning ranks them.
 
 A group's score is the mean over its members that produce its channels: kernel columns, depthwise
-kernels and BatchNormalization's |gamma|, each relative to the mean of its layer *at the moment when
-it would go*, with all lesser channels of the layer counted as zeros. So layers of different scale
-compare over the whole net, and what is left of a much pruned layer weighs more, which keeps a
-global ranking from emptying one layer. That is the idea of LAMP (Lee et al., ICLR 2021, arXiv
-2010.07611, section 2), on channels, and times the width, so that alike layers keep alike shares.
+kernels and BatchNormalization's |gamma|. Each is relative to the mean of its layer *at the moment
+when it would be removed*, with all less important channels of the layer counted as zeros. So layers
+of different scale can be compared over the whole net, and the remaining channels of a heavily
+pruned layer become more important, which keeps a global ranking from emptying a layer. This is the
+idea of LAMP (Lee et al., ICLR 2021, arXiv 2010.07611, section 2), applied to channels and
+multiplied by the width, so that similar layers keep similar shares.
 
 The norms are those of Li et al. (2017, arXiv 1608.08710) and, for groups, of DepGraph (Fang et al.,
 2023, arXiv 2301.12900, section 3.3); |gamma| is network slimming's (Liu et al., 2017, arXiv
@@ -30,7 +31,7 @@ Weights = Mapping[tuple[str, str], np.ndarray]
 
 
 def read_weights(model: keras.Model, groups: Sequence[Group]) -> dict[tuple[str, str], np.ndarray]:
-    """Return the weights that scores are made from, by (layer, attribute)."""
+    """Return the weights from which scores are computed, by (layer, attribute)."""
     keys = {(m.layer, m.weight) for g in groups for m in g.members if m.weight in _SCORED}
     return {(layer, name): getattr(model.get_layer(layer), name).numpy() for layer, name in keys}
 
@@ -72,7 +73,7 @@ def taylor(model: keras.Model, groups: Sequence[Group], batches: Iterable, loss=
     for inputs, targets in batches:
         seen = True
         with tf.GradientTape() as tape:
-            # Watched by hand: layers that are not trained have an importance too.
+            # Watched explicitly, since layers that are not trained have an importance too.
             tape.watch(variables)
             value = tf.reduce_mean(loss(targets, model(inputs, training=False)))
         for total, variable, gradient in zip(
@@ -111,7 +112,7 @@ def _relative(groups: Sequence[Group], weights: Weights, norm) -> np.ndarray:
 
 
 def _relative_to_layer(norms: np.ndarray) -> np.ndarray:
-    """Return each channel's norm over the layer's mean when all lesser channels are zero."""
+    """Return each channel's norm relative to the layer's mean with less important channels zero."""
     order = np.argsort(norms, kind="stable")
     remaining = np.cumsum(norms[order][::-1])[::-1]
     relative = np.empty(len(norms))

@@ -1,7 +1,7 @@
-"""Magnitude pruning by tensorflow-model-optimization, with its silent traps closed.
+"""Magnitude pruning by tensorflow-model-optimization, with checks for its silent failures.
 
-Zhu and Gupta 2017 (arXiv 1710.01878, equation 1): the sparsity of every layer rises as a cubic
-from 0 to the ratio while the model is retrained. Zeros change no tensor's shape.
+Zhu and Gupta 2017 (arXiv 1710.01878, equation 1): the sparsity of every layer rises as a cubic from
+0 to the ratio while the model is retrained. Zeros do not change the shape of a tensor.
 """
 
 import math
@@ -21,14 +21,14 @@ from nasturtium.pruning.magnitude_options import (
 from nasturtium.pruning.pruner import Pruned, Pruner, PruningTask
 from nasturtium.pruning.schedule import CubicSchedule
 
-# Tied magnitudes and rounding keep tfmot from hitting a ratio exactly in a small layer.
+# Because of equal magnitudes and rounding, tfmot may miss a ratio slightly in a small layer.
 _TOLERANCE = 0.01
 
 
 class MagnitudePruning(Pruner):
     """Masks the smallest weights of every prunable layer of a copy of ``model``.
 
-    ``model`` itself is left alone: tfmot would share its variables and change them.
+    ``model`` itself is not changed: tfmot would share its variables and change them.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class MagnitudePruning(Pruner):
     Raises
     ------
     PruningError
-        The model has nothing to prune, or ``layer_ratios`` names a layer that it has not.
+        The model has nothing to prune, or ``layer_ratios`` names a layer that it does not have.
     """
 
     def __init__(
@@ -69,36 +69,36 @@ class MagnitudePruning(Pruner):
                     final_sparsity=self._ratios[layer.name],
                     begin_step=schedule.begin_step,
                     end_step=schedule.end_step,
-                    # tfmot's default of 100 prunes nothing in a short training, and says nothing.
+                    # With tfmot's default of 100, a short training silently prunes nothing.
                     frequency=schedule.frequency,
                 ),
                 block_size=self._blocks[layer.name],
             )
 
         self.schedule = schedule
-        # Layer by layer: tfmot refuses a whole model for any layer that it doesn't know.
+        # Layer by layer: tfmot refuses a whole model if it does not know one layer.
         self.model = keras.models.clone_model(own, clone_function=wrap)
         self.callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
 
     @classmethod
     def start(cls, task: PruningTask) -> Pruner:
-        """By the options ``magnitude``; nothing is drawn, no batch is looked at."""
+        """Uses the options ``magnitude``; needs neither random numbers nor batches."""
         options = MagnitudeOptions(**task.settings.get("magnitude", {}))
         kind = GlobalMagnitudePruning if options.threshold == "global" else cls
         return kind(task.model, task.schedule, options)
 
     @property
     def ratio(self) -> float:
-        """Share of the prunable weights that the masks hold at zero by now."""
+        """Share of the prunable weights that the masks currently keep at zero."""
         masks = [mask.numpy() for _, mask in self._masked()]
         return 1 - float(sum(mask.sum() for mask in masks) / sum(mask.size for mask in masks))
 
     def finish(self, inputs: np.ndarray) -> Pruned:
-        """The stripped model, without the few units that single zeros left dead."""
+        """The stripped model without the few units that single zeros made dead."""
         return compacted(self.strip(), inputs)
 
     def strip(self) -> keras.Model:
-        """The plain model of the trained copy, its masked weights exactly zero.
+        """The trained copy as a plain model; masked weights are exactly zero.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class MagnitudePruning(Pruner):
         """
         import tensorflow_model_optimization as tfmot
 
-        # A mask acts in the forward pass only; the last step may have moved a masked weight.
+        # A mask acts only in the forward pass; the last step may have changed a masked weight.
         for weight, mask in self._masked():
             weight.assign(weight * mask)
         stripped = tfmot.sparsity.keras.strip_pruning(self.model)
@@ -138,5 +138,5 @@ def _block_size(layer: keras.layers.Layer, options: MagnitudeOptions) -> tuple[i
         return (1, 1)
     inputs, outputs = layer.kernel.shape
     divides = inputs % rows == 0 and outputs % columns == 0
-    # tfmot squeezes a grid that is one block wide to a vector, and fails.
+    # tfmot squeezes a grid with the width of one block to a vector, and fails.
     return (rows, columns) if divides and min(inputs // rows, outputs // columns) > 1 else (1, 1)

@@ -1,4 +1,4 @@
-"""What the kinds of magnitude pruning share: options, layers, and what is left at the end."""
+"""Shared parts of magnitude pruning: options, layers, and the final model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ class MagnitudeOptions:
     ----------
     threshold
         ``layer``: every layer loses the ratio's share; ``global``: the smallest weights of the net
-        go (:mod:`nasturtium.pruning.global_magnitude`).
+        are pruned (:mod:`nasturtium.pruning.global_magnitude`).
     keep_head_dense
-        Leave the last layer before each output as it is; the ratio holds for the others.
+        Do not prune the last layer before each output; the ratio applies to the others.
     block_size
-        Rows and columns of the blocks that go together in a dense layer whose kernel they divide
-        into two at least each way; other layers lose single weights (tfmot knows blocks of
-        matrices only, and no column or row of them).
+        Rows and columns of the blocks that are pruned together in a dense layer, if its kernel can
+        be divided into at least two blocks each way; other layers lose single weights (tfmot
+        supports only blocks of matrices, and not a single row or column of blocks).
     layer_ratios
-        Ratio by layer name, where it shall differ from the run's.
+        Ratio by layer name, if it differs from the run's.
     """
 
     threshold: str = "layer"
@@ -38,14 +38,14 @@ class MagnitudeOptions:
 
 
 def compacted(stripped: keras.Model, inputs: np.ndarray) -> Pruned:
-    """What is left of a model with single zeros, without the few units that they left dead."""
+    """A model with single zeros, without the few units that these made dead."""
     compaction = compact(stripped)
     error = verify(stripped, compaction.model, inputs)
     return Pruned(compaction, count_weights(stripped).sparsity, error)
 
 
 def copy_of(model: keras.Model) -> keras.Model:
-    """A model of its own variables."""
+    """A copy with its own variables."""
     own = keras.models.clone_model(model)
     own.set_weights(model.get_weights())
     return own
@@ -57,7 +57,7 @@ def layer_ratios(model: keras.Model, target: float, options: MagnitudeOptions) -
     Raises
     ------
     PruningError
-        The model has nothing to prune, or ``layer_ratios`` names a layer that it has not.
+        The model has nothing to prune, or ``layer_ratios`` names a layer that it does not have.
     """
     prunable = [layer.name for layer in model.layers if is_prunable(layer)]
     unknown = [name for name in options.layer_ratios if name not in prunable]

@@ -1,8 +1,8 @@
-"""The pruning methods of the study, the one list that configuration, rules and figures read.
+"""The list of the study's pruning methods, which configuration, rules and figures read.
 
 A new method is a module with a :class:`~nasturtium.pruning.pruner.Pruner`, a line in ``METHODS``,
-and its options, if it has any, under its name in section ``pruning`` of the schema. Nothing heavy
-is imported here: planning reads this too.
+and its options, if any, under its name in section ``pruning`` of the schema. Nothing heavy is
+imported here, since planning reads this too.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Method:
     name
         As in the configuration and in the names of runs: lower-case letters, digits, underscores.
     pruner
-        Dotted name of its ``Pruner``. The digest of a stage's code follows it like an import.
+        Dotted name of its ``Pruner``. The digest of a stage's code treats it like an import.
     removes_channels
         Whether compaction makes the net smaller by its ratio, instead of leaving zeros.
     is_control
-        Whether it is there to be compared with, and no result of its own.
+        Whether it only serves as a comparison.
     """
 
     name: str
@@ -35,7 +35,7 @@ METHODS = {
     for method in (
         Method("magnitude", "nasturtium.pruning.magnitude.MagnitudePruning"),
         Method("channels", "nasturtium.pruning.channels.ChannelPruning", removes_channels=True),
-        # What the choice of channels is worth shows beside a choice by chance.
+        # A random choice shows what the choice of channels is worth.
         Method(
             "random",
             "nasturtium.pruning.channels.RandomChannels",
@@ -47,7 +47,7 @@ METHODS = {
 
 
 def is_control(name: str | None) -> bool:
-    """Whether ``name`` is a method that is there to be compared with."""
+    """Whether ``name`` is a method that only serves as a comparison."""
     return name in METHODS and METHODS[name].is_control
 
 

@@ -1,4 +1,4 @@
-"""What every pruning method is to the training: a model, callbacks, and the compact model after."""
+"""The interface of a pruning method: a model to train, callbacks, and the compact model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Pruned:
 
     @property
     def facts(self) -> dict[str, object]:
-        """Columns of ``compaction.parquet`` and ``trials.parquet`` that say what happened to it."""
+        """Its columns of ``compaction.parquet`` and ``trials.parquet``."""
         return {
             "reached_ratio": self.ratio,
             "parameters_before_compaction": self.compaction.params_before,
@@ -50,7 +50,7 @@ class Pruned:
 
 @dataclass(frozen=True)
 class PruningTask:
-    """What a pruning starts from.
+    """The inputs of a pruning.
 
     Attributes
     ----------
@@ -59,11 +59,11 @@ class PruningTask:
     schedule
         Ratio by step.
     settings
-        Section ``pruning``; a method's own options stand there under its name.
+        Section ``pruning``; a method's own options are under its name.
     seed
-        Of what it draws at random.
+        Seed of everything that it draws at random.
     batches
-        Training batches (inputs, targets), for a method that looks at gradients.
+        Training batches (inputs, targets), for a method that uses gradients.
     """
 
     model: keras.Model
@@ -81,11 +81,11 @@ class Pruner(ABC):
     model
         The model to train.
     callbacks
-        They stand before any callback that keeps weights.
+        They come before any callback that keeps weights.
     first_admissible_epoch
         The first epoch after the schedule's end; weights of earlier ones are not pruned enough.
     steps_per_execution
-        So many steps may run between two calls of the callbacks.
+        This number of steps may run between two calls of the callbacks.
     """
 
     model: keras.Model
@@ -107,7 +107,7 @@ class Pruner(ABC):
     @property
     @abstractmethod
     def ratio(self) -> float:
-        """Share of the prunable parameters that is pruned by now."""
+        """Share of the prunable parameters that is currently pruned."""
 
     @abstractmethod
     def finish(self, inputs: np.ndarray) -> Pruned:
@@ -118,12 +118,12 @@ class Pruner(ABC):
         PruningError
             The ratio was not reached.
         CompactionError
-            The compact model computes something else.
+            The compact model does not compute the same.
         """
 
 
 class ScheduledPruner(Pruner, keras.callbacks.Callback):
-    """A pruner that is its own callback: it prunes by ``schedule``, and holds what is pruned.
+    """A pruner that is its own callback: it prunes by ``schedule`` and keeps weights pruned.
 
     Attributes
     ----------
@@ -140,11 +140,11 @@ class ScheduledPruner(Pruner, keras.callbacks.Callback):
         self._hold = tf.function(self._multiply)
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
-        """Batches are counted anew each epoch; steps go on."""
+        """Batches are counted per epoch; steps over the whole training."""
         self._epoch_start = self.step
 
     def on_train_batch_end(self, batch, logs=None) -> None:
-        """Prune further when an update is due, and hold what is pruned at zero."""
+        """Prune further if an update is due, and keep pruned weights at zero."""
         self.step = self._epoch_start + batch + 1
         due = self.schedule.last_update(self.step)
         if due is not None and due > self._applied:
@@ -159,4 +159,4 @@ class ScheduledPruner(Pruner, keras.callbacks.Callback):
 
     @abstractmethod
     def _multiply(self) -> None:
-        """Set what is pruned to exactly zero."""
+        """Set pruned weights to exactly zero."""

@@ -1,7 +1,7 @@
 """The one pruning schedule: cubic in training steps, from warm-up to recovery.
 
 Zhu & Gupta, "To prune, or not to prune" (2017, arXiv 1710.01878), equation 1, with an initial
-sparsity of zero: many weights go early, when there are many to spare, and few at the end.
+sparsity of zero: many weights are pruned early, while the net has redundancy, and few later.
 """
 
 import math
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from nasturtium.errors import PruningError
 
-# The ratio rises in at least this many updates; with fewer, each is a blow to the net.
+# The ratio rises in at least this number of updates; with fewer, each does too much damage.
 _LEAST_UPDATES = 4
-# Updates come at least every 1/20 of the training, and every 1/40 where there are steps enough.
+# There is an update at least every 1/20 of the training, and every 1/40 if there are enough steps.
 _LARGEST_SHARE = 20
 _USUAL_SHARE = 40
 
@@ -42,7 +42,7 @@ class CubicSchedule:
     frequency: int
 
     def __post_init__(self) -> None:
-        """Refuse what could never reach the target."""
+        """Refuse a schedule that could never reach the target."""
         if not 0 < self.target < 1:
             raise PruningError(
                 f"The pruning ratio is {self.target}, but has to lie above 0 and below 1."
@@ -68,18 +68,18 @@ class CubicSchedule:
         Parameters
         ----------
         total_steps
-            Epochs times batches an epoch.
+            Number of epochs times batches per epoch.
         ratio
             The target, a share between 0 and 1.
         warm_up
             The share of the steps before the first update.
         recovery
-            The least share of the steps after the last update, in which the net recovers.
+            The minimum share of the steps after the last update, in which the net recovers.
 
         Raises
         ------
         PruningError
-            There are too few steps for a schedule, or the shares leave no room for it.
+            There are too few steps for a schedule, or the shares leave no time for it.
         """
         if not (0 <= warm_up < 1 and 0 < recovery < 1 and warm_up + recovery < 1):
             raise PruningError(
@@ -103,14 +103,14 @@ class CubicSchedule:
     def of_epochs(
         cls, epochs: int, steps_per_epoch: int, ratio: float, warm_up: float, recovery: float
     ) -> "CubicSchedule":
-        """Return the schedule for a training of ``epochs``, whose recovery is of whole ones.
+        """Return the schedule for a training of ``epochs``, with a recovery of whole epochs.
 
         Raises
         ------
         PruningError
             There are too few steps or epochs for a schedule.
         """
-        # Whole epochs, and at least one: only these can be kept.
+        # At least one whole epoch, since only these can be kept.
         recovery = max(1, round(recovery * epochs)) / epochs
         if recovery == 1:
             raise PruningError(
@@ -135,7 +135,7 @@ class CubicSchedule:
         return self.begin_step + updates * self.frequency if updates else None
 
     def first_admissible_epoch(self, steps_per_epoch: int) -> int:
-        """Return the first epoch, counted from 0, that lies wholly after the last update.
+        """Return the first epoch, counted from 0, that is entirely after the last update.
 
         Weights may be chosen only among this epoch and later ones: earlier ones are not pruned
         to the target.
@@ -143,7 +143,7 @@ class CubicSchedule:
         return math.ceil(self.end_step / steps_per_epoch)
 
     def check_fits(self, epochs: int, steps_per_epoch: int) -> None:
-        """Hold the schedule against a training.
+        """Check that the schedule fits a training.
 
         Raises
         ------

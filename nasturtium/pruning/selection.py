@@ -1,4 +1,4 @@
-"""Which dependency groups go: the least important of the whole net, until the ratio is lost."""
+"""Selects dependency groups: the least important of the whole net, until the ratio is reached."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,17 @@ from nasturtium.compaction.graph import channel_graph
 from nasturtium.compaction.groups import ParameterCount, groups_of
 from nasturtium.errors import PruningError
 
-LEAST_CHANNELS = 2  # a layer of one channel is a bottleneck that no training gets around
+LEAST_CHANNELS = 2  # a layer with one channel is a bottleneck that no training can compensate
 
 
 class ChannelSelection:
-    """The groups of a net, and the choice among them by importance and ratio.
+    """The groups of a net, and their selection by importance and ratio.
 
     The ratio is the share of the prunable parameters (the kernels of Dense, Conv1D, Conv2D and
-    Conv2DTranspose and the pointwise kernels of separable ones, the head's too; not depthwise
-    kernels, biases or BatchNormalization) that the net will have lost after compaction. Kernels of
-    nested models and of layers that compaction doesn't know are neither pruned nor counted.
+    Conv2DTranspose and the pointwise kernels of separable ones, including the last layer's; not
+    depthwise kernels, biases or BatchNormalization) that the net will have lost after compaction.
+    Kernels of nested models and of layers without a rule of compaction are neither pruned nor
+    counted.
 
     Attributes
     ----------
@@ -28,7 +29,7 @@ class ChannelSelection:
     total
         The net's prunable parameters.
     pruned
-        bool, shape ``(groups,)``: what has been chosen so far. It only grows.
+        bool, shape ``(groups,)``: the groups selected so far. None is ever deselected.
 
     Raises
     ------
@@ -64,8 +65,8 @@ class ChannelSelection:
     def choose(self, ratio: float, scores: np.ndarray) -> float:
         """Prune up to ``ratio`` by ``scores``, least first, and return the ratio reached.
 
-        It is the first at or above ``ratio``, so beyond it by less than one group (one bundle of
-        ``round_to`` groups), or the largest reachable one.
+        It is the first ratio at or above ``ratio``, so it exceeds ``ratio`` by less than one group
+        (one bundle of ``round_to`` groups), or it is the largest reachable one.
         """
         bundles = self._admissible(scores)
         lost = 1 - self._after(bundles) / self.total
@@ -77,12 +78,12 @@ class ChannelSelection:
 
     @property
     def ratio(self) -> float:
-        """The share of the prunable parameters that the chosen groups take with them."""
+        """The share of the prunable parameters that is removed with the selected groups."""
         after = self._count.after_each(self._numbers[self.pruned])[-1]
         return 1 - int(after) / self.total
 
     def largest_step(self) -> float:
-        """Return the largest share that one group (or bundle) can take: the hit's tolerance."""
+        """Return the largest share of one group (or bundle): the tolerance of the reached ratio."""
         everything = np.arange(len(self.groups))
         shares = [
             1 - self._count.after_each(self._numbers[[g]])[-1] / self.total for g in everything
@@ -96,7 +97,7 @@ class ChannelSelection:
         return self._count.after_each(self._numbers[order])[ends]
 
     def _admissible(self, scores: np.ndarray) -> list[np.ndarray]:
-        """Return the bundles in the order in which they may go, without those that have to stay."""
+        """Return the bundles in the order of removal, without those that have to stay."""
         scores = np.where(self.pruned, -np.inf, scores)
         counts = self._count.outputs
         remaining = counts.sum(axis=1)
@@ -111,10 +112,10 @@ class ChannelSelection:
         return admissible
 
     def _bundles(self, scores: np.ndarray) -> list[np.ndarray]:
-        """Return groups in bundles that leave each layer a multiple of ``round_to``, least first.
+        """Return bundles of groups that leave each layer a multiple of ``round_to``, least first.
 
-        Groups that the same layers produce form one space. The first bundle of a space is what is
-        over the multiple, and by the order within a space no bundle goes before a lesser one.
+        Groups produced by the same layers form one space. The first bundle of a space is the excess
+        over the multiple. Within a space, bundles are ordered by importance.
         """
         order = np.argsort(scores, kind="stable")
         if self._round_to == 1:

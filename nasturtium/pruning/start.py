@@ -1,4 +1,4 @@
-"""Begins a pruning by the name of its method."""
+"""Starts a pruning by the name of its method."""
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -26,17 +26,17 @@ def start_pruning(
     seed: int,
     batches: Iterable,
 ) -> Pruner:
-    """Begin to prune ``model`` by ``method``, a name in ``METHODS``.
+    """Start to prune ``model`` with ``method``, a name in ``METHODS``.
 
     Parameters
     ----------
     ratio
-        Share of the prunable parameters that shall be gone at the end; 0 prunes nothing.
+        Share of the prunable parameters to prune; 0 prunes nothing.
     settings
         Section ``pruning``. ``warm_up`` and ``recovery`` (rounded to whole epochs, at least one)
         make the schedule; the method reads the rest.
     epochs, steps_per_epoch
-        Of the training to come; the schedule is derived from them.
+        Of the following training; the schedule is derived from them.
     seed, batches
         See :class:`nasturtium.pruning.pruner.PruningTask`.
 
@@ -65,14 +65,14 @@ class Unpruned(Pruner):
     """Ratio 0: a search may find that pruning does not pay."""
 
     callbacks = ()
-    steps_per_execution = 1000  # as many as the training likes
+    steps_per_execution = 1000  # no limit
 
     def __init__(self, model: keras.Model):
         self.model = model
 
     @classmethod
     def start(cls, task: PruningTask) -> Self:
-        """Nothing has a schedule here."""
+        """There is no schedule."""
         return cls(task.model)
 
     @property
@@ -81,7 +81,7 @@ class Unpruned(Pruner):
         return 0.0
 
     def finish(self, inputs: np.ndarray) -> Pruned:
-        """The model without what was dead in it anyway."""
+        """The model without channels that were already dead."""
         compaction = compact(self.model)
         error = verify(self.model, compaction.model, inputs)
         return Pruned(compaction, count_weights(self.model).sparsity, error)
