@@ -1,1 +1,1 @@
-"""Files for use elsewhere: how they are made of a model, and what they are worth."""
+"""Files for use elsewhere: how they are made from a model, and their quality."""

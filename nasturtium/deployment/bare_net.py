@@ -1,4 +1,4 @@
-"""A net without its frame: what scales its inputs and outputs becomes numbers beside the file."""
+"""A net without its frame: the scaling of inputs and outputs becomes numbers beside the file."""
 
 from dataclasses import asdict, dataclass
 
@@ -10,7 +10,7 @@ from nasturtium.deployment.scaling import Scaling
 
 @dataclass(frozen=True)
 class BareNet:
-    """A net behind its frame: ``restore(net(standardise(raw)))`` is what the framed net gives."""
+    """A net without its frame: ``restore(net(standardise(raw)))`` is the framed net."""
 
     net: keras.Model
     standardise: Scaling
@@ -22,10 +22,10 @@ class BareNet:
 
 
 def without_frame(model: keras.Model) -> BareNet:
-    """``model`` cut behind its first layer and before its last one, where these only scale.
+    """``model`` without its first and last layer, if these only scale.
 
-    One scale of int8 for all columns of a table is far too coarse for most of them, so the net is
-    quantised where they are standardised. The weights are shared with ``model``.
+    One int8 scale for all columns of a table is far too coarse for most of them, so the net is
+    quantised after the standardisation. The weights are shared with ``model``.
     """
     inputs, outputs = model.inputs[0], model.outputs[0]
     standardise, restore = Scaling(), Scaling()
@@ -40,7 +40,7 @@ def without_frame(model: keras.Model) -> BareNet:
 
 
 def vocabulary(net: keras.Model) -> int | None:
-    """How many tokens a net knows that takes tokens; None for one that takes numbers."""
+    """Size of the vocabulary of a net that takes tokens; None for one that takes numbers."""
     if not net.inputs[0].dtype.is_integer:
         return None
     return next(x.input_dim for x in net.layers if isinstance(x, keras.layers.Embedding))
@@ -51,7 +51,7 @@ def _scaling(layer: keras.layers.Layer) -> Scaling | None:
         return Scaling(_numbers(layer.scale), _numbers(layer.offset))
     if isinstance(layer, keras.layers.Normalization) and not layer.invert:
         mean = np.asarray(layer.mean, np.float64)
-        # As the layer computes it: a constant column is divided by epsilon.
+        # As in the layer: a constant column is divided by epsilon.
         deviation = np.maximum(
             np.sqrt(np.asarray(layer.variance, np.float64)), keras.backend.epsilon()
         )
@@ -60,6 +60,6 @@ def _scaling(layer: keras.layers.Layer) -> Scaling | None:
 
 
 def _numbers(values) -> float | list[float]:
-    """One number, or one for each entry of the last axis."""
+    """One number, or one per entry of the last axis."""
     array = np.asarray(values, np.float64)
     return float(array.reshape(())) if array.size == 1 else array.reshape(-1).tolist()

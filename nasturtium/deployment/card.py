@@ -1,4 +1,4 @@
-"""``card.md``: what a net for use elsewhere is, what it is worth, what it takes and gives."""
+"""``card.md`` describes a deployed net: its origin, quality, inputs and outputs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -45,7 +45,7 @@ def card(
     row, answers
         The run's row of ``metrics.parquet`` and its rows of ``predictions.parquet``.
     inputs
-        As from :func:`nasturtium.deployment.inputs.describe_inputs`.
+        See :func:`nasturtium.deployment.inputs.describe_inputs`.
     sources_sha256
         SHA-256 of the data's source files, by name.
     """
@@ -124,7 +124,7 @@ def _quality(row: Mapping, answers: Sequence[Mapping], description: Description)
         change = _change(row, key, classification)
         if change is None:
             continue
-        # The float32 file's answers are not kept one by one.
+        # The float32 file's predictions are not kept by sample.
         whole = _figure(answers, "int8_prediction", classification) if name == INT8 else "-"
         lines.append(f"| `{name}` | {whole} | {change} |")
     return "\n".join(lines) + "\n"

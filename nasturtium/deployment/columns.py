@@ -1,4 +1,4 @@
-"""Columns of a user's table by name: numbers, categories, and what is missing in them."""
+"""Columns of a user's table by name: numbers, categories, and missing values."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ class Column:
     Attributes
     ----------
     fill
-        What a missing number becomes; None where it is an error.
+        Replaces a missing number; None if a missing number is an error.
     categories
-        Of a categorical column, in the order of its columns of zeros and ones; else None.
+        Categories of a categorical column, in the order of its one-hot columns; otherwise None.
     """
 
     name: str
@@ -61,9 +61,9 @@ def encoded(
     Parameters
     ----------
     values
-        Gives a column's values: numbers with NaN for what is missing, or categories.
+        Returns a column's values: numbers with NaN for missing ones, or categories.
     first_row
-        Number of the first row as a person counts it.
+        Number of the first row in messages.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def _one_hot(column: Column, values: list, where: str, first_row: int) -> np.nda
 
 
 def _spellings(value: object) -> list[str]:
-    """How a category may stand in the files that were trained on."""
+    """Forms in which a category may appear in the training files."""
     if _is_missing(value):
         return [MISSING]
     if isinstance(value, bool | np.bool_):
@@ -122,14 +122,14 @@ def _spellings(value: object) -> list[str]:
 
 
 def _is_missing(value: object) -> bool:
-    # pandas's NA compares to nothing, and pandas need not be there.
+    # pandas's NA can't be compared, and pandas may not be installed.
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def _numbers(values: object, where: str, name: str) -> np.ndarray:
-    """Values of a column as float64; what is missing is NaN."""
+    """Values of a column as float64; missing ones are NaN."""
     if getattr(getattr(values, "dtype", None), "kind", "O") in "biuf" and not _is_masked(values):
         return np.asarray(values, np.float64)
     numbers = np.empty(len(values))
@@ -147,17 +147,17 @@ def _numbers(values: object, where: str, name: str) -> np.ndarray:
 
 
 def _is_masked(values: object) -> bool:
-    """Whether pandas keeps apart what is missing, which NumPy does not understand."""
+    """Whether it is a pandas type with its own missing values, which NumPy does not support."""
     return type(getattr(values, "dtype", None)).__module__.startswith("pandas")
 
 
 def filled(
     values: np.ndarray, fill: Sequence[float | None], place: Callable[[int, int], str]
 ) -> np.ndarray:
-    """``values`` of shape (samples, columns) in float32, with what is missing filled in.
+    """``values`` of shape (samples, columns) in float32, with missing ones replaced.
 
-    ``fill`` has None for a column in which nothing may be missing; ``place`` names a
-    row and a column for an error.
+    ``fill`` has None for a column without missing values; ``place`` names a row and a column for an
+    error.
     """
     with np.errstate(over="ignore"):
         stored = values.astype(np.float32)

@@ -54,8 +54,8 @@ def quantise(bare: BareNet, calibration: np.ndarray) -> bytes:
 def predict_full_integer(content: bytes, bare: BareNet, samples: np.ndarray) -> np.ndarray:
     """Outputs in float64, shape (samples, outputs), in the target's unit, for raw samples.
 
-    Every sample goes through the int8 file as on a device: standardise, round to int8, run at
-    batch 1, scale back.
+    Every sample is processed as on a device: standardise, round to int8, run at batch 1, scale
+    back.
     """
     interpreter = Interpreter(content)
     return bare.restore(interpreter.predict_all(bare.standardise(samples))).astype(np.float64)

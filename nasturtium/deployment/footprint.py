@@ -1,4 +1,4 @@
-"""What a net would need on a microcontroller, known without training it."""
+"""Flash and RAM of a net on a microcontroller, without training it."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ _CALIBRATION_SAMPLES = 8
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of a net's full-integer file; None with the reason where there is none, or no figure.
+    """Flash and RAM of a net's full-integer file; None with the reason if they are not known.
 
     Attributes
     ----------
     flash_bytes
-        The file.
+        Size of the file.
     ram_bytes
         The arena of TensorFlow Lite Micro's interpreter, as :mod:`nasturtium.deployment.micro`
         measures it.
@@ -32,18 +32,18 @@ class Footprint:
 
 
 def measure_footprint(model: keras.Model) -> Footprint:
-    """Flash and RAM that ``model`` will take when it is trained.
+    """Flash and RAM that ``model`` will need after its training.
 
-    A copy with drawn weights is converted with drawn samples, and run once: biases that still are
-    zero would be left out of the file.
+    A copy with random weights is converted with random samples, and run once. Weights have to be
+    random, since biases that are zero would be left out of the file.
     """
     generator = np.random.default_rng(0)
     copy = keras.models.clone_model(model)
-    # Positive, as variances have to be.
+    # Positive, since they may be variances.
     copy.set_weights([generator.uniform(0.05, 0.1, w.shape) for w in copy.get_weights()])
     bare = without_frame(copy)
     shape = (_CALIBRATION_SAMPLES, *bare.net.input_shape[1:])
-    # Of tokens only the first is sure to be in the vocabulary.
+    # Only the first token is certain to be in the vocabulary.
     takes_tokens = bare.net.inputs[0].dtype.is_integer
     drawn = np.zeros(shape) if takes_tokens else generator.normal(size=shape)
     try:

@@ -1,7 +1,7 @@
-"""Raw samples as a user has them, made into what a net takes, exactly as for its training.
+"""Converts a user's raw samples to a net's inputs, exactly as for its training.
 
-What fits is converted; what does not is an error that names row and column. Nothing is guessed: a
-net answers anything, and its answer to a wrong input looks like any other.
+A sample that does not fit is an error that names row and column. Nothing is guessed: a net gives a
+prediction for any input, and for a wrong input it looks like any other.
 """
 
 import os
@@ -25,15 +25,15 @@ _ARRAYS = (".npy", ".npz")
 def describe_inputs(
     description: Description, fill: np.ndarray | None, words: Sequence[str] | None = None
 ) -> dict[str, object]:
-    """What :func:`features_of` has to know, ready for JSON.
+    """What :func:`features_of` needs to know, ready for JSON.
 
     Parameters
     ----------
     fill
-        Value of each column or channel where it is missing, shape (columns,); None where nothing is
-        imputed.
+        Replacement for missing values of each column or channel, shape (columns,); None if nothing
+        is imputed.
     words
-        Of texts: the vocabulary, as :func:`nasturtium.data.splits.stored_words` has it.
+        For texts: the vocabulary, as :func:`nasturtium.data.splits.stored_words` returns it.
     """
     shape = list(description.input_shape)
     if description.is_image:
@@ -67,21 +67,21 @@ def features_of(inputs: Mapping, samples: object, separator: str | None = None) 
     inputs
         As from :func:`describe_inputs`.
     samples
-        Of a table: a pandas frame or a mapping from column to values, in any order of columns, with
-        more of them or not; or the path of a CSV or Parquet file; where no column is categorical,
-        also an array of shape (samples, columns). Of sequences: an array of shape
-        (samples, steps, channels). Of pictures: an array of shape
-        (samples, height, width, channels), or paths of picture files where these were trained on.
-        Of texts: one text, or a sequence of them; what comes back are tokens in int32.
-        An ``.npy`` file, or an ``.npz`` of one array, stands for its array.
+        For a table: a pandas data frame or a mapping from column to values, with columns in any
+        order and possibly others; or the path of a CSV or Parquet file; if no column is
+        categorical, also an array of shape (samples, columns). For sequences: an array of shape
+        (samples, steps, channels). For images: an array of shape (samples, height, width,
+        channels), or paths of image files if the net was trained on files. For texts: one text, or
+        a sequence of them; the result then has int32 tokens. An ``.npy`` file, or an ``.npz`` with
+        one array, may replace an array.
     separator
-        Between the values of a CSV file; None for that of the file that was trained on.
+        Separator of a CSV file; None for that of the training file.
 
     Raises
     ------
     DataError
-        A column is missing, a category unknown, a value missing that the data set imputes not, not
-        finite, text in a number's place or out of range; or the shape is another.
+        A column is missing, a category is unknown, a value is missing (and not imputed), not
+        finite, not a number or out of range, or the shape is wrong.
     """
     if inputs["kind"] == "text":
         return _from_texts(inputs, samples)
@@ -113,7 +113,7 @@ def _from_texts(inputs: Mapping, samples: object) -> np.ndarray:
 
 
 def _from_table_file(inputs: Mapping, path: Path, separator: str | None) -> np.ndarray:
-    # Not imported for pictures: a small machine may do without pyarrow.
+    # Not imported for images: a small machine may not have pyarrow.
     from nasturtium.data.own import table_files
     from nasturtium.data.own.dialect import Dialect
 

@@ -1,4 +1,4 @@
-"""What the files for use elsewhere are worth: quality on the test split, bytes, latency, RAM."""
+"""Measures the files for use elsewhere: quality on the test split, bytes, latency, RAM."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from nasturtium.measurement.tflite import REFUSED, convert, file_columns, refuse
 from nasturtium.models.lite import Interpreter
 from nasturtium.statistics.intervals import accuracy_difference, mean_difference
 
-# Samples that TensorFlow Lite Micro is held against TFLite's reference kernels by.
+# Number of samples on which TensorFlow Lite Micro and TFLite's reference kernels are compared.
 _COMPARED = 50
 
 
@@ -32,23 +32,23 @@ def measure_deployed(
     Parameters
     ----------
     training_samples
-        Raw samples to calibrate by, shape (samples, \\*input_shape).
+        Raw samples for the calibration, shape (samples, \\*input_shape).
     test
-        The test split: its quality is that of the files, through TFLite's interpreter.
+        The test split, on which TFLite's interpreter runs the files.
     outputs
-        The model's own outputs for it, which those of the files are compared to.
+        The model's own outputs for it, for comparison.
     classes
         Number of classes, or None for a regression.
     measure
         Section ``measure`` of the settings.
     files
-        Takes up each file that could be made, by the beginning of its columns; a float32 file that
-        is in it already is not made again.
+        Each file is added to it, by the prefix of its columns; a float32 file that it already
+        contains is not made again.
 
     Returns
     -------
     The columns, and the int8 file's outputs for the test split, shape (samples, outputs), in the
-    target's unit; None where there is no such file.
+    target's unit; None if there is no such file.
     """
     columns: dict[str, object] = {}
     try:
@@ -87,7 +87,7 @@ def _quality(
     targets: np.ndarray,
     classes: int | None,
 ) -> dict[str, float | None]:
-    """Accuracy or MAE of a file, and its change to the model's with the ends of its interval."""
+    """Accuracy or MAE of a file, and the interval of its difference to the model's."""
     outputs = np.asarray(outputs, np.float64)
     if classes is None:
         errors = [np.abs(found[:, 0] - targets) for found in (outputs, of_model)]
@@ -107,7 +107,7 @@ def _quality(
 
 
 def _micro(name: str, content: bytes, samples: np.ndarray) -> dict[str, object]:
-    """What TensorFlow Lite Micro makes of a file, and the file's checksum."""
+    """The results of TensorFlow Lite Micro for a file, and the file's checksum."""
     ran = run_micro(content, np.asarray(samples, np.float32))
     return {
         f"{name}_sha256": hashlib.sha256(content).hexdigest(),

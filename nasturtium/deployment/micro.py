@@ -1,7 +1,7 @@
-"""A TFLite file on a microcontroller: what TensorFlow Lite Micro's own interpreter makes of it.
+"""Runs a TFLite file in TensorFlow Lite Micro's own interpreter, as on a microcontroller.
 
-It runs in a process of its own: it brings another copy of TensorFlow's operations, writes to stderr
-from C++, and may abort the process on a file it can't run.
+It runs in a separate process: it has its own copy of TensorFlow's operations, writes to stderr from
+C++, and may abort the process for a file that it can't run.
 """
 
 import io
@@ -14,8 +14,8 @@ import numpy as np
 
 from nasturtium.models.lite import Interpreter
 
-# Takes inputs and the file, gives the outputs; prints the recorded use of the arena to stderr, as
-# its own recording allocator counts it.
+# Takes inputs and the file and returns the outputs; its recording allocator prints the use of the
+# arena to stderr.
 _RUN = """
 import io
 import sys
@@ -44,16 +44,16 @@ _MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 
 @dataclass(frozen=True)
 class MicroRun:
-    """What TensorFlow Lite Micro made of a file; all but ``reason`` is None where it can't run it.
+    """TensorFlow Lite Micro's results for a file; if it can't run it, all but ``reason`` is None.
 
     Attributes
     ----------
     arena_bytes
-        Bytes of the arena after the runs. Pointers of 64 bits make it somewhat larger than it is on
-        a microcontroller of 32 bits. Weights are not in it: they stay in flash.
+        Bytes of the arena after the runs. Because of 64-bit pointers it is somewhat larger than on
+        a 32-bit microcontroller. Weights are not included: they stay in flash.
     largest_difference
-        Of its outputs to those of TFLite's reference kernels: in int8 steps, or in the unit of a
-        float32 output.
+        Between its outputs and those of TFLite's reference kernels: in int8 steps, or in the unit
+        of a float32 output.
     """
 
     arena_bytes: int | None = None
@@ -67,7 +67,7 @@ def run_micro(content: bytes, samples: np.ndarray) -> MicroRun:
     Parameters
     ----------
     samples
-        Shape (samples, \\*input_shape), as the file takes them before they are rounded to int8.
+        Shape (samples, \\*input_shape), before they are rounded to int8.
     """
     try:
         reference = Interpreter(content, reference=True)

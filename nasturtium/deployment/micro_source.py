@@ -7,7 +7,7 @@ from nasturtium.models.lite import Interpreter
 
 _BYTES_PER_LINE = 12
 _ARENA_STEP = 256
-# How TensorFlow Lite Micro's resolver names what is not only TFLite's name in camel case.
+# Names in TensorFlow Lite Micro's resolver that are not just TFLite's names in camel case.
 _NAMES = {
     "BATCH_MATMUL": "BatchMatMul",
     "PADV2": "PadV2",
@@ -22,16 +22,16 @@ def header(
     origin: str,
     vocabulary: int | None = None,
 ) -> str:
-    """``model_int8.h``: the file, and functions between raw numbers and its int8.
+    """``model_int8.h``: the file, and functions that convert between raw numbers and int8.
 
     Parameters
     ----------
     standardise, restore
-        What stands before and behind the int8 net.
+        The scalings before and after the int8 net.
     origin
-        What it is, for its first line.
+        Its origin, for the first line.
     vocabulary
-        Of a net that takes tokens: their number. It takes them as they are, in int32.
+        For a net that takes tokens: the size of its vocabulary. Tokens are passed as int32.
     """
     net = Interpreter(content)
     out_scale, out_zero = net.output_quantisation
@@ -75,7 +75,7 @@ static const unsigned int model_int8_len = {len(content)};
 
 
 def _quantising(standardise: Scaling, scale: float, zero: int) -> str:
-    """C that makes int8 of a raw number."""
+    """C code that converts a raw number to int8."""
     return f"""\
 // The net takes raw * scale + offset; in order, again and again where there are fewer.
 static const float model_int8_scale[] = {{{_floats(standardise.scale)}}};
@@ -93,15 +93,15 @@ static inline int8_t model_int8_quantise(float raw, int i) {{
 
 
 def example(content: bytes, arena_bytes: int | None, vocabulary: int | None = None) -> str:
-    """``predict.cc``: TensorFlow Lite Micro with the operations and the arena that the file needs.
+    """``predict.cc``: TensorFlow Lite Micro with the operations and arena that the file needs.
 
-    ``arena_bytes`` is as measured, on 64 bits; None where it could not be. ``vocabulary`` is as of
+    ``arena_bytes`` was measured with 64-bit pointers; None if it was not. For ``vocabulary`` see
     :func:`header`.
     """
     taken, given, is_wrong = "Raw numbers", "float* raw", "!isfinite(raw[i])"
     set_input = "int8[i] = model_int8_quantise(raw[i], i)"
     if vocabulary is not None:
-        # A token beyond the table would be read from somewhere else in the memory.
+        # A token outside the table would read other memory.
         is_wrong = "tokens[i] < 0 || tokens[i] >= MODEL_INT8_VOCABULARY"
         taken, given, set_input = "Tokens", "int32_t* tokens", "i32[i] = tokens[i]"
     names = [_method(name) for name in Interpreter(content, reference=True).operations]
@@ -156,6 +156,6 @@ def _float(value: float) -> str:
 
 
 def _single(value: float | list[float]) -> float:
-    """The one value of an output's scaling: targets are single numbers."""
+    """The single value of an output's scaling, since targets are single numbers."""
     (only,) = value if isinstance(value, list) else [value]
     return only

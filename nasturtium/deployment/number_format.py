@@ -1,4 +1,4 @@
-"""Dates and words of truth in a user's frame, made into numbers as they were for the training."""
+"""Converts dates and booleans of a user's data frame to numbers, as for the training."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from nasturtium.errors import DataError
 
 
 def sources(names: Sequence[str], dialect: Mapping | None) -> list[str]:
-    """The columns that ``names`` are made of: of a date's parts, its column once."""
+    """The columns from which ``names`` are made; parts of a date share one column."""
     dates = (dialect or {}).get("dates", {})
     parts = {f"{name}.": name for name in dates}
     found = [
@@ -17,12 +17,12 @@ def sources(names: Sequence[str], dialect: Mapping | None) -> list[str]:
 
 
 def with_numbers(frame: object, dialect: Mapping | None) -> object:
-    """``frame`` as it is, or a mapping in which dates have become parts and words numbers.
+    """``frame`` unchanged, or a mapping with parts of dates, and numbers for booleans.
 
     Raises
     ------
     DataError
-        A date or word is written in another way than in the training.
+        A date or boolean has another format than in the training.
     """
     if not dialect or not (dialect["dates"] or dialect["booleans"]):
         return frame

@@ -1,4 +1,4 @@
-"""A model as an ONNX file, by tf2onnx, which is an optional extra as is what runs the file."""
+"""Converts a model to ONNX with tf2onnx; it and the runtime are an optional extra."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,23 +7,23 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from nasturtium.errors import MeasurementError
 
-# Known to all runtimes of the last years.
+# Supported by all recent runtimes.
 _OPSET = 17
 _LARGEST_RELATIVE = 1e-4
 
 
 def convert_onnx(model: keras.Model, samples: np.ndarray) -> bytes:
-    """``model`` as ONNX, of any batch size: raw samples in, what the model gives out.
+    """``model`` as ONNX, for any batch size; it takes raw samples and has the model's outputs.
 
     Parameters
     ----------
     samples
-        Raw samples of shape (samples, \\*input_shape), by which the file is held against the model.
+        Raw samples of shape (samples, \\*input_shape), to compare file and model.
 
     Raises
     ------
     MeasurementError
-        The extra is not installed, or the file computes something else than the model.
+        The extra is not installed, or the file does not compute the same as the model.
     """
     try:
         import onnxruntime
@@ -34,7 +34,7 @@ def convert_onnx(model: keras.Model, samples: np.ndarray) -> bytes:
         ) from error
     signature = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype, name="input")
     call = tf.function(lambda input: tf.identity(model(input, training=False), "output"))
-    # Frozen, since tf2onnx takes a frame's constants for inputs that are missing.
+    # Frozen, since tf2onnx takes a frame's constants for missing inputs.
     frozen = convert_variables_to_constants_v2(call.get_concrete_function(signature))
     proto, _ = tf2onnx.convert.from_graph_def(
         frozen.graph.as_graph_def(),

@@ -1,7 +1,6 @@
-"""Predictions for raw samples, by a run's model or by a file that was made of it for use elsewhere.
+"""Predictions for raw samples, by a run's model or by a file made from it.
 
-Where only a ``.tflite`` file and its ``model.json`` are there, TensorFlow need not be installed:
-``ai-edge-litert`` runs it.
+A ``.tflite`` file with its ``model.json`` needs no TensorFlow: ``ai-edge-litert`` runs it.
 """
 
 import hashlib
@@ -24,14 +23,14 @@ _BATCH = 1024
 
 
 class Predictor:
-    """What a net answers to raw samples.
+    """Predicts for raw samples.
 
     Attributes
     ----------
     classes
-        Names of the classes, or labels from 0 where they have none; None for a regression.
+        Names of the classes, or labels from 0 if they have no names; None for a regression.
     unit
-        Unit of a regression's target, or None where none is known.
+        Unit of a regression's target, or None if unknown.
     """
 
     def __init__(self, card: Mapping, run: Callable[[np.ndarray], np.ndarray]):
@@ -52,7 +51,7 @@ class Predictor:
         Raises
         ------
         DataError
-            The samples are not what the net was trained on; the sentence names row and column.
+            The samples do not fit the training data; the sentence names row and column.
         """
         outputs = np.asarray(self._run(features_of(self._inputs, samples, separator)), np.float64)
         if not np.isfinite(outputs).all():
@@ -107,7 +106,7 @@ def load_predictor(model: str | os.PathLike, results: str | os.PathLike = "resul
 def describe_model(
     description, fill: np.ndarray | None, words: list[str] | None = None
 ) -> dict[str, object]:
-    """What a predictor has to know beside the net, ready for JSON.
+    """What a predictor needs to know besides the net, ready for JSON.
 
     Parameters
     ----------
@@ -142,7 +141,7 @@ def _of_tflite(path: Path) -> Predictor:
 
 
 def _of_keras(path: Path) -> Predictor:
-    # TensorFlow is not needed for the other kind.
+    # The other kind does not need TensorFlow.
     from nasturtium.data import prepared
     from nasturtium.data.splits import stored_fill, stored_words
     from nasturtium.models.files import load_model

@@ -1,4 +1,4 @@
-"""What stands before and behind a net that is quantised: one multiplication and one addition."""
+"""The scaling before and after a quantised net: one multiplication and one addition."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Scaling:
-    """``scaled = raw * scale + offset``; lists have one value a column, else one for all.
+    """``scaled = raw * scale + offset``; lists have one value per column, or one for all.
 
-    It is its own JSON: ``asdict`` gives plain numbers.
+    ``asdict`` returns plain numbers, ready for JSON.
     """
 
     scale: float | list[float] = 1.0

@@ -1,8 +1,8 @@
-"""Energy while something runs: measured, or null with the reason.
+"""Measures energy while something runs; what can't be measured is null with a reason.
 
-``session`` meters a process; inside of it, ``Meter.window`` and ``MeterCallback`` account for
-blocks, fits and epochs, and ``measure_inference`` for a model's calls. What each figure is worth
-stands in ``docs/measuring.md``.
+``session`` meters a process. In it, ``Meter.window`` and ``MeterCallback`` account for blocks, fits
+and epochs, and ``measure_inference`` for a model's calls. ``docs/measuring.md`` explains the
+accuracy of each figure.
 """
 
 from nasturtium.metering.accounting import WindowEnergy
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    # The callback is a class of Keras; whoever only reads a meter need not load TensorFlow.
+    # The callback is a Keras class; code that only reads a meter does not have to load TensorFlow.
     if name == "MeterCallback":
         from nasturtium.metering.callback import MeterCallback
 

@@ -1,4 +1,4 @@
-"""From a closed window and its trace to rows of ``energy.parquet``, and to the window's total."""
+"""Turns a closed window and its trace into rows of ``energy.parquet`` and the window's total."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ from nasturtium.metering.sources import Source
 from nasturtium.metering.trace import Trace
 from nasturtium.metering.windows import Window
 
-# What spoils a figure most comes first.
+# The worst problem of a figure comes first.
 WORST_FIRST = ("none", "error", "shared", "gap", "short", "disagree", "ok")
 
 
 @dataclass(frozen=True)
 class WindowEnergy:
-    """The energy of a window, over all devices that count.
+    """The energy of a window, over all counted devices.
 
     The sum over the devices of one kind, the first in ``VENDORS`` that the job has: over its GPUs,
-    or else over the CPU packages, never of both, since most machines show just one of them. If one
-    of the devices was not measured, the sum is None, since a part is not the whole.
+    otherwise over the CPU packages, and never over both, since most machines show only one of them.
+    If one of the devices was not measured, the sum is None.
     """
 
     energy_j: float | None
-    """Idle power included."""
+    """Including idle power."""
     method: str
     quality: str
     """The worst among the devices."""
     reason: str | None
     duration_s: float
     idle_power_w: float | None
-    """Mean power in the latest idle window before."""
+    """Mean power in the latest idle window before it."""
     device_kind: str
     rows: tuple[dict[str, Any], ...]
     """Rows of ``energy.parquet``, every device and method."""
@@ -62,15 +62,15 @@ def window_rows(
     Parameters
     ----------
     window
-        The closed window, with readings at both borders in the order of ``sources``.
+        The closed window, with readings at both ends in the order of ``sources``.
     sources, traces
         The devices and their samples so far.
     period_s
         The sampler's period.
     idle_w
-        Mean power of each device in the latest idle window, None where there was none.
+        Mean power of each device in the latest idle window; None if there was none.
     none_reason
-        Why there is no source, for the single row of a window without any.
+        Why there is no source, for the single row of such a window.
     """
     common = {
         "window_id": window.id,
@@ -148,7 +148,7 @@ def total(rows: Sequence[dict[str, Any]]) -> WindowEnergy:
 def _figures(
     window: Window, number: int, source: Source, trace: Trace, period_s: float
 ) -> list[Figure]:
-    """Best method first; the naive ones, which are there to be compared, last."""
+    """Best method first; the naive ones, which only serve as comparison, last."""
     begin, end = window.opening[number], window.closing[number]
     if FORKED in (begin.reason, end.reason):
         return [Figure("none").fail("none", FORKED)]
@@ -171,12 +171,12 @@ def _figures(
 
 
 def _judge(figure: Figure, window: Window, number: int, source: Source) -> None:
-    """What holds for every method: who else was there, and for how long."""
+    """Columns that are the same for every method: other processes, and the duration."""
     count, unknown = window.processes[number]
     if count is not None and count > 1:
         figure.problems["shared"] = f"{count} processes compute on the device"
     elif source.device.shared is not None:
-        # Counted at the borders only: in between others may have come and gone.
+        # Counted only at both ends: other processes may have run in between.
         figure.problems["shared"] = source.device.shared
     if unknown is not None:
         figure.notes.append(unknown)

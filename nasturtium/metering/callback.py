@@ -1,4 +1,4 @@
-"""The Keras callback that opens windows round fits and epochs."""
+"""The Keras callback that opens windows for fits and epochs."""
 
 import tf_keras as keras
 
@@ -10,19 +10,19 @@ from nasturtium.metering.windows import Window
 class MeterCallback(keras.callbacks.Callback):
     """A ``fit`` window, and an ``epoch`` window for each epoch, in the process's current meter.
 
-    Does nothing outside of a session. An epoch's window holds its validation, since Keras ends the
-    epoch after it; a ``fit`` that raises never ends its windows, so they close with status
-    ``error`` together with the block round them, or when this callback begins again.
+    Does nothing outside a session. An epoch's window includes its validation, since Keras ends the
+    epoch after it. A ``fit`` that raises does not end its windows; they close with status ``error``
+    together with the surrounding block, or when this callback begins again.
 
     KerasTuner copies callbacks for every trial and can't copy a lock or a driver's handle, so this
-    one keeps but its two names; a copy, pickled or not, starts without open windows.
+    callback keeps only its two names; a copy, pickled or not, starts without open windows.
 
     Parameters
     ----------
     key
         Name of its windows.
     trial
-        The search's trial they belong to.
+        The search's trial to which they belong.
     """
 
     def __init__(self, key: str, trial: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Time as the meter sees it: one monotonic clock, anchored once to the wall clock."""
+"""The meter's time: one monotonic clock, related once to the wall clock."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 class Clock:
     """The machine's monotonic clock.
 
-    The wall clock may be set back by NTP while a window is open, so it is read once, here, and
-    only to tell when the job ran. Replays and tests put another object in its place.
+    NTP may set the wall clock back while a window is open, so it is read only once, here, to know
+    when the job ran. Replays and tests use another object instead.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Clock:
         time.sleep(seconds)
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
-        """Wait ``seconds`` or until ``stop`` is set; whether it is."""
+        """Wait ``seconds`` or until ``stop`` is set; returns whether it is."""
         return stop.wait(seconds)
 
     def wall(self, t_ns: int) -> datetime:

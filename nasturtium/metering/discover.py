@@ -1,4 +1,4 @@
-"""Which sources exist on this machine, and why the others don't."""
+"""Finds the sources of this machine, and why others are missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Energy of a window that another process wrote."""
+"""Reads the energy of a window that another process wrote."""
 
 import os
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from nasturtium.records.parquet import read_rows
 def stored_energy(path: str | os.PathLike, kind: str) -> WindowEnergy:
     """The energy of the one window of ``kind`` in an ``energy.parquet``: its job, or its fit.
 
-    A search that workers shared has a job window of each: their energies and durations are added
-    up. Where two used a device at once there is no sum, since it would count the device twice.
+    A search with several workers has a job window of each; their energies and durations are added.
+    If two used a device at the same time there is no sum, since it would count the device twice.
 
     Raises
     ------

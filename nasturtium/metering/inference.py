@@ -1,4 +1,4 @@
-"""Energy per inference: joules a sample, with their spread."""
+"""Energy per inference: joules per sample, with their spread."""
 
 import random
 import statistics
@@ -15,26 +15,26 @@ LONGEST_PAUSE_S = 0.1
 
 @dataclass(frozen=True)
 class InferenceEnergy:
-    """Joules a sample over repeated windows; None with the reason where nothing was measured."""
+    """Joules per sample over repeated windows; None with a reason if nothing was measured."""
 
     samples_per_call: int
-    """The batch size: energy per sample depends on it."""
+    """The batch size, on which energy per sample depends."""
     joules_per_sample_mean: float | None = None
-    """Idle power included."""
+    """Including idle power."""
     joules_per_sample_sd: float | None = None
     """Sample standard deviation over the windows; None with fewer than two."""
     net_joules_per_sample_mean: float | None = None
-    """Less the idle power over the same time; below 0 where noise exceeds the load."""
+    """Minus the idle power over the same time; below 0 if noise exceeds the load."""
     net_joules_per_sample_sd: float | None = None
     n_windows: int = 0
     """Windows that were measured."""
     n_calls: int = 0
     """Calls in those windows."""
     seconds_per_sample: float | None = None
-    """Mean, of calls issued one after the other without waiting for their results."""
+    """Mean of calls that follow each other without waiting for results."""
     power_mean_w: float | None = None
     idle_power_w: float | None = None
-    """Mean power in the idle window before."""
+    """Mean power in the idle window before them."""
     device_kind: str = "none"
     method: str = "none"
     quality: str = "none"
@@ -54,21 +54,21 @@ def measure_inference(
     idle_s: float = 5.0,
     seed: int = 0,
 ) -> InferenceEnergy:
-    """Measure the energy of ``call``, again and again.
+    """Measure the energy of ``call`` repeatedly.
 
-    One call brings the device up, an ``idle`` window reads its idle power, a warm-up brings clocks
-    and temperature to where they stay; then ``repeats`` windows of kind ``inference``, each of at
-    least ``window_s`` and 32 calls, with random pauses between them. A sensor that looks at 25 of
-    every 100 ms would otherwise see the same phase of every window: arXiv 2312.02741 asks for
-    windows of 5 s, 32 repetitions, 4 trials and such pauses.
+    One call initialises the device, an ``idle`` window measures its idle power, and a warm-up
+    brings clocks and temperature to a steady state. Then ``repeats`` windows of kind ``inference``
+    follow, each of at least ``window_s`` and 32 calls, with random pauses between them. Otherwise a
+    sensor that observes 25 of every 100 ms would observe the same phase of every window: arXiv
+    2312.02741 recommends windows of 5 s, 32 repetitions, 4 trials and such pauses.
 
-    Where nothing can be measured it returns at once, without a call.
+    If nothing can be measured, it returns at once, without a call.
 
     Parameters
     ----------
     call
-        Runs one batch on the device. It need not wait for the result; the windows are
-        synchronised at their ends, and not inside, which would keep the device waiting.
+        Runs one batch on the device. It does not have to wait for the result; the windows are
+        synchronised only at their ends, so that the device does not wait inside them.
     samples_per_call
         Size of that batch.
     meter
@@ -78,12 +78,12 @@ def measure_inference(
     window_s, repeats, warm_up_s, idle_s
         Lengths and number.
     seed
-        Of the pauses.
+        Seed of the pauses.
 
     Raises
     ------
     ValueError
-        Fewer than one sample a call or one repeat.
+        Fewer than one sample per call, or fewer than one repeat.
     """
     if samples_per_call < 1 or repeats < 1:
         raise ValueError(f"{samples_per_call} samples a call, {repeats} repeats: both start at 1")

@@ -1,4 +1,4 @@
-"""Energy from sampled power: pure arithmetic on arrays."""
+"""Energy from sampled power: plain arithmetic on arrays."""
 
 import numpy as np
 
@@ -14,36 +14,36 @@ def trapezoid_j(
     begin_w: float | None = None,
     end_w: float | None = None,
 ) -> float:
-    """Integral of piecewise linear power between two borders.
+    """Integral of piecewise linear power between the two ends of a window.
 
-    Without values at the borders, a window between two samples would be worth nothing and every
-    other one would lack its first and last piece; so the power at a border is the reading taken
-    there, or lies on the line between its neighbours, or is that of the nearest sample.
+    Without values at the ends, a window between two samples would have no energy, and every other
+    one would lack its first and last part. So the power at an end is the reading taken there, or is
+    interpolated between its neighbours, or is that of the nearest sample.
 
     Parameters
     ----------
     t_ns, power_w
-        Samples, shape (n,), times strictly increasing; samples outside of the borders only serve
-        to interpolate the power at a border.
+        Samples, shape (n,), times strictly increasing; samples outside the window only serve to
+        interpolate the power at an end.
     t0_ns, t1_ns
-        The borders, t0_ns <= t1_ns.
+        The ends of the window, t0_ns <= t1_ns.
     begin_w, end_w
-        Power read at the borders themselves, if it was.
+        Power read at the ends, if any.
 
     Returns
     -------
     float
-        Joules. Exact where power is linear between samples.
+        Joules. Exact if power is linear between samples.
 
     Raises
     ------
     ValueError
-        No sample and no power at a border, or borders in the wrong order.
+        No sample and no power at an end, or ends in the wrong order.
     """
     if t1_ns < t0_ns:
         raise ValueError(f"the window ends {t0_ns - t1_ns} ns before it begins")
-    # Differences of integers first: float64 holds a monotonic clock in ns only to 128 ns or so
-    # after a year of uptime, and a shift of the clock must not change the result.
+    # Differences of integers first: after a year of uptime, float64 has a resolution of about 128
+    # ns for a monotonic clock in ns, and the clock's offset must not change the result.
     seconds = (np.asarray(t_ns, dtype=np.int64) - np.int64(t0_ns)) / NS
     power = np.asarray(power_w, dtype=np.float64)
     duration = (t1_ns - t0_ns) / NS
@@ -65,7 +65,7 @@ def trapezoid_j(
 def decimate(t_ns: np.ndarray, period_s: float, *, origin_ns: int | None = None) -> np.ndarray:
     """Indices of the samples that a slower sampler would have taken.
 
-    Time is cut in periods from an origin on; the first sample of each period is kept.
+    Time is divided into periods from an origin on; the first sample of each period is kept.
 
     Parameters
     ----------
@@ -85,14 +85,14 @@ def decimate(t_ns: np.ndarray, period_s: float, *, origin_ns: int | None = None)
 
 
 def longest_gap_s(t_ns: np.ndarray, t0_ns: int, t1_ns: int) -> float:
-    """Longest time between neighbours among the borders and the samples inside, in seconds."""
+    """Longest time between neighbouring samples or ends of the window, in seconds."""
     times = np.asarray(t_ns, dtype=np.int64)
     inside = times[(times > t0_ns) & (times < t1_ns)]
     return float(np.max(np.diff(np.concatenate(([t0_ns], inside, [t1_ns]))))) / NS
 
 
 def went_backwards(counter_j: np.ndarray) -> bool:
-    """Whether a counter that can only grow did not; unread values (NaN) are passed over."""
+    """Whether a counter that can only grow decreased; missing values (NaN) are ignored."""
     counter = np.asarray(counter_j, dtype=np.float64)
     counter = counter[~np.isnan(counter)]
     return bool(np.any(np.diff(counter) < 0))

@@ -1,4 +1,4 @@
-"""The meter of a process: it opens and closes windows, and knows their energy."""
+"""The meter of a process opens and closes windows and computes their energy."""
 
 import logging
 import os
@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 class Meter:
     """Windows over the sources of one process; made by :func:`nasturtium.metering.session`.
 
-    Windows are stretches of time, so they nest and overlap freely, and one does not change
-    another: each reads its devices itself at its two borders.
+    Windows are periods of time, so they may nest and overlap without influencing each other: each
+    reads its devices itself at its two ends.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Meter:
 
     @property
     def reason(self) -> str | None:
-        """Why nothing can be measured, None where something can."""
+        """Why nothing can be measured; None if something can."""
         if self.can_measure:
             return None
         reasons = [source.read().reason for source in self.sources]
@@ -73,14 +73,14 @@ class Meter:
         kind
             job, fit, epoch, trial, inference or idle.
         key
-            The caller's name of it.
+            The caller's name for it.
         epoch, trial
-            What it belongs to, where it does.
+            The epoch and trial to which it belongs, if any.
 
         Yields
         ------
         Window
-            To be given to :meth:`energy` after the block.
+            Pass it to :meth:`energy` after the block.
 
         Raises
         ------
@@ -89,8 +89,8 @@ class Meter:
 
         Notes
         -----
-        If the block raises, the window closes with status ``error``, keeps the energy it took,
-        and the exception goes on.
+        If the block raises, the window closes with status ``error`` and its energy so far, and the
+        exception is passed on.
         """
         window = self.begin(kind, key=key, epoch=epoch, trial=trial, lexical=True)
         status = "error"
@@ -112,15 +112,15 @@ class Meter:
         """Open a window that :meth:`end` closes; for callbacks, which have no block.
 
         If ``end`` is never called for it (a fit that raised), it is closed with status ``error``
-        as soon as a lexical window closes in which it was opened.
+        when the lexical window closes in which it was opened.
 
         Parameters
         ----------
         kind, key, epoch, trial
-            As of :meth:`window`.
+            As for :meth:`window`.
         lexical
-            Whether the caller is sure to end it whatever happens, as a ``with`` block is; what
-            callbacks left open inside then ends with it.
+            Whether the caller always ends it, as a ``with`` block does; windows that callbacks left
+            open inside it then end with it.
         """
         if kind not in KINDS:
             raise ValueError(f"no kind of window is called '{kind}'; there are {', '.join(KINDS)}")
@@ -129,7 +129,7 @@ class Meter:
         parent = next(reversed(self._open), None)
         window = Window(self._next_id, kind, key, epoch, trial, parent, lexical=lexical)
         self._next_id += 1
-        # Counting processes takes longest and its moment matters least, so it stays outside.
+        # Counting processes takes longest and its timing matters least, so it is done outside.
         window.processes = self.sampler.processes()
         window.synchronised = self._synchronised(window)
         window.t0_ns = self.clock.now_ns()
@@ -140,8 +140,8 @@ class Meter:
     def end(self, window: Window, status: str = "ok") -> None:
         """Close a window; closing it again does nothing.
 
-        A window that failed is not synchronised: the device's pending error would replace the
-        exception that is on its way.
+        A failed window is not synchronised: a pending error of the device would replace the current
+        exception.
         """
         if self._open.get(window.id) is not window:
             return
@@ -171,9 +171,9 @@ class Meter:
         return accounting.total(self._closed[window.id][1])
 
     def closed_windows(self, kind: str | None = None, trial: str | None = None) -> list[Window]:
-        """The closed windows in the order they opened, of one kind or trial if asked.
+        """The closed windows in the order of opening, optionally of one kind or trial.
 
-        A callback opens its windows out of its caller's sight; here they are found again.
+        This finds windows that a callback opened.
         """
         return [
             window
@@ -247,20 +247,20 @@ class Meter:
             logger.warning("The power sampler hangs in a driver call; its devices stay open.")
 
     def _synchronised(self, window: Window) -> bool:
-        """Wait until the device has done what was asked of it so far; whether that is known."""
+        """Wait until the device has finished its work; returns whether that is known."""
         if self._synchronise is None or not self.sampler.is_ours:
             return False
         try:
             self._synchronise()
         except RuntimeError as error:
-            # TensorFlow can't synchronise inside of a tf.function; the window is worth a little
-            # less then, and the training goes on.
+            # TensorFlow can't synchronise inside a tf.function; then the window is slightly less
+            # accurate, and the training continues.
             window.notes.append(f"not synchronised: {error}")
             return False
         return True
 
     def _abandon_inside(self, window: Window) -> None:
-        """Close the callbacks' windows that a block leaves open: nothing else will."""
+        """Close windows of callbacks that a block left open, since nothing else does."""
         if not window.lexical:
             return
         for other in [one for one in self._open.values() if one.id > window.id]:

@@ -1,4 +1,4 @@
-"""What each method says of one device in one window."""
+"""The result of each method for one device in one window."""
 
 from dataclasses import dataclass, field
 
@@ -12,48 +12,48 @@ from nasturtium.metering.windows import Window
 SLOW_PERIOD_S = 2.0
 """Period of the slow thread that ``thread_2s`` imitates."""
 SHORTEST_PERIODS = 20
-"""A counter is late by up to one update at a border: 5 % of a window of 20 updates."""
+"""A counter may be late by one update at an end: 5 % of a window of 20 updates."""
 NAIVE = ("epoch_callback", "thread_2s")
-"""Written beside the others to be compared with them, never a window's energy."""
+"""Only for comparison with the others, never a window's energy."""
 LARGEST_DISAGREEMENT = 0.10
-"""Between counter and integrated power, of the counter; more means that one of them is wrong."""
+"""Of counter and integrated power, as a share of the counter; above it one is wrong."""
 LONGEST_DELAY_S = 0.1
 NO_INSTANT = "from the driver's default power: no instant power on this device"
 
 
 def is_late(reading: Reading, window: Window) -> bool:
-    """Whether the driver answered so late that the reading is of another moment than the border.
+    """Whether the driver answered so late that the reading does not belong to the window's end.
 
-    What a counter counts meanwhile is not the window's: a hundredth of it is borne, as is a tenth
-    of a second, by which boards are late anyway.
+    What a counter counts in the meantime is not the window's. A delay of a hundredth of the window
+    is accepted, and a tenth of a second, by which boards are late anyway.
     """
     return reading.delay_s > max(LONGEST_DELAY_S, 0.01 * window.duration_s)
 
 
 def longest_allowed_gap_s(period_s: float) -> float:
-    """Sampling gaps above this spoil an integral of power: 5 periods, and at least 1 s.
+    """Longer sampling gaps spoil an integral of power: 5 periods, and at least 1 s.
 
-    The graph of a net is traced under Python's global lock for some tenths of a second, in which
-    power hardly changes; a whole second without a look at it is another matter.
+    Tracing a net's graph holds Python's global lock for some tenths of a second, in which power
+    hardly changes; a whole second without a sample is too long.
     """
     return max(1.0, 5 * period_s)
 
 
 @dataclass
 class Figure:
-    """What one method says of one device in one window."""
+    """The result of one method for one device in one window."""
 
     method: str
     energy_j: float | None = None
     problems: dict[str, str] = field(default_factory=dict)
     """Reasons by quality."""
     notes: list[str] = field(default_factory=list)
-    """What the reader must know though the quality is ok."""
+    """Remarks although the quality is ok."""
     n_samples: int | None = None
     max_gap_s: float | None = None
 
     def fail(self, quality: str, reason: str) -> "Figure":
-        """Take the energy away, with the reason."""
+        """Remove the energy, with the reason."""
         self.energy_j = None
         self.problems[quality] = reason
         return self
@@ -62,7 +62,7 @@ class Figure:
 def counter(
     source: Source, window: Window, begin: Reading, end: Reading, inside: Samples
 ) -> Figure:
-    """Difference of the device's energy counter between the borders."""
+    """Difference of the device's energy counter between the two ends."""
     figure = Figure(source.counter_method)
     times, values = inside.field("energy_j")
     figure.n_samples = len(times)
@@ -72,7 +72,7 @@ def counter(
     for reading, border in ((begin, "begin"), (end, "end")):
         if is_late(reading, window):
             return figure.fail("error", _late(reading, border))
-    # What was sampled while the reading at the begin was on its way may be older than it.
+    # A sample taken while the first reading was pending may be older than that reading.
     values = values[times >= window.t0_ns + round(begin.delay_s * integrate.NS)]
     if integrate.went_backwards([begin.energy_j, *values, end.energy_j]):
         return figure.fail("error", "the counter went backwards inside the window")
@@ -89,7 +89,7 @@ def counter(
 def trapezoid(
     source: Source, window: Window, begin: Reading, end: Reading, inside: Samples, period_s: float
 ) -> Figure:
-    """Integral of the sampled power, with the readings at the borders."""
+    """Integral of the sampled power, with the readings at both ends."""
     figure = Figure(source.power_method)
     times, power = inside.field("power_instant_w")
     begin, end = _in_time(begin, "begin", window), _in_time(end, "end", window)
@@ -103,7 +103,7 @@ def trapezoid(
     if begin_w is None and end_w is None and len(times) == 0:
         return figure.fail("error", _missing("power", begin, end, True))
     allowed_s = longest_allowed_gap_s(period_s)
-    # Power that nobody looked at up to a border is not made up.
+    # Power that was not sampled up to an end is not invented.
     first_ns = window.t0_ns if begin_w is not None else times[0] if len(times) else window.t1_ns
     last_ns = window.t1_ns if end_w is not None else times[-1] if len(times) else window.t0_ns
     for unread_ns in (first_ns - window.t0_ns, window.t1_ns - last_ns):
@@ -118,7 +118,7 @@ def trapezoid(
 
 
 def two_readings(window: Window, begin: Reading, end: Reading) -> Figure:
-    """Power read at begin and end of an epoch, their mean times its duration."""
+    """Mean of the power at the start and end of an epoch, times its duration."""
     figure = Figure("epoch_callback", n_samples=2)
     begin, end = _in_time(begin, "begin", window), _in_time(end, "end", window)
     first, last = _default_power(begin), _default_power(end)
@@ -129,12 +129,12 @@ def two_readings(window: Window, begin: Reading, end: Reading) -> Figure:
 
 
 def slow_thread(window: Window, trace: Trace, begin: Reading, end: Reading) -> Figure:
-    """What a thread that reads the default power every 2 s gives: mean power times duration."""
+    """The result of a thread that reads the default power every 2 s: mean power times duration."""
     figure = Figure("thread_2s")
     if _default_power(begin) is None or _default_power(end) is None:
-        # The device was lost: a mean over what was seen before would pass for the whole.
+        # The device was lost: a mean over the earlier samples would look like the whole.
         return figure.fail("error", _missing("power", begin, end, _default_power(begin) is None))
-    # The first sample of a slow period lies less than a period before any other sample of it.
+    # The first sample of a slow period is less than a period before any other sample in it.
     before_ns = window.t0_ns - round(SLOW_PERIOD_S * integrate.NS)
     samples = trace.between(before_ns, window.t1_ns)
     times, power = samples.field("power_average_w")
@@ -154,7 +154,7 @@ def slow_thread(window: Window, trace: Trace, begin: Reading, end: Reading) -> F
 
 
 def compare(figures: list[Figure]) -> None:
-    """Mark counter and integral where they contradict each other."""
+    """Mark counter and integral if they contradict each other."""
     if len(figures) != 2 or any(figure.energy_j is None for figure in figures):
         return
     by_counter, by_power = figures
@@ -171,7 +171,7 @@ def compare(figures: list[Figure]) -> None:
 
 
 def _in_time(reading: Reading, border: str, window: Window) -> Reading:
-    """The reading, or nothing with the reason where it is of a later moment."""
+    """The reading, or an empty one with the reason if it came too late."""
     return Reading(reason=_late(reading, border)) if is_late(reading, window) else reading
 
 

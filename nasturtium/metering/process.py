@@ -1,4 +1,4 @@
-"""The one metering session of a process, and how others in it find its meter."""
+"""The one metering session of a process, and access to its meter."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ _current: Meter | None = None
 
 
 def current() -> Meter | None:
-    """The meter of this process; None outside of a session, and in a forked child."""
+    """The meter of this process; None outside a session, and in a forked child."""
     if _current is None or not _current.sampler.is_ours:
         return None
     return _current
@@ -39,21 +39,21 @@ def session(
     Parameters
     ----------
     synchronise
-        Waits for the device, e.g. ``tensorflow.test.experimental.sync_devices``; called at the
-        borders of every window. None: windows are not synchronised, and say so.
+        Waits for the device, e.g. ``tensorflow.test.experimental.sync_devices``; called at both
+        ends of every window. None: windows are not synchronised, and say so.
     sources
-        What to read, instead of every GPU this process sees and every CPU package. The session
-        closes them.
+        Sources to read, instead of every GPU that this process sees and every CPU package. The
+        session closes them.
     period_s
         The sampler's period.
     idle_s
-        Length of an ``idle`` window before the ``job`` window, so that the idle power stands next
-        to every energy; left out where nothing can be measured. 0 for none.
+        Length of an ``idle`` window before the ``job`` window, so that every energy has an idle
+        power beside it; left out if nothing can be measured. 0 for none.
     key
         Name of the ``job`` window.
     clock, thread
-        A clock of the caller's, and whether a thread samples; a replay has its own clock and
-        calls ``meter.sampler.sample`` itself.
+        The caller's clock, and whether a thread samples; a replay has its own clock and calls
+        ``meter.sampler.sample`` itself.
 
     Yields
     ------
@@ -63,8 +63,8 @@ def session(
     Raises
     ------
     RuntimeError
-        This process has a session already: two samplers would ask one driver, and a callback
-        could not know whose it is.
+        This process already has a session: two samplers would use one driver, and a callback could
+        not know to which session it belongs.
     """
     global _current
     if current() is not None:
@@ -80,7 +80,7 @@ def session(
     try:
         if thread and meter.can_measure:
             meter.sampler.start()
-        # Outside of the job, whose energy is that of its work.
+        # Outside the job, whose energy is that of its work.
         if idle_s > 0 and meter.can_measure:
             with meter.window("idle", key=key):
                 meter.clock.sleep(idle_s)

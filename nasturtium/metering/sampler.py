@@ -15,13 +15,13 @@ FORKED = "the process forked: the meter belongs to its parent"
 
 
 class Sampler:
-    """Reads the sources once in every ``period_s`` into one trace each.
+    """Reads each source once per ``period_s`` into a trace.
 
-    Time is cut in periods from the start on, and a sample is taken at a random moment of each: a
-    net whose steps keep time with a fixed rate would be seen in the same part of every step, and
-    its power be taken for that of the part. A late reading does not delay those after it; readings
-    that are missed altogether are left out, not made up, and the window they fall in shows the gap.
-    Equal readings in a row are kept: a constant power is a measurement too.
+    Time is divided into periods, and a sample is taken at a random moment of each. With a fixed
+    rate, a net whose steps repeat at that rate would always be sampled in the same part of a step.
+    A late reading does not delay later ones. Missed readings are left out and not invented, and
+    their window shows the gap. Equal consecutive readings are kept, since a constant power is a
+    measurement too.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Sampler:
     clock
         The clock of the whole meter.
     period_s
-        0.1 s is the rate at which NVIDIA boards renew their figures.
+        NVIDIA boards update their figures every 0.1 s.
     """
 
     def __init__(self, sources: Sequence[Source], clock: Clock, period_s: float = 0.1) -> None:
@@ -38,7 +38,8 @@ class Sampler:
         self.period_s = period_s
         self.traces = [Trace() for _ in self.sources]
         self._clock = clock
-        # A generator of its own, seeded by the system: no draw of the study's is taken.
+        # A separate generator, seeded by the system, so that the study's random numbers do not
+        # change.
         self._random = random.Random()
         self._pid = os.getpid()
         self._stop = threading.Event()
@@ -50,7 +51,7 @@ class Sampler:
         return os.getpid() == self._pid
 
     def read(self) -> list[Reading]:
-        """Read every source now, outside of the schedule and without a trace."""
+        """Read every source now, outside the schedule and without a trace."""
         if not self.is_ours:
             return [Reading(reason=FORKED) for _ in self.sources]
         asked_ns, readings = self._clock.now_ns(), []
@@ -79,7 +80,7 @@ class Sampler:
         self._thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> bool:
-        """End the thread; whether it did within ``timeout_s``, which a hung driver may prevent."""
+        """End the thread; returns whether it ended within ``timeout_s``, unless a driver hangs."""
         if self._thread is None or not self.is_ours:
             return True
         self._stop.set()
@@ -87,7 +88,7 @@ class Sampler:
         return not self._thread.is_alive()
 
     def moment_ns(self, tick: int) -> int:
-        """When, from the start on, the sample of a period is taken; ``tick`` counts from 0."""
+        """Time of a period's sample since the start; ``tick`` counts from 0."""
         return round((tick + self._random.random()) * self.period_s * NS)
 
     def _run(self) -> None:
@@ -97,7 +98,7 @@ class Sampler:
         while True:
             self.sample()
             now_ns = self._clock.now_ns()
-            # Of the present period there is a sample now, even if it is that of an earlier one.
+            # The current period now has a sample, even if it was due in an earlier one.
             tick = max(tick, (now_ns - start_ns) // period_ns) + 1
             wait_ns = start_ns + self.moment_ns(tick) - now_ns
             if self._clock.wait(self._stop, max(0, wait_ns) / NS):

@@ -1,4 +1,4 @@
-"""The samples of one device, in arrays that grow."""
+"""The samples of one device, in growing arrays."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ FIELDS = ("power_instant_w", "power_average_w", "energy_j", "temperature_c", "sm
 class Trace:
     """Append-only samples; a day at 10 Hz is about 50 MB.
 
-    One thread appends, others take slices without a lock: the length is raised last, and growing
-    copies into new arrays, so a slice once taken never changes.
+    One thread appends, others take slices without a lock: the length is increased last, and growing
+    copies into new arrays, so an existing slice never changes.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Trace:
         self._reasons: list[str | None] = []
 
     def append(self, t_ns: int, reading: Reading) -> None:
-        """Add a sample; its None become NaN, in memory only."""
+        """Add a sample; None becomes NaN, only in memory."""
         if self._length == len(self._t_ns):
             self._t_ns = np.concatenate((self._t_ns, np.empty_like(self._t_ns)))
             self._values = np.concatenate((self._values, np.empty_like(self._values)))
@@ -66,7 +66,7 @@ class Samples:
         self._values = values
 
     def field(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Times and values of a field where it was read."""
+        """Times and values of a field, without missing ones."""
         values = self._values[:, FIELDS.index(name)]
         known = ~np.isnan(values)
         return self.t_ns[known], values[known]

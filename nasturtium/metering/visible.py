@@ -23,9 +23,9 @@ def resolve(mask: str | None, uuids: Sequence[str | None]) -> Visible:
     ----------
     mask
         Value of ``CUDA_VISIBLE_DEVICES``: indices, UUIDs or unambiguous prefixes of them, or MIG
-        identifiers, separated by commas; None where it is not set, which selects all.
+        identifiers, separated by commas; None if it is not set, which selects all.
     uuids
-        UUID of every device, in PCI order; None where it may not be read.
+        UUID of every device, in PCI order; None if it can't be read.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A window: a stretch of time that energy is accounted for."""
+"""Windows: periods of time for which energy is accounted."""
 
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ class Window:
     closing: list[Reading] = field(default_factory=list)
     processes: list[tuple[int | None, str | None]] = field(default_factory=list)
     lexical: bool = True
-    """Whether a ``with`` block closes it, in contrast to a callback that may never be called."""
+    """Whether a ``with`` block closes it, and not a callback that may never be called."""
 
     @property
     def duration_s(self) -> float:

@@ -1,4 +1,4 @@
-"""One ``energy.parquet`` and one ``power.parquet`` of the processes that worked on one run."""
+"""Joins the ``energy.parquet`` and ``power.parquet`` of the workers of one run."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -15,18 +15,18 @@ _MACHINE = "machine"
 
 
 def note_machine(folder: str | Path) -> None:
-    """Write down which machine the tables in ``folder`` come from: clocks and packages are its."""
+    """Record the machine of the tables in ``folder``, to which clocks and packages belong."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     write_json(Path(folder) / _MACHINE, {"boot": boot.read_text() if boot.exists() else ""})
 
 
 def join(folders: Mapping[int, Path]) -> tuple[list[dict], list[dict]]:
-    """Rows of ``energy.parquet`` and ``power.parquet`` of several workers, told apart.
+    """Rows of ``energy.parquet`` and ``power.parquet`` of several workers.
 
-    Windows are numbered anew. CPU packages of different machines, which have the same names, get
-    that of the first worker there; times are those of the first worker's clock, by wall-clock time
-    where the machine is another. A window whose device another worker used at that time is
-    ``shared``: its joules are the device's.
+    Windows are renumbered. CPU packages of different machines have the same names, so the first
+    worker on a machine is added to them. Times are on the first worker's clock, converted by
+    wall-clock time for other machines. If another worker used a window's device at the same time,
+    the window is ``shared``: its joules are the device's.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def write_joined(
 
 
 def overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two rows of ``energy.parquet`` tell of one device and partly of the same time."""
+    """Whether two rows of ``energy.parquet`` are of one device and overlap in time."""
     return (
         one["device_id"] is not None
         and one["device_id"] == other["device_id"]
@@ -84,7 +84,7 @@ def overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _mark_shared(windows: list[dict]) -> None:
-    # A job window and the idle one before it are the whole time that a worker was there.
+    # A job window and the idle one before it cover a worker's whole time.
     jobs = [row for row in windows if row["kind"] == "job"]
     for row in windows:
         others = sorted(
@@ -99,6 +99,6 @@ def _mark_shared(windows: list[dict]) -> None:
 
 
 def _epoch_ns(row: Mapping[str, Any]) -> int:
-    """What to add to a time of the process's clock to have it since the epoch."""
+    """What to add to a time of the process's clock to get the time since the epoch."""
     wall: datetime = row["t0_wall"]
     return round(wall.timestamp() * 1e9) - row["t0_ns"]

@@ -1,4 +1,4 @@
-"""Devices whose energy can be read, one file a vendor.
+"""Devices whose energy can be read, one file per vendor.
 
 A new vendor is a module here with a ``Source`` and ``open_sources``, and a line in ``VENDORS``.
 """
@@ -21,8 +21,8 @@ class Vendor:
     kind
         ``device_kind`` of its rows.
     mask
-        Environment variable that confines a process to some of its devices by their ``id``; None
-        where there is none, so that jobs can't be given one each.
+        Environment variable that restricts a process to some devices by their ``id``; None if there
+        is none, so that jobs can't get one each.
     has_local_ids
         Whether devices of another machine have the same names.
     beside
@@ -40,7 +40,7 @@ class Vendor:
         return import_module(self.module).open_sources()
 
 
-# What counts first: a window's energy is that of the first kind of device that a job has.
+# In order of priority: a window's energy is that of the first kind of device that a job has.
 VENDORS = (
     Vendor("nasturtium.metering.devices.nvml", "gpu", mask="CUDA_VISIBLE_DEVICES"),
     Vendor(
@@ -50,7 +50,7 @@ VENDORS = (
 
 
 def counted_kind(kinds: Collection[str]) -> str | None:
-    """The kind whose devices make up a window's energy; None where there is none of ``kinds``."""
+    """The kind whose devices make up a window's energy; None if none is in ``kinds``."""
     return next((vendor.kind for vendor in VENDORS if vendor.kind in kinds), None)
 
 

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 # A driver older than the bindings answers some calls with NVMLLibraryMismatchError, which is not
 # an NVMLError.
 FAILURES = (pynvml.NVMLError, pynvml.NVMLLibraryMismatchError)
-# What these say once holds for the rest of the process, so the question is not asked again.
+# These answers hold for the rest of the process, so the question is not repeated.
 _LASTING = (
     pynvml.NVMLError_NotSupported,
     pynvml.NVMLError_NoPermission,
@@ -51,14 +51,14 @@ class NvmlGpu(Source):
     Raises
     ------
     pynvml.NVMLError
-        NVML can't be initialised. No later call raises for what the driver answers.
+        NVML can't be initialised. Later calls do not raise for errors of the driver.
 
     Notes
     -----
     The energy counter (mJ, Volta and newer) and the instant power (mW, field 186) come from the
-    board's own sensor: on A100 and H100 it looks at 25 of every 100 ms, and its gain is off by up
-    to 5 % a board (arXiv 2312.02741). What ``nvmlDeviceGetPowerUsage`` gives is a mean over one
-    second on Ampere (but GA100) and newer, and instantaneous before.
+    board's own sensor: on A100 and H100 it observes 25 of every 100 ms, and a board's gain may be
+    off by up to 5 % (arXiv 2312.02741). ``nvmlDeviceGetPowerUsage`` returns a mean over one second
+    on Ampere (except GA100) and newer, and an instantaneous value on older boards.
     """
 
     counts_per_joule = 1000
@@ -72,8 +72,8 @@ class NvmlGpu(Source):
         self._lock = threading.Lock()
         self._given_up: dict[str, str] = {}
         self._lost: str | None = None
-        # Whether a board has a counter or tells its power can't be known from its name: virtual
-        # GPUs and laptops differ. Ask once.
+        # A board's name does not tell whether it has a counter or reports its power: virtual GPUs
+        # and laptops differ. So this is asked once.
         self.read()
         self.counter_method = None if COUNTER in self._given_up else "nvml_counter"
         has_power = INSTANT not in self._given_up or AVERAGE not in self._given_up
@@ -85,7 +85,7 @@ class NvmlGpu(Source):
             return Reading(reason=self._lost)
         failed: dict[str, str] = {}
         handle = self._handle
-        # The counter first: it is the figure whose moment matters.
+        # The counter first, since its timing matters.
         energy_mj = self._ask(
             COUNTER, lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle), failed
         )
@@ -111,7 +111,7 @@ class NvmlGpu(Source):
     def processes(self) -> tuple[int | None, str | None]:
         """Processes with a compute context on the board.
 
-        Only their number is used: in a container NVML tells the host's process identities.
+        Only their number is used: in a container, NVML returns the host's process ids.
         """
         if self._lost is not None:
             return None, self._lost
@@ -122,7 +122,7 @@ class NvmlGpu(Source):
         return (None, failed[PROCESSES]) if running is None else (len(running), None)
 
     def close(self) -> None:
-        """Give up this source's hold on NVML."""
+        """Release this source's use of NVML."""
         try:
             pynvml.nvmlShutdown()
         except FAILURES as error:
@@ -168,8 +168,8 @@ def open_gpus(mask: str | None = None, order: str | None = None) -> tuple[list[S
     Returns
     -------
     tuple
-        The sources, and why there is none or not all. A GPU that is seen but can't be metered (a
-        MIG slice, no permission) is an :class:`Unreadable`.
+        The sources, and why there is none or not all. A visible GPU that can't be metered (a MIG
+        slice, no permission) is an :class:`Unreadable`.
     """
     try:
         pynvml.nvmlInit()
@@ -182,7 +182,7 @@ def open_gpus(mask: str | None = None, order: str | None = None) -> tuple[list[S
     except FAILURES as error:
         return [], f"NVML can't list the GPUs ({_sentence(error)})"
     finally:
-        # Each open source holds an initialisation of its own; NVML counts them.
+        # Each open source initialises NVML itself; NVML counts the initialisations.
         pynvml.nvmlShutdown()
 
 
@@ -230,7 +230,7 @@ def _source(index: int, handle: object, uuid: str | None, driver: str, note: str
 
 
 def _is_cut(handle: object) -> bool:
-    """Whether MIG is on. A board or driver that doesn't know the question has no MIG."""
+    """Whether MIG is on. A board or driver that does not support the question has no MIG."""
     try:
         return pynvml.nvmlDeviceGetMigMode(handle)[0] == pynvml.NVML_DEVICE_MIG_ENABLE
     except _LASTING:
@@ -238,7 +238,7 @@ def _is_cut(handle: object) -> bool:
 
 
 def _handle(index: int) -> object:
-    """The handle, or why there is none: devices without permission are counted all the same."""
+    """The handle, or why there is none; devices without permission count too."""
     try:
         return pynvml.nvmlDeviceGetHandleByIndex(index)
     except FAILURES as error:
@@ -246,7 +246,7 @@ def _handle(index: int) -> object:
 
 
 def _tell(question: Callable, handle: object):
-    """An answer that only describes the device: without it the device is metered all the same."""
+    """A value that only describes the device, which is metered without it too."""
     try:
         return question(handle)
     except FAILURES as error:
@@ -259,5 +259,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _thousandth(value: int | None) -> float | None:
-    """NVML tells power in mW."""
+    """NVML returns power in mW."""
     return None if value is None else value / 1000

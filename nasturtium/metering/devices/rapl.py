@@ -9,9 +9,9 @@ from pathlib import Path
 from nasturtium.metering.sources import Device, Reading, Source, Unreadable
 
 ROOT = Path("/sys/class/powercap")
-# Of the zones of the second level, core and uncore lie inside the package's figure; dram is a plane
-# of its own on most processors, a part of the package's on some, so it stands beside and is not
-# added. intel-rapl-mmio shows the same packages once more.
+# Of the second-level zones, core and uncore are included in the package's figure. dram is separate
+# on most processors and part of the package on some, so it is reported separately and not added.
+# intel-rapl-mmio shows the same packages again.
 _ZONE = re.compile(r"intel-rapl:\d+")
 _PART = re.compile(r"intel-rapl:\d+:\d+")
 CPU_PACKAGE, CPU_DRAM = "cpu_package", "cpu_dram"
@@ -29,16 +29,16 @@ class RaplPackage(Source):
     Raises
     ------
     OSError
-        A file is missing or may not be read; ``energy_uj`` is root's since Linux 5.10. No later
-        call raises for what the kernel answers.
+        A file is missing or can't be read; since Linux 5.10 only root can read ``energy_uj``. Later
+        calls do not raise for errors of the kernel.
     ValueError
-        A file does not hold a number.
+        A file does not contain a number.
 
     Notes
     -----
-    The counter is renewed every millisecond or so and wraps at ``max_energy_range_uj``, after
-    minutes to an hour. Wraps are counted here, which holds as long as a reading is taken between
-    any two of them; the sampler does.
+    The counter is updated about every millisecond and overflows at ``max_energy_range_uj``, after
+    minutes to an hour. Overflows are counted here, which is correct as long as there is a reading
+    between any two of them; the sampler ensures that.
     """
 
     kind = CPU_PACKAGE
@@ -58,10 +58,11 @@ class RaplPackage(Source):
         super().__init__(device)
 
     def read(self) -> Reading:
-        """The counter now, wraps undone; see :class:`Source`.
+        """The counter now, corrected for overflows; see :class:`Source`.
 
-        After a step back that is no wrap (the machine slept, the driver was reloaded) it starts
-        again from the new value: the step stays visible and spoils the windows that hold it.
+        After a step back that is not an overflow (the machine slept, the driver was reloaded) it
+        starts again from the new value. The step stays visible and spoils the windows that contain
+        it.
         """
         with self._lock:
             try:
@@ -73,7 +74,7 @@ class RaplPackage(Source):
             step = now_uj - self._last_uj
             if step < 0:
                 step += self._range_uj
-                # Readings lie a tenth of a second apart, so a true wrap is a small step.
+                # Readings are a tenth of a second apart, so a true overflow is a small step.
                 if not 0 <= step < self._range_uj / 2:
                     self.errors[f"counter of {self._zone.name} went backwards"] += 1
                     self._total_uj, step = now_uj, 0
@@ -83,7 +84,7 @@ class RaplPackage(Source):
 
 
 class RaplDram(RaplPackage):
-    """The memory of one CPU package, as :class:`RaplPackage` is the package."""
+    """The memory of one CPU package; like :class:`RaplPackage`."""
 
     kind = CPU_DRAM
     counter_method = "rapl_dram"
@@ -95,7 +96,7 @@ def open_sources() -> tuple[list[Source], str | None]:
 
 
 def open_packages(root: str | os.PathLike = ROOT) -> tuple[list[Source], str | None]:
-    """The CPU packages of this machine, then the memories that have a counter of their own.
+    """The CPU packages of this machine, then the memories that have their own counter.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def open_packages(root: str | os.PathLike = ROOT) -> tuple[list[Source], str | N
 
 
 def _memories(root: Path) -> list[Source]:
-    """The memories that can be read: beside the packages, so none is missed where there is none."""
+    """The memories that can be read; they are additional, so none has to be there."""
     sources: list[Source] = []
     for package in sorted(root.iterdir()):
         zones = [package, *package.iterdir()] if _ZONE.fullmatch(package.name) else [package]
@@ -137,12 +138,12 @@ def _memories(root: Path) -> list[Source]:
             with contextlib.suppress(OSError, ValueError):
                 if _PART.fullmatch(zone.name) and _name(zone) == "dram":
                     sources.append(RaplDram(zone))
-    # sysfs shows a part both inside of its package and, as a link, beside it.
+    # sysfs shows a zone both inside its package and, as a link, beside it.
     return list({source.device.id: source for source in sources}.values())
 
 
 def read_number(path: Path) -> int:
-    """The whole number that a file of sysfs holds."""
+    """The integer in a file of sysfs."""
     return int(path.read_text())
 
 
