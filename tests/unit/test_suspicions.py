@@ -161,3 +161,88 @@ def test_pictures_that_use_little_of_their_scale_are_said(tmp_path, values, is_s
     assert len(warnings) == is_said
     assert all("the brightest value of all pictures is 1" in warning for warning in warnings)
     assert prepared.read_card(tmp_path / "out")["warnings"] == warnings
+
+
+def sequences(folder, times, channel=None, ids="a{}", **own):
+    """Sequences of ten steps, whose channel counts them in their true order; and the warnings."""
+    lines = [
+        f"{ids.format(sample)},{time},{step if channel is None else channel[step]},{sample % 2}"
+        for sample in range(4)
+        for step, time in enumerate(times)
+    ]
+    path = folder / "s.csv"
+    path.write_text("\n".join(["id,t,x,y", *lines[::-1]]), encoding="utf-8")
+    given = {"format": "csv", "path": str(path), "kind": "sequence", "task": "classification"}
+    given |= {"id": "id", "time": "t", "target": "y", "reference": {"mlp": [2]}}
+    with notices.collected() as warnings:
+        samples = readers.read_described("mine", {**given, **own})[1]
+    return samples.features[0, :, 0].tolist(), warnings
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        range(5, 15),
+        [f"{28 - 2 * n:02}.{n + 1:02}.2024" for n in range(10)],
+        [f"{n + 1:02}/{28 - n}/2024" for n in range(10)],
+        [f"2024-01-0{n}T10:00:00" for n in range(1, 10)] + ["2024-02-01T09:00:00"],
+        [f"{n + 5:02}:30" for n in range(10)],
+        [f"step{n + 5:02}" for n in range(10)],
+    ],
+)
+def test_steps_are_in_the_order_of_their_times(tmp_path, times):
+    assert sequences(tmp_path, times) == ([*range(10)], [])
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([f"{n + 5}:30" for n in range(10)], "column 't' has '9:30' beside '14:30', which have no"),
+        ([f"step{n + 5}" for n in range(10)], "has 'step9' beside 'step14'"),
+        ([f"0{n}/05/2024" for n in range(1, 10)] + ["10/05/2024"], "can't be told apart"),
+    ],
+)
+def test_times_without_an_order_are_refused(tmp_path, times, said):
+    with pytest.raises(DataError, match=said):
+        sequences(tmp_path, times)
+
+
+def test_a_day_before_the_month_can_be_told(tmp_path):
+    times = [f"0{n}/05/2024" for n in range(1, 10)] + ["10/05/2024"]
+    assert sequences(tmp_path, times, date_format="%d/%m/%Y") == ([*range(10)], [])
+
+
+def test_samples_whose_names_look_the_same_are_refused(tmp_path):
+    (tmp_path / "s.csv").write_text("id,t,x,y\na,1,1,0\na ,2,1,0\nb,1,1,1\n", encoding="utf-8")
+    given = {"format": "csv", "path": str(tmp_path / "s.csv"), "kind": "sequence"}
+    given |= {"task": "classification", "id": "id", "time": "t", "target": "y"}
+    with pytest.raises(DataError, match="column 'id': 'a' and 'a ' differ in blanks only"):
+        readers.read_described("mine", {**given, "reference": {"mlp": [2]}})
+
+
+def test_a_channel_with_a_number_for_what_is_missing_is_said(tmp_path):
+    channel = [-999 if step == 3 else step for step in range(10)]
+    _, (warning,) = sequences(tmp_path, range(10), channel)
+    assert "column 'x' has -999 4 times" in warning
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["one two three four five six", "one two"], None),
+        (["one two three four five six", "one two three four five seven"], "raise 'length'"),
+        (["这部电影很好看", "这部电影不好看"], "set 'tokens: characters'"),
+    ],
+)
+def test_texts_that_are_read_otherwise_than_meant_are_said(tmp_path, texts, said):
+    path = tmp_path / "t.csv"
+    lines = [f"{texts[n % 2]},{n % 2}" for n in range(20)]
+    path.write_text("\n".join(["s,y", *lines]), encoding="utf-8")
+    net = {"textcnn": {"embedding": 2, "filters": 2, "kernel_sizes": [2], "dense": []}}
+    given = {"format": "csv", "path": str(path), "kind": "text", "task": "classification"}
+    with notices.collected() as warnings:
+        readers.read_described(
+            "mine", {**given, "text": "s", "target": "y", "length": 5, "reference": net}
+        )
+    assert len(warnings) == (said is not None)
+    assert all(said in warning for warning in warnings)

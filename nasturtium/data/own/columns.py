@@ -89,19 +89,12 @@ def check_blanks(values: Iterable[str], where: str) -> None:
         Two differ in blanks only, or in how Unicode writes the same letters, and would count as two
         classes or categories.
     """
-    seen: dict[str, str] = {}
-    for value in sorted(values):
-        other = seen.setdefault(" ".join(unicodedata.normalize("NFC", value).split()), value)
-        if other != value:
-            in_blanks = " ".join(other.split()) == " ".join(value.split())
-            what = "blanks" if in_blanks else "how Unicode writes their letters"
-            raise DataError(
-                f"{where}: {other!a} and {value!a} differ in {what} only; write them alike."
-            )
-    check_plain(seen.values(), where)
+    values = sorted(values)
+    check_same(values, where)
+    check_plain(values, where)
     for meaning, what in ((str.casefold, "in case only"), (_number, "as texts, not as numbers")):
         alike: dict[object, str] = {}
-        for value in sorted(seen):
+        for value in values:
             other = alike.setdefault(meaning(value), value)
             if other != value:
                 logger.warning(
@@ -113,6 +106,25 @@ def check_blanks(values: Iterable[str], where: str) -> None:
                     what,
                 )
                 break
+
+
+def check_same(values: Iterable[str], where: str) -> None:
+    """Refuse texts that differ in blanks only, or in how Unicode writes the same letters.
+
+    Raises
+    ------
+    DataError
+        Two of them do.
+    """
+    seen: dict[str, str] = {}
+    for value in sorted(values):
+        other = seen.setdefault(" ".join(unicodedata.normalize("NFC", value).split()), value)
+        if other != value:
+            in_blanks = " ".join(other.split()) == " ".join(value.split())
+            what = "blanks" if in_blanks else "how Unicode writes their letters"
+            raise DataError(
+                f"{where}: {other!a} and {value!a} differ in {what} only; write them alike."
+            )
 
 
 def _number(value: str) -> float | str:

@@ -1,13 +1,17 @@
 """Sequences in a long table, ``csv`` or ``parquet``: a row a step, with its sample and its time."""
 
 import os
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, classes, sequences, tables
+from nasturtium.data.own import checks, classes, sequences, suspicions, tables
+from nasturtium.data.own.columns import check_same
+from nasturtium.data.own.conversion import check_converted, to_moments
+from nasturtium.data.own.dialect import date_format
 from nasturtium.data.samples import Samples
 from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
@@ -59,6 +63,9 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     )
 
 
+_NO_TIME = "no time like the others; mend it"
+
+
 class _File:
     """Samples of shape (steps, channels), float64, and a target for each."""
 
@@ -77,7 +84,10 @@ class _File:
             if columns[name].null_count or not len(columns[name]):
                 raise DataError(f"{path}: column '{name}' lacks a value; mend or remove the row.")
         ids = columns[own["id"]].combine_chunks().dictionary_encode()
-        sample, time = ids.indices.to_numpy(), _moments(columns[own["time"]])
+        check_same(ids.dictionary.to_pylist(), f"{path}: column '{own['id']}'")
+        times = f"{path}: column '{own['time']}'"
+        sample = ids.indices.to_numpy()
+        time = _moments(columns[own["time"]], own.get("date_format"), path, own["time"], times)
         order = np.lexsort((time, sample))
         same = (np.diff(sample[order]) == 0) & (np.diff(time[order]) == 0)
         if same.any():
@@ -86,9 +96,11 @@ class _File:
                 f"{path}: sample '{twice}' has two rows of the same '{own['time']}'; mend it."
             )
         starts = np.flatnonzero(np.diff(sample[order], prepend=-1))
-        values = np.stack(
-            [columns[n].cast(pa.float64(), safe=False).to_numpy() for n in self.channels], axis=1
-        )
+        numbers = {n: columns[n].cast(pa.float64(), safe=False).to_numpy() for n in self.channels}
+        remedy = "list it under 'missing_values'" if own["format"] == "csv" else "save it as null"
+        for name, channel in numbers.items():
+            suspicions.look_for_marks(channel, f"{path}: column '{name}'", remedy)
+        values = np.stack([*numbers.values()], axis=1)
         self.samples = np.split(values[order], starts[1:])
         self.targets = self._one_each(columns[own["target"]], sample, order[starts], own, ids)
 
@@ -103,11 +115,33 @@ class _File:
         return column.take(pa.array(first))
 
 
-def _moments(column: pa.ChunkedArray) -> np.ndarray:
-    """Times as numbers that sort like them; texts by alphabet, as ISO 8601 sorts dates."""
+def _moments(
+    column: pa.ChunkedArray, written: str | None, path: str, name: str, where: str
+) -> np.ndarray:
+    """Times as numbers that sort like them: numbers, dates, or texts of one form as 09:30.
+
+    Raises
+    ------
+    DataError
+        They are texts whose alphabet is no order of time.
+    """
     try:
         return column.cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid:
         encoded = column.combine_chunks().dictionary_encode()
-        texts = np.array(encoded.dictionary.to_pylist())
-        return np.argsort(np.argsort(texts, kind="stable"))[encoded.indices.to_numpy()]
+        texts = encoded.dictionary.to_pylist()
+        format_ = written or date_format(texts, path, name)
+        if format_:
+            moments = to_moments(pa.chunked_array([encoded.dictionary]), format_)
+            check_converted(pa.chunked_array([encoded.dictionary]), moments, where, 1, _NO_TIME)
+            return moments.cast(pa.int64()).to_numpy()[encoded.indices.to_numpy()]
+        # Texts such as 09:30 sort by alphabet; 9:30 and 10:30 don't, nor does step1 beside step10.
+        forms = {re.sub(r"\d", "0", text) for text in texts}
+        if len(forms) > 1:
+            longest = max(texts, key=len)
+            odd = next(t for t in texts if re.sub(r"\d", "0", t) != re.sub(r"\d", "0", longest))
+            raise DataError(
+                f"{where} has {odd[:40]!r} beside {longest[:40]!r}, which have no order in time; "
+                "write numbers or dates, or all in one form as 09:30."
+            ) from None
+        return np.argsort(np.argsort(np.array(texts), kind="stable"))[encoded.indices.to_numpy()]

@@ -39,6 +39,12 @@ def look(column: np.ndarray, name: str, where: str, target: np.ndarray | None, r
             logger.warning("%s %s.", where, said)
 
 
+def look_for_marks(column: np.ndarray, where: str, remedy: str) -> None:
+    """Warn of a channel with a number that may stand for a missing one; its steps may count up."""
+    if said := _marks(column, remedy):
+        logger.warning("%s %s.", where, said)
+
+
 def _rows(column: np.ndarray, name: str) -> str | None:
     if len(column) < _LEAST_ROWS or column[0] != column[0] // 1:
         return None

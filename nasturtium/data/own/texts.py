@@ -15,6 +15,8 @@ from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
 
+# A warning's share of all texts.
+_MUCH = 0.5
 _DEFAULTS = {"tokens": "words", "ngram": 3, "length": 50, "vocabulary": 5000}
 
 
@@ -33,7 +35,13 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     paths = [own[key] for key in ("path", "test_path") if key in own]
     parts = [_rows(path, own) for path in paths]
     texts = [row for rows, _ in parts for row in rows]
-    found = dict.fromkeys(token for row in texts for token in text.tokens_of(row, settings))
+    found: dict[str, None] = {}
+    lengths = []
+    for row in texts:
+        tokens = text.tokens_of(row, settings)
+        found.update(dict.fromkeys(tokens))
+        lengths.append(len(tokens))
+    _say_lengths(np.array(lengths), settings, paths[0])
     features = text.encoded(texts, settings, text.numbers_of([*found]), len(texts))
     wheres = [f"{path}: column '{own['target']}'" for path in paths]
     targets, names = _targets([values for _, values in parts], own, wheres, paths)
@@ -48,6 +56,27 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         sources={os.path.basename(path): file_sha256(path) for path in paths},
         tokens=tuple(found),
     )
+
+
+def _say_lengths(lengths: np.ndarray, settings: Mapping, path: str) -> None:
+    """Warn of texts of which most is not read, or that hardly have several words."""
+    cut = np.mean(lengths > settings["length"])
+    if cut > _MUCH:
+        logger.warning(
+            "%s: %d of 100 texts have more than %d tokens, and their ends are not read; raise "
+            "'length', the longest has %d.",
+            path,
+            round(100 * cut),
+            settings["length"],
+            lengths.max(),
+        )
+    if np.mean(lengths == 1) > _MUCH and settings["tokens"] != "characters":
+        logger.warning(
+            "%s: %d of 100 texts are one token; if their language writes no blanks, set "
+            "'tokens: characters', and if they are names, 'categorical' in a table.",
+            path,
+            round(100 * np.mean(lengths == 1)),
+        )
 
 
 def _rows(path: str, own: Mapping) -> tuple[list[str], list]:
