@@ -1,4 +1,4 @@
-"""Compaction: a smaller dense model that computes the same function, and the proof that it does."""
+"""Compaction: a smaller dense model that computes the same function, and the check of that."""
 
 from nasturtium.compaction.folding import Folding, fold_batch_normalization
 from nasturtium.compaction.groups import (

@@ -18,12 +18,12 @@ from nasturtium.compaction.kernels import (
 
 
 def _channel_axis(step) -> int:
-    """The axis of the input channels, behind those of space: one or two."""
+    """The axis of the input channels, after the one or two spatial axes."""
     return len(step.layer.kernel_size)
 
 
 class Depthwise(Weighted):
-    """DepthwiseConv1D and 2D: each channel by itself, ``depth_multiplier`` outputs an input."""
+    """DepthwiseConv1D and 2D: each channel by itself, ``depth_multiplier`` outputs per input."""
 
     attributes = ("depthwise_kernel", "bias")
 
@@ -46,7 +46,7 @@ class Depthwise(Weighted):
         return [(live & needed).any(axis=1) & ~foldable(step.layer, ins[0])]
 
     def absorbs(self, step, ins):
-        """Its outputs are in the group of its input, so they go with it."""
+        """Its outputs are in the group of its input, so they are removed together."""
         return np.ones(len(ins[0]), bool)
 
     def fold(self, step, weights, ins, needed):

@@ -1,8 +1,8 @@
 """Fold BatchNormalization into the layer before it: the form in which a net is used.
 
-At inference it is one scale and one offset for each channel, which a kernel and a bias can hold
-(Jacob et al., CVPR 2018, arXiv 1712.05877, section 3.2). A net that is to be trained on keeps it:
-there it normalises by the batch, and without it the net trains otherwise.
+At inference it is one scale and one offset per channel, which a kernel and a bias can include
+(Jacob et al., CVPR 2018, arXiv 1712.05877, section 3.2). A net that will be trained further keeps
+it: in training it normalises by the batch, and without it the net trains differently.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from nasturtium.compaction.pointwise import BatchNorm
 from nasturtium.compaction.rebuild import rebuild
 from nasturtium.compaction.rewrite import plain_copy, set_weights
 
-# Between the two, these change nothing: a mean of scaled values is the scaled mean.
+# These layers may be between the two: a mean of scaled values is the scaled mean.
 _COMMUTE = (
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise"),
     *("AlphaDropout", "ActivityRegularization", "AveragePooling1D", "AveragePooling2D"),
@@ -42,10 +42,10 @@ class Folding:
 def fold_batch_normalization(model: keras.Model) -> Folding:
     """Return a model without the BatchNormalization that follows a convolution or dense layer.
 
-    It computes the same at inference. Folded is what nothing else reads between, behind a layer
-    without activation; one behind an activation, a sum or zero padding stays, as does one that
-    is called to train. Without any to fold, the model that was given is returned. Other layers
-    stay as they are, with their names; nested models are folded inside.
+    It computes the same at inference. A BatchNormalization is folded if it follows a layer without
+    activation and no other layer reads the tensors in between. It stays after an activation, a sum
+    or zero padding, and if it is called to train. If there is none to fold, the given model is
+    returned. Other layers are unchanged and keep their names; nested models are folded inside.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def fold_batch_normalization(model: keras.Model) -> Folding:
     folded = rebuild(graph, whole_plan(graph), clone, skipped=skipped)
     originals = {layer.name: layer for layer in model.layers}
     for layer in folded.layers:
-        # A Sequential does not list its input.
+        # A Sequential does not list its input layer.
         if type(original := originals.get(layer.name)) is type(layer):
             set_weights(layer, original, weights.get(layer.name))
     names = [step.layer.name for step in skipped] + inside

@@ -1,11 +1,11 @@
 """The channel graph of a Keras model: which channel of which tensor is the same unit or filter.
 
-Every tensor carries one identifier a channel on its last axis. A layer with a kernel makes new
-identifiers, a layer that works on each channel by itself hands them on, and a layer that joins
+Every tensor carries one identifier per channel of its last axis. A layer with a kernel makes new
+identifiers, a layer that processes each channel by itself passes them on, and a layer that joins
 tensors position by position (Add, Multiply) merges them. Channels with the same identifier can only
 be removed together: they are one *group*, as in DepGraph (Fang et al., CVPR 2023, arXiv 2301.12900,
-section 3.2). A group is *frozen* where a removal would change what the model's users or a layer we
-don't know would see.
+section 3.2). A group is *frozen* if its removal would be visible to the model's users or to an
+unknown layer.
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ class Step:
 class ChannelGraph:
     """A model as steps over tensors whose channels carry group numbers.
 
-    ``channels[t]`` holds one group number (int, shape ``(channels,)``) a channel of tensor ``t``;
+    ``channels[t]`` has one group number (int, shape ``(channels,)``) per channel of tensor ``t``;
     ``tensors[t]`` is Keras's own symbolic tensor; ``frozen`` (bool, shape ``(groups,)``) marks the
     groups that must stay; ``reasons`` says why, a pair (layer, reason) each.
     """
@@ -54,7 +54,7 @@ class ChannelGraph:
 
     @property
     def groups(self) -> int:
-        """How many groups there are, frozen ones included."""
+        """Number of groups, including frozen ones."""
         return len(self.frozen)
 
     def number_of(self, tensor) -> int:
@@ -62,7 +62,7 @@ class ChannelGraph:
         return self.numbers[_key(tensor)]
 
     def weights(self) -> dict[str, dict[str, np.ndarray]]:
-        """Return the weights that the rules know, by layer and attribute, as float arrays."""
+        """Return the weights for which there are rules, by layer and attribute, as float arrays."""
         return {
             step.layer.name: self.weights_of(step) for step in self.steps if step.rule.attributes
         }
@@ -102,7 +102,7 @@ def _key(tensor) -> tuple:
 
 
 class _Builder:
-    """Gives identifiers to channels and merges them with a union-find."""
+    """Assigns identifiers to channels and merges them with a union-find."""
 
     def __init__(self, model: keras.Model) -> None:
         self.graph = ChannelGraph(model)
@@ -158,7 +158,7 @@ class _Builder:
         self.graph.steps.append(step)
 
     def _choose_rule(self, node, step: Step) -> str:
-        """Set the rule of a step; where it is not known, return why."""
+        """Set the rule of a step; if there is none, return why."""
         layer = step.layer
         rule = rule_for(layer)
         if rule is None:

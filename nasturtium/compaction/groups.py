@@ -1,4 +1,4 @@
-"""Dependency groups: what channel pruning ranks, and what each group's removal saves."""
+"""Dependency groups, which channel pruning ranks, and the savings of their removal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from nasturtium.models.layers import prunable_weight
 class Member:
     """A slice of one weight: ``indices`` along ``axis`` of attribute ``weight`` of a layer.
 
-    ``produces`` is True where the slice makes the group's channels (zeros there make them zero),
-    False where the slice reads them or has no say in whether they are zero.
+    ``produces`` is True if the slice makes the group's channels (zeros there make them zero), False
+    if the slice reads them or does not affect whether they are zero.
     """
 
     layer: str
@@ -28,7 +28,7 @@ class Member:
 
 @dataclass
 class Group:
-    """Channels that can only be removed together; ``number`` is that of the channel graph."""
+    """Channels that can only be removed together; ``number`` is their number in the graph."""
 
     number: int
     members: list[Member] = field(default_factory=list)
@@ -77,10 +77,10 @@ def groups_of(graph: ChannelGraph) -> list[Group]:
 
 
 def _stuck(graph: ChannelGraph) -> np.ndarray:
-    """Return the groups, bool ``(groups,)``, that some reader could not do without.
+    """Return the groups, bool ``(groups,)``, that some reader needs.
 
-    The whole net is evaluated with every producing slice at zero: a group's constant depends only
-    on its own chain of layers, so one sweep answers for each group.
+    The whole net is evaluated with all producing slices at zero: a group's constant depends only on
+    its own chain of layers, so one pass is enough for all groups.
     """
     weights = {}
     for step in graph.steps:
@@ -102,18 +102,18 @@ def _stuck(graph: ChannelGraph) -> np.ndarray:
 class ParameterCount:
     """The prunable parameters of the compacted net, for any set of removed groups.
 
-    Every kernel has a number of parameters proportional to (its inputs kept) x (its outputs kept).
-    So the loss of a set of groups is not a sum over the groups: it is counted, not estimated.
+    A kernel's number of parameters is proportional to (kept inputs) x (kept outputs). So the loss
+    of a set of groups is not a sum over the groups: it is counted exactly.
     """
 
     def __init__(self, graph: ChannelGraph) -> None:
-        """Read the kernels of the graph that count: those that magnitude pruning can prune too."""
+        """Read the kernels that count: those that magnitude pruning can prune too."""
         factors, ins, outs, fixed = [], [], [], []
         for step in graph.steps:
             for name, axes in graph.axes(step).items():
                 if name == prunable_weight(step.layer):
                     *read, (_, columns) = axes.values()
-                    # Rows of an embedding are no channels: there are as many, whatever goes.
+                    # Rows of an embedding are not channels: their number never changes.
                     rows = read[0][1] if read else np.zeros(0, np.int64)
                     fixed.append(not read)
                     size = int(np.prod(getattr(step.layer, name).shape))

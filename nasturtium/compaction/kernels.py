@@ -11,7 +11,7 @@ from nasturtium.compaction.rules import Rule, acts_elementwise, apply_to_constan
 
 
 def any_over_space(kernel: np.ndarray) -> np.ndarray:
-    """Return (inputs, outputs), bool: is any tap between the two not zero?"""
+    """Return (inputs, outputs), bool: whether any tap between the two is not zero."""
     return (kernel != 0).any(axis=tuple(range(kernel.ndim - 2)))
 
 
@@ -23,8 +23,8 @@ def sum_over_space(kernel: np.ndarray) -> np.ndarray:
 def foldable(layer, constants: np.ndarray) -> np.ndarray:
     """Return which input channels contribute the same amount at every position.
 
-    Padded borders see zeros in place of the constant, so with any padding only a constant zero
-    does, unless the kernel is 1 wide and nothing is padded.
+    Padded borders have zeros instead of the constant, so with padding only a constant zero does,
+    unless the kernel has width 1.
     """
     pads = (
         getattr(layer, "padding", "valid") != "valid"
@@ -53,21 +53,21 @@ def with_bias(weights, amount: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class Weighted(Rule):
-    """What layers with a kernel and a fused activation have in common."""
+    """The common base of layers with a kernel and a fused activation."""
 
     def refusal(self, step):
         """Refuse other channel positions."""
         return channels_first(step.layer)
 
     def mixes(self, step):
-        """A fused softmax, or a function that is not known, ties the output channels together."""
+        """A fused softmax, or an unknown function, ties the output channels together."""
         if acts_elementwise(step.layer.activation):
             return None
         name = getattr(step.layer.activation, "__name__", type(step.layer.activation).__name__)
         return f"its activation {name} may mix channels"
 
     def absorbs(self, step, ins):
-        """A constant input can go if it folds into the bias."""
+        """A constant input can be removed if it folds into the bias."""
         return foldable(step.layer, ins[0])
 
     def _activated(self, step, values: np.ndarray, varies: np.ndarray) -> np.ndarray:
@@ -99,12 +99,12 @@ class Kernel(Weighted):
         return self._activated(step, contribution(kernel, fold, ins) + bias_of(weights), varies)
 
     def reads(self, step, weights, ins, needed):
-        """An input is needed if a weight leads from it to a needed output and it can't fold."""
+        """An input is needed if a weight connects it to a needed output and it can't be folded."""
         used = any_over_space(weights["kernel"])[:, self._read(step, needed)].any(axis=1)
         return [used & ~foldable(step.layer, ins[0])]
 
     def fold(self, step, weights, ins, needed):
-        """Move foldable inputs into the bias; zero their rows, for some may have to stay."""
+        """Move foldable inputs into the bias; their rows become zero, as some may have to stay."""
         fold = foldable(step.layer, ins[0])
         amount = contribution(weights["kernel"], fold, ins)
         amount[~self._read(step, needed)] = 0
@@ -126,10 +126,10 @@ class Kernel(Weighted):
 
 
 class Grouped(Kernel):
-    """A convolution in groups: each block of outputs reads its own block of inputs.
+    """A grouped convolution: each block of outputs reads its own block of inputs.
 
-    All blocks have to stay equally wide, so the channels at the same position in each of them
-    are one group.
+    All blocks have to keep equal widths, so the channels at the same position in each block are one
+    group.
     """
 
     def connect(self, step, ins, new):
@@ -188,11 +188,11 @@ class Grouped(Kernel):
 class Transposed(Kernel):
     """Conv1DTranspose and Conv2DTranspose: the kernel's last axes are (outputs, inputs).
 
-    How many taps reach a position depends on the position, so only constant zeros fold.
+    The number of taps that reach a position varies, so only constant zeros can be folded.
     """
 
     def absorbs(self, step, ins):
-        """A constant zero can go."""
+        """A constant zero can be removed."""
         return ins[0] == 0
 
     def constants(self, step, weights, ins):
@@ -201,12 +201,12 @@ class Transposed(Kernel):
         return self._activated(step, np.zeros(len(varies)) + bias_of(weights), varies)
 
     def reads(self, step, weights, ins, needed):
-        """An input is needed if a weight leads from it to a needed output and it is not zero."""
+        """An input is needed if a weight connects it to a needed output and it is not zero."""
         used = any_over_space(self._turned(weights))[:, self._read(step, needed)].any(axis=1)
         return [used & (ins[0] != 0)]
 
     def fold(self, step, weights, ins, needed):
-        """Zeros contribute nothing; their weights go, for some may have to stay."""
+        """Zeros contribute nothing; their weights are set to zero, since some may have to stay."""
         kernel = weights["kernel"]
         return weights | {"kernel": np.where(ins[0] == 0, kernel.dtype.type(0), kernel)}
 
@@ -229,5 +229,5 @@ def contribution(kernel: np.ndarray, fold: np.ndarray, ins) -> np.ndarray:
 
 
 def bias_of(weights) -> np.ndarray | float:
-    """Return the bias, float64 ``(outputs,)``, or 0 where the layer has none."""
+    """Return the bias, float64 ``(outputs,)``, or 0 if the layer has none."""
     return weights["bias"].astype(np.float64) if "bias" in weights else 0.0

@@ -1,13 +1,13 @@
-"""Which groups, layers and inputs a model needs: constants forward, use backward.
+"""Finds the groups, layers and inputs that a model needs: constants forward, use backward.
 
 A channel is *constant* if it has the same value for every input, and *needed* if a model output
-depends on it in a way that a bias can't stand in for. A group that is needed nowhere and not frozen
-is removable. One sweep each way finds whole chains: a dead unit makes its inputs unneeded, and a
+depends on it in a way that a bias can't replace. A group that is needed nowhere and not frozen is
+removable. One pass each way finds whole chains: the inputs of a dead unit are not needed, and a
 unit whose inputs are all constant is constant itself.
 
-A tensor none of whose channels is needed goes with the layers that made it. A tensor that has to
-be there, but is the same for every input, is *inert*: what computes it is replaced by a layer that
-holds its constants.
+A tensor without needed channels is removed with the layers that made it. A tensor that has to
+exist, but is the same for every input, is *inert*: the layers that compute it are replaced by a
+layer that holds its constants.
 """
 
 from dataclasses import dataclass, field
@@ -21,17 +21,17 @@ from nasturtium.compaction.rules import Unknown
 
 @dataclass
 class Plan:
-    """What of a graph is built again, and from what.
+    """The plan of the smaller model: which steps are built, and with which inputs.
 
-    ``inputs``: position of a step -> the tensors that it is called with, for the steps that are
-    built; ``constants``: tensor -> the tensor that its layer of constants is called with.
+    ``inputs``: position of a step -> the tensors with which it is called, for the steps that are
+    built; ``constants``: tensor -> the tensor with which its layer of constants is called.
     """
 
     inputs: dict[int, list[int]] = field(default_factory=dict)
     constants: dict[int, int] = field(default_factory=dict)
 
     def is_whole(self, graph: ChannelGraph) -> bool:
-        """Whether every layer is built as it was."""
+        """Whether every layer is built unchanged."""
         return len(self.inputs) == len(graph.steps) and all(
             graph.steps[number].inputs == inputs for number, inputs in self.inputs.items()
         )
@@ -39,10 +39,10 @@ class Plan:
 
 @dataclass
 class Liveness:
-    """What was found, tensor by tensor and group by group.
+    """The results by tensor and by group.
 
-    ``constants[t]``: float64 ``(channels,)``, NaN where tensor ``t`` varies; ``needed[t]``: bool
-    ``(channels,)``; ``keep``: bool ``(groups,)``.
+    ``constants[t]``: float64 ``(channels,)``, NaN for channels of tensor ``t`` that vary;
+    ``needed[t]``: bool ``(channels,)``; ``keep``: bool ``(groups,)``.
     """
 
     constants: list[np.ndarray]
@@ -85,8 +85,8 @@ def find_needed(graph: ChannelGraph, weights, constants) -> list[np.ndarray]:
 def find_liveness(graph: ChannelGraph, with_constants: bool = True) -> Liveness:
     """Return constants, needs, the groups to keep and the plan of the smaller model.
 
-    Every tensor that is built keeps a channel at least, since a layer with none can't be built:
-    its first. ``with_constants`` lets layers of constants stand in for inert tensors.
+    Every tensor that is built keeps at least its first channel, since a layer without channels
+    can't be built. ``with_constants`` allows layers of constants to replace inert tensors.
     """
     weights = graph.weights()
     constants = find_constants(graph, weights)
@@ -108,7 +108,7 @@ def find_liveness(graph: ChannelGraph, with_constants: bool = True) -> Liveness:
 
 
 def whole_plan(graph: ChannelGraph) -> Plan:
-    """Return the plan that builds every layer as it was."""
+    """Return the plan that builds every layer unchanged."""
     return Plan({number: list(step.inputs) for number, step in enumerate(graph.steps)})
 
 
@@ -136,7 +136,7 @@ def _plan(graph, constants, needed, keep, with_constants) -> tuple[Plan, set[int
 
 
 def _inert(graph, constants, needed) -> tuple[list[bool], list[bool]]:
-    """Return which tensors are inert, and which of these are made by layers that affect nothing."""
+    """Return which tensors are inert, and which of them are made by layers without effect."""
     inert, idle = [False] * len(graph.channels), [False] * len(graph.channels)
     for step in graph.steps:
         for t in step.outputs:
@@ -148,10 +148,10 @@ def _inert(graph, constants, needed) -> tuple[list[bool], list[bool]]:
 def _source(graph: ChannelGraph, number: int, inert, keep) -> int | None:
     """Return the tensor that a layer of constants may be called with, or None.
 
-    It is there before the step is, it varies, and it is an image, a sequence or a vector as the
-    step's output is, or any image or sequence for a vector. The narrowest is taken of those that
-    have the same positions or stand in for a single one; where there is none, the narrowest of
-    all, whose constants are then spread over the positions.
+    It exists before the step, it varies, and it is an image, a sequence or a vector like the step's
+    output, or any image or sequence for a vector. The narrowest one with the same positions, or for
+    a single position, is preferred. If there is none, the narrowest of all is used, and the
+    constants are repeated over the positions.
     """
     step = graph.steps[number]
     if step.layer.compute_dtype != "float32":

@@ -6,12 +6,12 @@ from nasturtium.compaction.rules import Rule
 
 
 class Lookup(Rule):
-    """Embedding: its columns are channels of their own, whatever its tokens are."""
+    """Embedding: its columns are new channels, independent of its tokens."""
 
     attributes = ("embeddings",)
 
     def refusal(self, step):
-        """Refuse a mask, which later layers would see."""
+        """Refuse a mask, which later layers would use."""
         return "it masks its tokens (mask_zero)" if step.layer.mask_zero else None
 
     def connect(self, step, ins, new):
@@ -28,7 +28,7 @@ class Lookup(Rule):
         return [np.ones(len(ins[0]), bool)]
 
     def axes(self, step, ins, out):
-        """The rows are the vocabulary, no channels."""
+        """The rows are the vocabulary, not channels."""
         return {"embeddings": {1: ("out", out)}}
 
     def config(self, step, kept_out):

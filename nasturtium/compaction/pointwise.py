@@ -1,4 +1,4 @@
-"""The rules of layers with weights for each channel by itself: BatchNormalization and PReLU."""
+"""The rules of layers with separate weights per channel: BatchNormalization and PReLU."""
 
 import numpy as np
 
@@ -32,11 +32,11 @@ class BatchNorm(Rule):
         return scale, weights.get("beta", 0.0) - weights["moving_mean"] * scale
 
     def reads(self, step, weights, ins, needed):
-        """Where gamma is zero the input does not matter."""
+        """If gamma is zero, the input does not matter."""
         return [needed & (weights["gamma"] != 0) if "gamma" in weights else needed]
 
     def axes(self, step, ins, out):
-        """Zeros in gamma, beta and the mean make a zero channel; the variance has no say."""
+        """Zeros in gamma, beta and the mean make a zero channel; the variance does not matter."""
         names = ("gamma", "beta", "moving_mean")
         return {name: {0: ("out", out)} for name in names} | {"moving_variance": {0: ("in", out)}}
 
@@ -53,11 +53,11 @@ class Slopes(Rule):
         return super().refusal(step)
 
     def constants(self, step, weights, ins):
-        """Keep what is not negative; scale the rest where all slopes of a channel are equal."""
+        """Keep non-negative constants; scale negative ones if all slopes of a channel are equal."""
         slopes = weights["alpha"].astype(np.float64).reshape(-1, len(ins[0]))
         below = np.where((slopes == slopes[0]).all(axis=0), ins[0] * slopes[0], np.nan)
         return np.where(ins[0] >= 0, ins[0], below)
 
     def axes(self, step, ins, out):
-        """A slope has no say in whether its channel is zero."""
+        """A slope does not affect whether its channel is zero."""
         return {"alpha": {len(step.layer.alpha.shape) - 1: ("in", out)}}

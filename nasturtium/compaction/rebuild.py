@@ -1,4 +1,4 @@
-"""Call new layers along a plan: the graph of a model without the layers that it can do without."""
+"""Calls new layers according to a plan: the graph of a model without unneeded layers."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from nasturtium.compaction.liveness import Plan
 
 Clone = Callable[[keras.layers.Layer], keras.layers.Layer]
 
-# By the rank of a sequence or an image: its maximum, and one position spread over others.
+# By rank, for sequences and images: global max pooling, and repeating one position.
 _MAXIMUM = {3: keras.layers.GlobalMaxPooling1D, 4: keras.layers.GlobalMaxPooling2D}
 _SPREAD = {3: keras.layers.UpSampling1D, 4: keras.layers.UpSampling2D}
 
@@ -31,11 +31,11 @@ def rebuild(
     Parameters
     ----------
     clone
-        A new layer for an old one; it is asked once for each that is built.
+        Returns a new layer for an old one; called once for each layer that is built.
     skipped
-        Steps of one input that hand it on as it is.
+        Steps with one input that pass it on unchanged.
     values
-        The constants, shape ``(channels,)``, of a tensor that a layer of constants stands in for.
+        The constants, shape ``(channels,)``, of a tensor that a layer of constants replaces.
     """
     builder = _Builder(graph, plan, clone, skipped, values)
     return builder.build()
@@ -93,7 +93,7 @@ class _Builder:
     def _constant(self, step: Step):
         """Return a tensor that holds the constants of a step's output.
 
-        Constants are their own maximum over all positions, which can be spread over others.
+        Constants are their own maximum over all positions, which can be repeated.
         """
         (t,) = step.outputs
         source, values = self.made[self.plan.constants[t]], self.values(t)

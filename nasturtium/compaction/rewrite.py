@@ -21,17 +21,17 @@ class CompactionResult:
     Attributes
     ----------
     model
-        The smaller model, not compiled; its layers have the names that they had. It is functional
-        where whole layers are gone.
+        The smaller model, not compiled; layers keep their names. It is functional if whole layers
+        were removed.
     params_before, params_after
         ``count_params()`` of the two models.
     removed_channels
-        Layer with a kernel -> how many of its output channels are gone; only where some are.
-        A layer of a nested model is called ``nested/layer``.
+        Layer with a kernel -> number of its removed output channels, if any. A layer of a nested
+        model is called ``nested/layer``.
     removed_layers
-        Layers that are gone altogether, since they affected no output.
+        Layers that were removed completely, since they affected no output.
     frozen
-        Pairs (layer, reason): where channels were left as they are, and why.
+        Pairs (layer, reason): where channels were kept, and why.
     frozen_channels
         How many output channels of layers with a kernel could not have been removed.
     """
@@ -48,12 +48,12 @@ class CompactionResult:
 def compact(model: keras.Model) -> CompactionResult:
     """Return a smaller model that computes the same function in inference mode.
 
-    Units and filters that can't reach an output are removed; what constant ones contribute is
-    folded into the biases of the layers that read them, which get a bias where they had none. If
-    that would not lower the number of parameters, the model is copied as it is. The model given is
-    left untouched. Nested models are compacted by themselves, with their inputs and outputs kept.
-    AutoKeras's own cast and expand layers are replaced by plain Keras layers that do the same, so
-    that the model loads without AutoKeras.
+    Units and filters that can't affect an output are removed. The contribution of constant ones is
+    folded into the biases of the layers that read them, which get a bias if they had none. If that
+    would not reduce the number of parameters, the model is copied unchanged. The given model is not
+    changed. Nested models are compacted separately, and keep their inputs and outputs. AutoKeras's
+    own cast and expand layers are replaced by equivalent plain Keras layers, so that the model
+    loads without AutoKeras.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def compact(model: keras.Model) -> CompactionResult:
     """
     result = _compact_once(model)
     while result.removed_layers:
-        # Without a layer, channels that it tied together may go one by one.
+        # Without a layer, channels that it tied together may be removed separately.
         again = _compact_once(result.model)
         if not again.removed_layers and not again.removed_channels:
             break
@@ -74,7 +74,7 @@ def compact(model: keras.Model) -> CompactionResult:
 def _compact_once(model: keras.Model) -> CompactionResult:
     graph = channel_graph(model)
     _check_finite(model)
-    # Layers of constants may take more weights than the idle layers that they stand in for.
+    # Layers of constants may have more weights than the layers that they replace.
     for with_constants in (True, False):
         liveness = find_liveness(graph, with_constants)
         result = _rewrite(graph, liveness)
@@ -86,11 +86,11 @@ def _compact_once(model: keras.Model) -> CompactionResult:
 
 
 def _follow(result: CompactionResult, again: CompactionResult, names: set[str]) -> None:
-    """Add to ``result`` what a compaction of its model did; ``names`` are the original's layers."""
+    """Add a further compaction of its model to ``result``; ``names`` are the original's layers."""
     result.model, result.params_after = again.model, again.params_after
     left = {layer.name for layer in again.model.layers}
     both = Counter(result.removed_channels) + Counter(again.removed_channels)
-    # A layer of constants, or one that is gone now, has no channels to count.
+    # A layer of constants, or a removed layer, has no channels to count.
     result.removed_channels = {
         name: number
         for name, number in both.items()
@@ -115,7 +115,7 @@ def _pays(result: CompactionResult) -> bool:
 
 
 def _check_finite(model: keras.Model) -> None:
-    """Refuse weights that are no numbers: what is constant or needed can't be told from them.
+    """Refuse weights that are NaN or infinite: constants and needs can't be found from them.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
             f"layers, so it could not be loaded from a file either: {why}"
         ) from error
     originals = {layer.name: layer for layer in graph.model.layers}
-    # Layers of constants have their weights already, and are nobody's copy.
+    # Layers of constants already have their weights, and are not copies.
     built = {graph.steps[number].layer.name for number in liveness.plan.inputs}
     for layer in result.model.layers:
         if layer.name in built:
@@ -200,10 +200,10 @@ def _shrink(graph: ChannelGraph, liveness: Liveness, step: Step):
 
 
 def _runnable(layer, original, weights: dict[str, dict[str, np.ndarray]]):
-    """Return a layer in place of ``layer`` where TensorFlow could not run it as a graph.
+    """Return a replacement for ``layer`` if TensorFlow could not run it as a graph.
 
-    oneDNN aborts on a 1x1 depthwise convolution of a single channel that a 1x1 convolution of a
-    single filter follows; ``weights`` are changed along.
+    oneDNN aborts on a 1x1 depthwise convolution of a single channel that is followed by a 1x1
+    convolution with a single filter; ``weights`` are changed too.
     """
     own = weights.get(layer.name, {})
     if "depthwise_kernel" not in own or own["depthwise_kernel"].size > 1:
@@ -247,7 +247,7 @@ def plain_copy(layer, step: Step | None, changes: dict | None = None):
     kind = type(layer).__name__
     number = step is not None and step.in_types[0] != tf.string
     if number and kind == "CastToFloat32" and layer.dtype == "float32":
-        # Rescaling casts its input to the layer's type, integers too, as the original does.
+        # Like the original, Rescaling casts its input, also integers, to the layer's type.
         return keras.layers.Rescaling(1.0, name=layer.name, dtype="float32")
     if number and kind == "ExpandLastDim":
         sizes = [-1 if size is None else size for size in step.in_shapes[0][1:]]
@@ -255,18 +255,18 @@ def plain_copy(layer, step: Step | None, changes: dict | None = None):
             return keras.layers.Reshape((*sizes, 1), name=layer.name, dtype=layer.dtype)
     config = layer.get_config()
     if "activation" in config:
-        config["activation"] = layer.activation  # a function that has no name to be found by
+        config["activation"] = layer.activation  # a function that can't be found by a name
     if changes:
-        # The shape that a layer of a Sequential was declared with would name the old channels.
+        # The declared shape of a layer of a Sequential would have the old number of channels.
         config.pop("batch_input_shape", None)
         config.update(changes)
     return layer.__class__.from_config(config)
 
 
 def set_weights(layer, original, changed: dict[str, np.ndarray] | None) -> None:
-    """Give a layer the ``changed`` weights by attribute, or else those of the original."""
+    """Give a layer the ``changed`` weights by attribute; others are those of the original."""
     if isinstance(layer, keras.Model):
-        return  # A nested model: compacted by itself, weights and all.
+        return  # A nested model, which was compacted separately and has its weights.
     if changed:
         pairs = [(getattr(layer, name), value) for name, value in changed.items()]
         keras.backend.batch_set_value(pairs)

@@ -1,4 +1,4 @@
-"""What each kind of layer does to channels: the rules of layers without a kernel.
+"""The effect of layers on channels: the base of all rules, and rules of layers without a kernel.
 
 A rule answers the same few questions for each kind of layer. *connect*: which group is each output
 channel in? *constants*: which output channels have the same value for every input, and which
@@ -13,7 +13,8 @@ import tf_keras as keras
 
 layers = keras.layers
 
-# An activation is known by the function itself, not its name, so a user's own `relu` isn't trusted.
+# Activations are identified by the function itself, not its name, so a user's own `relu` isn't
+# trusted.
 _NAMES = (
     *("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "mish", "swish", "silu", "sigmoid"),
     *("hard_sigmoid", "tanh", "softplus", "softsign", "exponential", "exp", "linear"),
@@ -27,16 +28,16 @@ _ELEMENTWISE = [
 
 
 def acts_elementwise(activation) -> bool:
-    """Tell whether an activation function is known to act on each value by itself."""
+    """Return whether an activation function is known to act on each value by itself."""
     return activation is None or any(activation is known for known in _ELEMENTWISE)
 
 
 def apply_to_constants(function, values: np.ndarray) -> np.ndarray:
     """Apply an elementwise TensorFlow function to constants, shape ``(channels,)``; NaN stays NaN.
 
-    In float64: a constant goes through many layers before it is rounded, once, in a bias. What is
-    zero in float32 counts as zero, and a result that is not finite in it as unknown (NaN), since
-    it can't be moved into a bias.
+    Computed in float64, since a constant passes through many layers before it is rounded once, in a
+    bias. Values that are zero in float32 count as zero, and results that are not finite in float32
+    as unknown (NaN), since they can't be moved into a bias.
     """
     known = ~np.isnan(values)
     inputs = tf.constant(np.where(known, values, 0.0)[None], tf.float64)
@@ -54,7 +55,7 @@ def channels_first(layer) -> str | None:
 
 
 class Rule:
-    """A layer that hands each channel on by itself; the base of all rules."""
+    """A layer that passes each channel on by itself; the base of all rules."""
 
     attributes: tuple[str, ...] = ()
 
@@ -81,18 +82,18 @@ class Rule:
         return [needed]
 
     def remaining(self, ins, needed, kept) -> list[int]:
-        """Return the positions of the inputs without which the layer can't be called.
+        """Return the positions of the inputs that the layer's call needs.
 
-        ``kept`` holds, for each input, which of its channels stay (bool).
+        ``kept`` has, for each input, which of its channels stay (bool).
         """
         return list(range(len(ins)))
 
     def absorbs(self, step, ins) -> np.ndarray:
-        """Return which channels of the first input this layer can do without, once constant."""
+        """Return which constant channels of the first input this layer does not need."""
         return np.ones(len(ins[0]), bool)
 
     def fold(self, step, weights, ins, needed) -> dict[str, np.ndarray]:
-        """Return the weights with what constant inputs contribute moved into the bias."""
+        """Return the weights with the contribution of constant inputs moved into the bias."""
         return dict(weights)
 
     def axes(self, step, ins, out) -> dict[str, dict[int, tuple[str, np.ndarray]]]:
@@ -105,14 +106,14 @@ class Rule:
 
 
 class Unknown(Rule):
-    """A layer about which nothing is known: it needs every input, its outputs are its own."""
+    """An unknown layer: it needs every input, and its outputs are new channels."""
 
 
 class PassThrough(Rule):
     """Dropout, noise, pooling, cropping, upsampling: a constant channel stays that constant.
 
-    Pooling with 'same' padding too: max pooling pads with minus infinity, and average pooling
-    leaves the padding out of its mean.
+    This includes pooling with 'same' padding: max pooling pads with minus infinity, and average
+    pooling excludes the padding from its mean.
     """
 
     def refusal(self, step):
@@ -123,10 +124,10 @@ class PassThrough(Rule):
 
 
 class Elementwise(Rule):
-    """An activation as a layer of its own; a softmax or a user's function is refused."""
+    """An activation as a separate layer; a softmax or a user's function is refused."""
 
     def refusal(self, step):
-        """Refuse what does not act on each value by itself."""
+        """Refuse functions that do not act on each value by itself."""
         activation = getattr(step.layer, "activation", None)
         if isinstance(step.layer, layers.Activation) and not acts_elementwise(activation):
             name = getattr(activation, "__name__", type(activation).__name__)
@@ -142,7 +143,7 @@ class Rescale(Elementwise):
     """Rescaling by one factor and offset for all channels."""
 
     def refusal(self, step):
-        """Refuse a factor for each channel: it sits in the configuration, not in weights."""
+        """Refuse separate factors per channel, since they are not weights."""
         if np.ndim(step.layer.scale) or np.ndim(step.layer.offset):
             return "it has a factor or offset for each channel"
         return super().refusal(step)
@@ -164,7 +165,7 @@ class Flatten(Rule):
         return channels_first(step.layer)
 
     def connect(self, step, ins, new):
-        """Tile, not repeat: position 0 holds channels 0..C-1, then position 1, and so on."""
+        """Tile, not repeat: position 0 has channels 0..C-1, then position 1, and so on."""
         return np.tile(ins[0], self._positions(step)), []
 
     def constants(self, step, weights, ins):
@@ -180,7 +181,7 @@ class Flatten(Rule):
 
 
 class Reshape(Rule):
-    """A Reshape that leaves the last axis alone, such as to (1, 1, channels)."""
+    """A Reshape that keeps the last axis, such as to (1, 1, channels)."""
 
     def refusal(self, step):
         """Refuse another last axis, and more than one unknown size."""
@@ -202,7 +203,7 @@ class Merge(Rule):
     def __init__(self, function, neutral: float | None = None, first: int = 0) -> None:
         """``function`` merges constants of shape ``(inputs, channels)`` along the first axis.
 
-        An input from position ``first`` on that is ``neutral`` everywhere changes nothing.
+        An input, from position ``first`` on, that is ``neutral`` everywhere has no effect.
         """
         self.function, self.neutral, self.first = function, neutral, first
 
@@ -225,7 +226,7 @@ class Merge(Rule):
         return merged
 
     def reads(self, step, weights, ins, needed):
-        """Every input is needed where the output is."""
+        """Channels of every input are needed if those of the output are."""
         return [needed for _ in ins]
 
     def remaining(self, ins, needed, kept):
@@ -249,7 +250,7 @@ class Concatenate(Rule):
     """Concatenate along channels."""
 
     def refusal(self, step):
-        """Refuse another axis than the last one."""
+        """Refuse any axis except the last one."""
         if step.layer.axis not in (-1, len(step.in_shapes[0]) - 1):
             return "it does not concatenate along the last axis"
         return None

@@ -1,4 +1,4 @@
-"""Which rule belongs to which Keras layer."""
+"""The rules by Keras layer."""
 
 import tf_keras as keras
 
@@ -66,10 +66,10 @@ def why_unknown(layer: keras.layers.Layer) -> str:
 
 
 def rule_for(layer: keras.layers.Layer) -> Rule | None:
-    """Return the rule of a layer's exact class; None for a class that is not known.
+    """Return the rule of a layer's exact class; None for an unknown class.
 
-    A subclass may compute something else, so it is not taken for its parent. AutoKeras's own cast
-    layer is known by the name of its class, so AutoKeras need not be installed.
+    A subclass may compute something else, so it is not treated like its parent. AutoKeras's own
+    cast layer is identified by the name of its class, so AutoKeras does not have to be installed.
     """
     if type(layer).__name__ == "CastToFloat32":
         return PassThrough()

@@ -1,4 +1,4 @@
-"""Hold a compacted model against its original: the same outputs, and nothing left to remove."""
+"""Compares a compacted model with its original: equal outputs, and nothing left to remove."""
 
 import logging
 
@@ -11,10 +11,10 @@ from nasturtium.errors import CompactionError
 
 log = logging.getLogger(__name__)
 
-_EXAMPLES = 16  # random inputs a scale
-# Of an output's size: float32, in which folded constants are stored, tells no more apart.
+_EXAMPLES = 16  # random inputs per scale
+# As a share of an output's size: the resolution of float32, in which folded constants are stored.
 _SMALLEST_SPREAD = 0.03
-_UNKNOWN_SIZE = 16  # stands in for a size that the model leaves open, such as an image's height
+_UNKNOWN_SIZE = 16  # used for a size that the model leaves open, such as an image's height
 
 
 def verify(
@@ -25,40 +25,40 @@ def verify(
     seed: int = 0,
     is_complete: bool = True,
 ) -> float:
-    """Return the largest relative error of ``compacted``, and refuse it beyond ``tolerance``.
+    """Return the largest relative error of ``compacted``; refuse an error above ``tolerance``.
 
-    Both models are called in inference mode, on the CPU, so that a GPU's shortened floats
-    (TensorFloat-32) don't count as a difference; the compacted one also as a graph, as ``predict``
-    runs it, since TensorFlow optimises graphs and runs other kernels in them. Where they differ by
-    more than the tolerance, they are compared again in float64: a softmax of large logits magnifies
-    float32's rounding, and sums over fewer terms round differently. A real difference stays one in
-    float64.
+    Both models are called in inference mode, on the CPU, so that a GPU's reduced precision
+    (TensorFloat-32) does not count as a difference. The compacted model is also called as a graph,
+    as in ``predict``, since TensorFlow optimises graphs and uses other kernels in them. If they
+    differ by more than the tolerance, they are compared again in float64: a softmax of large logits
+    magnifies rounding errors of float32, and sums over fewer terms round differently. A real
+    difference remains in float64.
 
     Parameters
     ----------
     inputs
-        Real examples for the models, an array or what the models take (a list or dict of arrays
-        with the examples along the first axis), beside the random ones that are always tried.
+        Real samples for the models, an array or whatever the models take (a list or dict of arrays
+        with the samples along the first axis), besides the random ones that are always used.
     tolerance
-        The largest error allowed, as a share of how far the same output goes from its mean over
-        the batch (dimensionless).
+        The largest error allowed, relative to the largest distance of the same output from its mean
+        over the batch (dimensionless).
     seed
-        Of the random inputs: normal, and uniform on 0..255 where a Rescaling expects images; whole
-        numbers that it knows where an Embedding looks them up.
+        Seed of the random inputs: normal, and uniform on 0..255 if a Rescaling expects images;
+        valid integers for an Embedding.
     is_complete
-        Whether compacting again must remove nothing; not so where only layers were folded.
+        Whether compacting again must remove nothing; False if layers were only folded.
 
     Returns
     -------
     float
-        The largest relative error seen (in float64 if float32 was not enough). Outputs that are
-        equal, NaN too, differ by nothing.
+        The largest relative error (in float64 if float32 was not enough). Equal outputs, including
+        NaN, have the error 0.
 
     Raises
     ------
     CompactionError
-        The error is beyond the tolerance, the outputs have other shapes, the compacted model can't
-        be run as a graph, or compacting it again would remove more.
+        The error exceeds the tolerance, the outputs have different shapes, the compacted model
+        can't be run as a graph, or compacting it again would remove more.
     """
     batches = _random_inputs(original, np.random.default_rng(seed))
     if inputs is not None:
@@ -149,7 +149,7 @@ def _random_inputs(model: keras.Model, random: np.random.Generator) -> list:
 
 
 def _known_indices(model: keras.Model) -> dict[int, int]:
-    """How many indices may be drawn for an input that an Embedding reads, by the input's id."""
+    """Number of valid indices for inputs that an Embedding reads, by the input's id."""
     nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
     makers = {id(tensor): node for node in nodes for tensor in tf.nest.flatten(node.outputs)}
     known: dict[int, int] = {}
@@ -166,10 +166,10 @@ def _known_indices(model: keras.Model) -> dict[int, int]:
 
 
 def _scales_down(model: keras.Model) -> bool:
-    """Tell whether the model takes values such as 0..255.
+    """Return whether the model takes values such as 0..255.
 
-    A net made for values around 1 is not tried with such: its logits would reach thousands, where
-    float32 alone makes a softmax differ by more than any tolerance.
+    A net made for values around 1 is not called with such values: its logits would reach thousands,
+    where float32 rounding alone makes a softmax differ by more than any tolerance.
     """
     return any(
         isinstance(layer, keras.layers.Rescaling) and np.max(np.abs(layer.scale)) < 0.1
@@ -194,7 +194,7 @@ def _array(tensor, draw, random: np.random.Generator, indices: int | None) -> np
 
 
 def _outputs(original: keras.Model, compacted: keras.Model, graph, batch):
-    """Yield (name, original's output, compacted's output), of the latter both as it can be run."""
+    """Yield (name, original's output, compacted's output), the latter eagerly and as a graph."""
     with tf.device("/CPU:0"):
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
         expected = tf.nest.flatten(original(batch, training=False))
@@ -213,11 +213,11 @@ def _outputs(original: keras.Model, compacted: keras.Model, graph, batch):
 
 
 def _relative_error(one: np.ndarray, other: np.ndarray) -> float:
-    """Return max |one - other| over the spread of ``one``; infinite where only one is a number.
+    """Return max |one - other| over the spread of ``one``; infinite if only one is a number.
 
-    The spread is the largest distance from the mean over the batch, so that an offset far above it
-    (a price of a million) does not hide a net that computes something else. An output that hardly
-    varies is held against a share of its size.
+    The spread is the largest distance from the mean over the batch, so that a large offset (a price
+    of a million) does not hide a wrong net. For an output that hardly varies, a share of its size
+    is used instead.
     """
     if not one.size or np.array_equal(one, other, equal_nan=True):
         return 0.0

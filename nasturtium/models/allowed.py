@@ -1,7 +1,7 @@
-"""What the configuration in a model file may name: an allow-list of layers and their arguments.
+"""The allow-list of layers and arguments in the configuration of a model file.
 
-Keras builds whatever class of whatever module a file names. So nothing of a file reaches it before
-it was found here.
+Keras builds any class of any module that a file names. So a file's configuration is checked here
+before Keras gets it.
 """
 
 import inspect
@@ -32,7 +32,7 @@ _PARTS = {
     "keras.constraints": frozenset(["MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"]),
     "keras.mixed_precision": frozenset(["Policy"]),
 }
-# Ends of an argument's name, and what may stand there.
+# Suffixes of arguments' names, and the allowed values.
 _PLACES = {
     "_initializer": "keras.initializers",
     "_regularizer": "keras.regularizers",
@@ -49,7 +49,7 @@ _MODEL_KEYS = {
 _OBJECT_KEYS = {"module", "class_name", "config", "registered_name", "shared_object_id"}
 _LAYER_KEYS = _OBJECT_KEYS | {"build_config", "inbound_nodes", "name"}
 _COMMON_ARGUMENTS = {"name", "trainable", "dtype", "batch_input_shape", "activity_regularizer"}
-# Arguments by which a layer would hold what is no plain value.
+# Arguments with which a layer would contain something other than a plain value.
 _NEVER = {"self", "args", "kwargs", "weights", "input_tensor", "type_spec", "dynamic"}
 _ACTIVATIONS = _names(
     """
@@ -63,19 +63,19 @@ _DTYPES = _names(
     """
 )
 _MOST_LAYERS, _DEEPEST, _LONGEST_TEXT, _LARGEST_NUMBER = 1_000, 64, 500, 1e30
-# Of lists in arguments: axes and sizes are short, statistics have a number a column.
+# Longest lists in arguments: axes and sizes are short, statistics have one number per column.
 _LARGEST_SIZE, _LONGEST_LIST = 10**7, 64
 
 
 def check_config(text: bytes) -> dict:
-    """The model's configuration, if it names nothing but the study's layers and plain arguments.
+    """The model's configuration, if it only has the study's layers and plain arguments.
 
     Raises
     ------
     NotAllowed
         It names something else.
     ValueError
-        It is no JSON.
+        It is not JSON.
     """
     try:
         config = json.loads(text)
@@ -94,10 +94,10 @@ def check_config(text: bytes) -> dict:
 
 
 def _checked_model(config: Mapping, depth: int) -> Iterator[int]:
-    """Calls and their inputs by layer, nested ones too, as each layer is found to be allowed.
+    """Calls and their inputs by layer, including nested ones; each layer is checked.
 
-    What a layer was built with is taken out of ``config``: its calls tell it, and Keras would
-    build a layer for a shape that no sample has.
+    The shapes with which layers were built are removed from ``config``. They follow from the calls,
+    and Keras would build a layer for a shape that no sample has.
     """
     _check_depth(depth)
     kind = config.get("class_name")
@@ -180,7 +180,7 @@ def _check_argument(name: str, value: object, depth: int) -> None:
 
 
 def _check_numbers(value: object, name: str) -> None:
-    """A number or a plain list of them; a frame's are not bounded, but finite."""
+    """A number or a plain list of numbers; a frame's may have any finite size."""
     numbers = value if isinstance(value, list) else [] if value is None else [value]
     if len(numbers) > MOST_STATISTICS:
         raise NotAllowed(f"has more than {MOST_STATISTICS:,} numbers as {name}")
@@ -190,7 +190,7 @@ def _check_numbers(value: object, name: str) -> None:
 
 
 def _check_outside(config: Mapping, depth: int) -> None:
-    """What stands beside a layer's arguments: its name, its input's shape, where it is called."""
+    """Entries besides a layer's arguments: its name, its input's shape, its calls."""
     for key in ("name", "shared_object_id"):
         _check_plain(config.get(key), depth)
     built = config.get("build_config") or {}
@@ -201,7 +201,7 @@ def _check_outside(config: Mapping, depth: int) -> None:
 
 
 def _check_plain(value: object, depth: int, *, mappings: bool = False) -> None:
-    """Numbers, truth values, short texts and lists of them; for a call's arguments by name too."""
+    """Numbers, booleans, short strings and lists of them; for a call's arguments also mappings."""
     _check_depth(depth)
     if isinstance(value, list):
         for part in value:

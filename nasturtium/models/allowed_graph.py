@@ -1,4 +1,4 @@
-"""What the layers of a model file may be to each other, and the statistics that they may hold."""
+"""Checks the connections of the layers in a model file, and their statistics."""
 
 from collections.abc import Mapping
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from nasturtium.models.archive import NotAllowed
 
-# A frame has one number a column.
+# A frame has one number per column.
 MOST_STATISTICS = 10**5
 
 
 def calls_of(layer: Mapping) -> list[list[tuple[str, int]]]:
-    """Of each call of a layer: the calls that its inputs are of, as a layer's name and a number."""
+    """For each call of a layer, the calls that make its inputs: a layer's name and a number."""
     nodes = layer.get("inbound_nodes") or []
     if not isinstance(nodes, list):
         raise NotAllowed("has a layer without a list of its calls")
     calls = []
     for node in nodes:
-        # A single input stands without a list around it.
+        # A single input has no list around it.
         single = isinstance(node, list) and node and isinstance(node[0], str)
         inputs = [node] if single else node
         if not isinstance(inputs, list):
@@ -33,9 +33,9 @@ def calls_of(layer: Mapping) -> list[list[tuple[str, int]]]:
 
 
 def check_order(layers: list[Mapping]) -> None:
-    """Refuse layers in a circle, and inputs that are not there: Keras would wait for them forever.
+    """Refuse cycles of layers and missing inputs, for which Keras would wait forever.
 
-    As Keras does, a layer's calls are made in their order, each as soon as its inputs are there.
+    As in Keras, a layer's calls are made in their order, each as soon as its inputs exist.
     """
     waiting = {}
     for layer in layers:
@@ -64,7 +64,7 @@ def check_order(layers: list[Mapping]) -> None:
 
 
 def given_statistics(layer: Mapping) -> dict[str, object]:
-    """Mean and variance that a checked layer's configuration gives, where it gives any."""
+    """Mean and variance in a checked layer's configuration, if any."""
     if layer.get("class_name") != "Normalization":
         return {}
     found = {name: layer["config"].get(name) for name in ("mean", "variance")}
@@ -72,12 +72,12 @@ def given_statistics(layer: Mapping) -> dict[str, object]:
 
 
 def check_statistics(statistics: Mapping[str, object], values: int) -> None:
-    """Refuse a frame's statistics that are not one number, or ``values`` of them.
+    """Refuse statistics of a frame that have neither one number nor ``values`` numbers.
 
     Raises
     ------
     NotAllowed
-        There are other numbers of them, or more than fit a table.
+        There is a different number, or more than a table can have.
     """
     if values > MOST_STATISTICS:
         raise NotAllowed(f"standardises more than {MOST_STATISTICS:,} values")

@@ -1,6 +1,6 @@
 """The bytes of a ``.keras`` file: exactly three members, and plain arrays in the weights.
 
-HDF5 reads whatever file a file names, and an archive unpacks to any size.
+HDF5 reads any file that a file names, and an archive may unpack to any size.
 """
 
 import io
@@ -17,7 +17,7 @@ _MOST_OBJECTS = 50_000
 
 
 class NotAllowed(Exception):
-    """Says of a file's content, in part of a sentence, what is not allowed."""
+    """Says in part of a sentence what is not allowed in a file."""
 
 
 def read_members(content: bytes) -> dict[str, bytes]:
@@ -26,9 +26,9 @@ def read_members(content: bytes) -> dict[str, bytes]:
     Raises
     ------
     NotAllowed
-        There are others, or one is encrypted or too large.
+        There are other members, or one is encrypted or too large.
     zipfile.BadZipFile
-        It is no archive, or damaged.
+        It is not an archive, or is damaged.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
@@ -40,7 +40,7 @@ def read_members(content: bytes) -> dict[str, bytes]:
             if member.flag_bits & 1:
                 raise NotAllowed(f"has an encrypted {member.filename}")
             with archive.open(member) as file:
-                # What the archive says of the size may be wrong.
+                # The size given in the archive may be wrong.
                 found[member.filename] = file.read(most + 1)
             if len(found[member.filename]) > most:
                 raise NotAllowed(f"has a {member.filename} of more than {most:,} bytes")
@@ -48,14 +48,14 @@ def read_members(content: bytes) -> dict[str, bytes]:
 
 
 def check_weights(content: bytes) -> list[tuple[int, ...]]:
-    """Shapes of all arrays in an HDF5 file that holds nothing but plain arrays.
+    """Shapes of all arrays in an HDF5 file that has only plain arrays.
 
     Raises
     ------
     NotAllowed
-        Something in it points outside of it, is compressed, or is no array of numbers.
+        Something in it refers to another file, is compressed, or is not an array of numbers.
     OSError
-        It is no HDF5 file, or damaged.
+        It is not an HDF5 file, or is damaged.
     """
     with h5py.File(io.BytesIO(content), "r") as file:
         shapes = [array.shape for array in _arrays(file)]

@@ -1,4 +1,4 @@
-"""AutoKeras blocks of the search spaces: what lies inside a net's frame."""
+"""AutoKeras blocks of the search spaces: the part of a net inside the frame."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from nasturtium.models.residual import residual_features
 
 
 class ConvBody(Body):
-    """Images, and sequences over their steps.
+    """Images, and sequences along their steps.
 
     Convolutions in a row, residual stages, or the reference net at another size.
 

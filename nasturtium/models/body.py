@@ -1,8 +1,8 @@
-"""What the blocks of all search spaces have in common: hyperparameters, and a net by description.
+"""The common base of all blocks: their hyperparameters, and a net from a description.
 
-A block declares all its hyperparameters on every build, since AutoKeras's greedy oracle never moves
-one that it meets only inside a trial. Which of them count for a net says :meth:`Body.describe`, a
-plain function of their values; so equal nets are known without being built.
+A block declares all its hyperparameters on every build, since AutoKeras's greedy oracle never
+changes one that is declared only inside a trial. :meth:`Body.describe`, a plain function of their
+values, says which of them count for a net, so equal nets are found without building them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Body(ak.Block):
     Parameters
     ----------
     settings
-        Section ``search``, the choices of each hyperparameter.
+        Section ``search`` with the choices of each hyperparameter.
     classes
         Units of the output layer with a softmax; None for one linear unit.
     reference
@@ -43,7 +43,7 @@ class Body(ak.Block):
         self._families = [name for name in found if name != REFERENCE or reference] or [PLAIN]
 
     def describe(self, values: Mapping) -> dict:
-        """What of the hyperparameters ``values``, named without the block, makes the net."""
+        """Description of the net from the hyperparameters ``values``, named without the block."""
         if values["family"] == REFERENCE:
             return {"family": REFERENCE, "scale": values["scale"]}
         found = self._described(values)
@@ -52,7 +52,7 @@ class Body(ak.Block):
         return {**found, "dropout": values["dropout"] if layers else 0.0}
 
     def build(self, hp: keras_tuner.HyperParameters, inputs=None) -> tf.Tensor:
-        """Class probabilities, or a standardised target, by the hyperparameters ``hp``."""
+        """Class probabilities, or a standardised target, of the net with hyperparameters ``hp``."""
         values = _Declared(hp, self._kinds())
         for name in self._kinds():
             values[name]
@@ -60,9 +60,9 @@ class Body(ak.Block):
         return output_layer(self._classes)(self._features(tensor, self.describe(values)))
 
     def suggest(self, hp: keras_tuner.HyperParameters) -> dict:
-        """Description of the net by hyperparameters that ``hp`` chooses when they are asked for.
+        """Description of the net with hyperparameters that ``hp`` chooses on request.
 
-        Only those that count for the net are asked for, and no net is built.
+        Only those that count for the net are requested, and no net is built.
         """
         with hp.name_scope(self.name):
             return self.describe(_Declared(hp, self._kinds()))
@@ -85,7 +85,7 @@ class Body(ak.Block):
         return tensor
 
     def choices(self) -> list[tuple[str, list, object]]:
-        """Name, choices and default of each hyperparameter but the family."""
+        """Name, choices and default of each hyperparameter except the family."""
         settings = self._settings
         layers = sorted({*settings["dense_layers"], *self._fewest_dense})
         found = [
@@ -99,7 +99,7 @@ class Body(ak.Block):
         return found
 
     def starts(self) -> list[dict]:
-        """Hyperparameters, some of them, of members that a search does well to begin with."""
+        """Some of the hyperparameters of good members for the start of a search."""
         if REFERENCE not in self._families:
             return []
         scales = dict((name, values) for name, values, _ in self.choices())["scale"]
@@ -115,7 +115,7 @@ class Body(ak.Block):
 
 
 class _Declared(dict):
-    """Values of hyperparameters, each of which is declared when it is first asked for."""
+    """Values of hyperparameters, each of which is declared on first use."""
 
     def __init__(self, hp: keras_tuner.HyperParameters, kinds: Mapping[str, tuple[list, object]]):
         super().__init__()
@@ -134,6 +134,6 @@ def sizes(
     name: str, values: Sequence[int], default: int | None = None
 ) -> tuple[str, list[int], int]:
     """Name, choices and default of a size."""
-    # The largest is the default: a search that is asked for its largest net builds it.
+    # The largest is the default, so that the default net is the largest one.
     values = sorted(values)
     return name, values, max(values) if default is None else default

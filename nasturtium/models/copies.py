@@ -11,16 +11,16 @@ def on_other_input(
     tensor: tf.Tensor,
     copy: Callable[[keras.layers.Layer], keras.layers.Layer | None],
 ) -> tf.Tensor:
-    """The output of ``model``'s graph, in layers of its own, for ``tensor`` as its input.
+    """The output of a copy of ``model``'s graph with ``tensor`` as its input.
 
-    Keras's ``clone_model`` never ends where it is given an input that is a layer's output.
+    Keras's ``clone_model`` never returns if its input is the output of a layer.
 
     Parameters
     ----------
     model
-        With one input and one output, each layer called once.
+        A model with one input and one output, each of whose layers is called once.
     copy
-        A layer in place of another one; None leaves it out.
+        Returns the layer that replaces another one; None leaves it out.
     """
     made = {id(model.inputs[0]): tensor}
     for depth in sorted(model._nodes_by_depth, reverse=True):

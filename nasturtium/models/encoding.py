@@ -1,7 +1,7 @@
 """Piecewise-linear encoding of numeric columns (Gorishniy et al. 2022, arXiv 2203.05556, 3.1).
 
 Each column becomes ``bins`` units. A unit is 0 below its bin, rises over it, and is 1 above; the
-bins lie between quantiles of the train split. It is made of plain layers, and trained like them.
+bins are between quantiles of the train split. It consists of plain layers, and is trained.
 """
 
 import itertools
@@ -23,14 +23,14 @@ def encoded(tensor: tf.Tensor, bins: int) -> tf.Tensor:
 
 
 def start_at_quantiles(model: keras.Model, quantiles: np.ndarray) -> None:
-    """Give the model's encoding, if it has one, the bins between ``quantiles``.
+    """Set the bins of the model's encoding, if it has one, between ``quantiles``.
 
     Parameters
     ----------
     quantiles
-        Standardised values of shape (quantiles, columns), in rising order, evenly spaced in
-        probability from 0 to 1. Bins that would be empty, of a column with few values, are left
-        out: their units are 0 for every sample.
+        Standardised values of shape (quantiles, columns), in increasing order, evenly spaced in
+        probability from 0 to 1. Empty bins, of a column with few values, are left out: their units
+        are 0 for every sample.
     """
     if ENCODING not in {layer.name for layer in model.layers}:
         return

@@ -22,7 +22,7 @@ from nasturtium.records.atomic import atomic_path
 _LARGEST_FILE = 2**30
 # Values of one layer's output for one sample: 400 MB.
 _MOST_VALUES = 10**8
-# What an archive, JSON or HDF5 that is cut or altered raises.
+# Errors of a truncated or changed archive, JSON or HDF5 file.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError)
 
 
@@ -41,9 +41,9 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     Raises
     ------
     ModelError
-        The file is no ``.keras`` archive, or holds anything but plain weights, and layers and
-        arguments that :mod:`nasturtium.models.allowed` lists. Keras's own safe mode refuses Python
-        code alone: it imports any module that a file names, and calls its functions.
+        The file is not a ``.keras`` archive, or has something other than plain weights and the
+        layers and arguments in :mod:`nasturtium.models.allowed`. Keras's own safe mode refuses only
+        Python code: it imports any module that a file names, and calls its functions.
     FileNotFoundError
         There is no such file.
     """
@@ -55,14 +55,14 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     except archive.NotAllowed as error:
         raise _not_allowed(path, error) from error
     except _DAMAGED as error:
-        # Keras would read it as a format of its past, which runs code.
+        # Keras would read it as an older format, which can run code.
         raise _no_file(path) from error
     try:
         _check_size(config, shapes)
         return _load({**members, archive.CONFIG: json.dumps(config).encode()})
     except archive.NotAllowed as error:
         raise _not_allowed(path, error) from error
-    # Keras and TensorFlow raise whatever they stumble over, of any class.
+    # Keras and TensorFlow may raise errors of any class.
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
@@ -72,7 +72,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
 
 
 def _read(path: Path) -> bytes:
-    """The file's bytes, once: what is checked is what is loaded."""
+    """The file's bytes, read once, so that the checked bytes are loaded."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ModelError(f"{path}: is larger than {_LARGEST_FILE:,} bytes; make a smaller net.")
@@ -92,18 +92,18 @@ def _not_allowed(path: str | os.PathLike, error: archive.NotAllowed) -> ModelErr
 
 
 def _check_size(config: dict, shapes: list[tuple[int, ...]]) -> None:
-    """Refuse a model whose weights are not those in the file, before any memory is taken for them.
+    """Refuse a model whose weights do not match the file, before memory is allocated for them.
 
     Raises
     ------
     NotAllowed
-        Statistics that don't fit what they standardise, or a huge output.
+        Statistics that don't fit their input, or a huge output.
     ValueError
         The numbers of weights differ.
     """
-    # In a graph of its own nothing is computed, so variables have a shape only.
+    # In a separate graph nothing is computed, so variables only have shapes.
     with seeds_kept(), tf.Graph().as_default():
-        # Dropout asks for one where TensorFlow is deterministic.
+        # Dropout needs a seed if TensorFlow is deterministic.
         tf.compat.v1.set_random_seed(0)
         model = keras.saving.deserialize_keras_object(_without_statistics(config), safe_mode=True)
         wanted = sum(math.prod(weight.shape) for weight in model.weights)
@@ -114,7 +114,7 @@ def _check_size(config: dict, shapes: list[tuple[int, ...]]) -> None:
 
 
 def _without_statistics(config: dict) -> dict:
-    """A copy whose frames have weights: statistics that are given are spread by NumPy at once."""
+    """A copy whose frames have weights instead of given statistics, which NumPy would expand."""
     if given_statistics(config):
         return {**config, "config": {**config["config"], "mean": None, "variance": None}}
     layers = config["config"].get("layers")
@@ -125,7 +125,7 @@ def _without_statistics(config: dict) -> dict:
 
 
 def _check_values(model: keras.Model, config: dict) -> int:
-    """Check statistics and outputs of the built ``model``; its weights that the file has not."""
+    """Check statistics and outputs of the built ``model``; returns weights missing in the file."""
     extra = 0
     for part in config["config"]["layers"]:
         if "layers" in part["config"]:

@@ -1,8 +1,8 @@
 """The frame around every net of a data set: raw samples in, classes or original units out.
 
-A saved model therefore needs no preprocessing beside it: it takes the data set's raw features and
-returns class probabilities, or the target in its own unit. The statistics are constants in the
-layers' configuration, so they add no parameter.
+So a saved model needs no separate preprocessing: it takes the data set's raw features and returns
+class probabilities, or the target in its own unit. The statistics are constants in the layers'
+configuration, so they add no parameters.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,18 +26,18 @@ class Frame:
     classes
         Number of classes, or None for a regression.
     vocabulary
-        Of texts: numbers of tokens that there are, padding and unknown ones among them; samples are
-        such numbers, int32.
+        For texts: number of different tokens, including padding and the unknown one; samples are
+        tokens' numbers, int32.
     input_scale
         Images are divided by it.
     feature_mean, feature_variance
-        Columns of a table, or channels of a sequence at all its steps, are standardised by them;
-        shape (columns,).
+        They standardise columns of a table, or channels of a sequence over all steps; shape
+        (columns,).
     quantiles
         Standardised quantiles of a table's columns, shape (quantiles, columns), evenly spaced in
-        probability; an encoding of the columns begins with them.
+        probability, for the encoding of columns.
     target_mean, target_std
-        A regression's last layer maps standardised values back to the target's unit by them.
+        With them a regression's last layer maps standardised values back to the target's unit.
     """
 
     input_shape: tuple[int, ...]
@@ -61,13 +61,13 @@ def build_framed(
     Parameters
     ----------
     body
-        Layers in a row, or a function of the scaled input. It ends with as many units as there are
-        classes and a softmax, or with one linear unit.
+        A list of layers, or a function of the scaled input. It ends with one unit per class and a
+        softmax, or with one linear unit.
     """
     dtype = None if frame.vocabulary is None else "int32"
     inputs = tensor = keras.Input(frame.input_shape, name="input", dtype=dtype)
     if frame.vocabulary is not None:
-        pass  # an embedding takes tokens as they are
+        pass  # an embedding takes tokens unchanged
     elif frame.input_scale is not None:
         tensor = keras.layers.Rescaling(1.0 / frame.input_scale, name="scale_input")(inputs)
     else:

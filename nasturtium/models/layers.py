@@ -1,6 +1,6 @@
-"""The one description of each Keras layer that the study knows; a model may hold no other.
+"""The one description of each Keras layer that the study supports; a model may have no other.
 
-What a layer does to channels is another matter: ``nasturtium.compaction.table`` has a rule for it.
+Rules for a layer's effect on channels are in ``nasturtium.compaction.table``.
 """
 
 from collections.abc import Mapping
@@ -12,28 +12,27 @@ import tf_keras as keras
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """What pruning, measuring and training have to know of a class of layers.
+    """What pruning, measuring and training need to know about a class of layers.
 
     Attributes
     ----------
     kernels
-        Attributes of its weights that multiply. At each position of its output every one of them
-        is multiplied once: its multiply-accumulates. A layer without kernels moves, compares, adds
-        or scales, which is not counted.
+        Attributes of its weights that multiply. Each of these weights is multiplied once per
+        position of the output, which gives the multiply-accumulates. A layer without kernels moves,
+        compares, adds or scales, which does not count.
     prunable
-        The weight that pruning may thin out, None where there is none: a kernel, or the table of an
-        embedding, which is most of a net of text. Of a separable convolution it is the pointwise
-        kernel; a depthwise kernel has too few weights a channel to lose any, and biases are not
-        pruned.
+        The weight that may be pruned, or None: a kernel, or the table of an embedding, which is
+        most of a net for texts. In a separable convolution it is the pointwise kernel; a depthwise
+        kernel has too few weights per channel, and biases are not pruned.
     multiplies_inputs
-        Whether positions are those of its input: a transposed convolution multiplies every input by
-        the whole kernel, also where padding cuts the result.
+        Whether its input's positions count: a transposed convolution multiplies every input by the
+        whole kernel, even if padding crops the result.
     keeps_memory
-        Whether it hands its input on at inference, in the same memory.
+        Whether it passes its input on at inference, in the same memory.
     suits_xla
-        Whether XLA trains it faster on a CPU. Measured: it halves the step of dense nets, whose
-        optimizer's many small operations it fuses, and takes 2.5 times as long for small
-        convolutions, for which it has no fast kernels.
+        Whether XLA trains it faster on a CPU. It was measured that XLA halves the step time of
+        dense nets, since it fuses the optimizer's many small operations, and takes 2.5 times as
+        long for small convolutions, for which it has no fast kernels.
     """
 
     kernels: tuple[str, ...] = ()
@@ -109,20 +108,20 @@ LAYERS: Mapping[str, LayerFacts] = MappingProxyType(
         "ZeroPadding2D": _PLAIN,
     }
 )
-"""By the name of the class in ``keras.layers``. None of them runs code that a model file brings."""
+"""By the name of the class in ``keras.layers``. None of them runs code from a model file."""
 
 _BY_CLASS = {getattr(keras.layers, name): facts for name, facts in LAYERS.items()}
 
 
 def facts_of(layer: keras.layers.Layer) -> LayerFacts | None:
-    """The facts of a layer's exact class; None for one that is not known.
+    """The facts about a layer's exact class; None for an unknown one.
 
-    A subclass may compute something else, so it is not taken for its parent.
+    A subclass may compute something else, so it is not treated like its parent.
     """
     return _BY_CLASS.get(type(layer))
 
 
 def prunable_weight(layer: keras.layers.Layer) -> str | None:
-    """Attribute of the kernel that pruning may thin out; None where a layer has none."""
+    """Attribute of the kernel that may be pruned; None if the layer has none."""
     facts = facts_of(layer)
     return None if facts is None else facts.prunable

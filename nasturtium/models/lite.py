@@ -25,7 +25,7 @@ class Interpreter:
     ModelError
         Neither ai-edge-litert nor TensorFlow is installed.
     ValueError, RuntimeError
-        It is no TFLite file, or has an operation that the interpreter lacks.
+        It is not a TFLite file, or has an operation that the interpreter lacks.
     """
 
     def __init__(self, content: bytes, *, reference: bool = False):
@@ -43,7 +43,7 @@ class Interpreter:
 
     @property
     def input_quantisation(self) -> tuple[float, int]:
-        """Scale and zero point: real = scale x (int8 - zero point); scale 0 where it is float32."""
+        """Scale and zero point: real = scale x (int8 - zero point); scale 0 if it is float32."""
         return self._input["quantization"]
 
     @property
@@ -90,11 +90,11 @@ class Interpreter:
         return np.clip(np.rint(samples / scale) + zero, -128, 127).astype(np.int8)
 
     def invoke(self) -> None:
-        """Compute once, of the input that was given last, or of a drawn one."""
+        """Compute once, with the last input, or with a random one."""
         self._interpreter.invoke()
 
     def times_ms(self, warm_up_runs: int, runs: int) -> np.ndarray:
-        """Milliseconds of each of ``runs`` calls, without the copies in and out."""
+        """Milliseconds of each of ``runs`` calls, without copying inputs and outputs."""
         for _ in range(warm_up_runs):
             self._interpreter.invoke()
         times_ns = np.empty(runs, np.int64)
@@ -109,13 +109,13 @@ def _make(content: bytes, reference: bool):
     interpreter, kinds = _backend()
     kind = kinds.BUILTIN_REF if reference else kinds.AUTO
     with warnings.catch_warnings():
-        # TensorFlow's recommends a package of its own for what it still brings along.
+        # TensorFlow warns that its own interpreter will move to another package.
         warnings.simplefilter("ignore", UserWarning)
         return interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=kind)
 
 
 def _backend() -> tuple[type, type]:
-    """Interpreter and kinds of kernels: TensorFlow's where it is loaded, else ai-edge-litert's."""
+    """Interpreter and kinds of kernels: TensorFlow's if loaded, otherwise ai-edge-litert's."""
     if sys.modules.get("tensorflow") is None and importlib.util.find_spec("ai_edge_litert"):
         from ai_edge_litert import interpreter
 

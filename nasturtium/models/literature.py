@@ -1,4 +1,4 @@
-"""Nets of the literature by name, for any data set whose samples fit."""
+"""Nets from the literature by name, for any data set whose samples fit."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ import tf_keras as keras
 
 from nasturtium.models.residual import residual_features
 
-# For the samples that each was published with: their shape, the classes, and the parameters here,
-# BatchNormalization's statistics included.
+# For the published data of each net: shape of a sample, number of classes, and parameters here,
+# including BatchNormalization's statistics.
 PUBLISHED = {
     "lenet_300_100": ((28, 28, 1), 10, 266_610),
     "lenet_5": ((28, 28, 1), 10, 431_080),
@@ -23,8 +23,8 @@ def literature_features(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
 
     ``lenet_300_100`` and ``lenet_5`` (Caffe's form) are those of LeCun et al. 1998 as pruned by Han
     et al. 2015 (arXiv 1506.02626), ``resnet_8`` that of MLPerf Tiny (arXiv 2106.07597; its 78,666
-    parameters less 336 biases that BatchNormalization makes void), ``resnet_20`` that of He et al.
-    2016 (arXiv 1512.03385, section 4.2) with 1x1 projections as shortcuts, ``vgg_small`` the
+    parameters minus 336 biases without effect before BatchNormalization), ``resnet_20`` that of He
+    et al. 2016 (arXiv 1512.03385, section 4.2) with 1x1 projections as shortcuts, ``vgg_small`` the
     convolutions of Courbariaux et al. 2015 (arXiv 1511.00363) with one dense layer.
     """
     return _NETS[name]

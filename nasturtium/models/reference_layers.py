@@ -1,4 +1,4 @@
-"""The layers of reference nets, in a row: by sizes, and of each built-in data set."""
+"""The layers of reference nets: by sizes, and for each built-in data set."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -31,12 +31,12 @@ def _pool(name: str) -> keras.layers.Layer:
 
 
 def flatten() -> keras.layers.Layer:
-    """All values of a sample in a row."""
+    """All values of a sample, flattened."""
     return keras.layers.Flatten(name="flatten")
 
 
 def cnn(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
-    """3x3 convolutions, each followed by a 2x2 maximum, then dense layers."""
+    """3x3 convolutions, each followed by 2x2 max pooling, then dense layers."""
     blocks = [
         (_conv(filters, f"conv_{i}", "same"), _pool(f"pool_{i}"))
         for i, filters in enumerate(sizes["filters"])
@@ -45,9 +45,9 @@ def cnn(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
 
 
 def cnn1d(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
-    """Convolutions over the steps, each followed by a maximum of two, then dense layers.
+    """Convolutions over the steps, each followed by max pooling of two, then dense layers.
 
-    As LeCun and Bengio (1995) convolve series; their order is kept up to the dense layers.
+    As in LeCun and Bengio (1995); the order of the steps is kept up to the dense layers.
     """
     blocks = [
         (
@@ -66,9 +66,9 @@ def cnn1d(sizes: Mapping, classes: int | None) -> list[keras.layers.Layer]:
 
 
 def textcnn(sizes: Mapping, vocabulary: int) -> list:
-    """An embedding, convolutions of several widths and their maxima over the text, dense layers.
+    """An embedding, convolutions of several widths with global max pooling, dense layers.
 
-    Kim 2014 (arXiv 1408.5882), with half of the maxima dropped in training, as there.
+    Kim 2014 (arXiv 1408.5882), with a dropout of 0.5 after the pooling.
     """
     layers = keras.layers
 

@@ -43,18 +43,17 @@ def build_reference(
     Parameters
     ----------
     reference
-        What stands in its place, or of a data set of the user's: the name of a built-in data set
-        whose net it is or of a net of the literature, ``{"mlp": [units, ...]}``,
-        ``{"mlp": {"units": [...], "bins": 40}}`` with encoded columns,
-        ``{"cnn": {"filters": [...], "dense": [...]}}``, for sequences ``{"cnn1d": {"filters":
-        [...], "kernel_size": 5, "dense": [...]}}``, or
-        ``{"residual": {"filters": [...], "blocks": 2, "dense": [...]}}``; None for a built-in data
-        set's own.
+        Replaces it, or defines it for a user's own data set: the name of a built-in data set to use
+        its net, the name of a net from the literature, ``{"mlp": [units, ...]}``, ``{"mlp":
+        {"units": [...], "bins": 40}}`` with encoded columns, ``{"cnn": {"filters": [...], "dense":
+        [...]}}``, for sequences ``{"cnn1d": {"filters": [...], "kernel_size": 5, "dense":
+        [...]}}``, or ``{"residual": {"filters": [...], "blocks": 2, "dense": [...]}}``; None for a
+        built-in data set's own.
 
     Raises
     ------
     AssertionError
-        A built-in net has another number of parameters than the study says.
+        A built-in net does not have the expected number of parameters.
     TrainingError
         The samples are too small for the net of another data set.
     """
@@ -86,16 +85,16 @@ def reference_features(
     Parameters
     ----------
     reference
-        As of :func:`build_reference`.
+        See :func:`build_reference`.
     scale
         Units and filters are multiplied by it; each layer keeps at least one.
     vocabulary
-        Of texts: indices of words.
+        For texts: number of tokens.
     """
     if isinstance(reference, str) and reference in PUBLISHED:
         features = literature_features(reference)
     elif reference is None or isinstance(reference, str):
-        # The classes are the output layer's, which is left out.
+        # Classes only matter for the output layer, which is left out.
         features = _row(BODIES[reference or dataset](None)[:-1])
     elif "mlp" in reference:
         features = _encoded_mlp(reference["mlp"])
@@ -121,7 +120,7 @@ def scaled_reference(
     Parameters
     ----------
     training
-        Section ``training`` of the settings, whose ``reference`` wins.
+        Section ``training`` of the settings, whose ``reference`` takes precedence.
     reference
         The data set's own.
     """

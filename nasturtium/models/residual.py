@@ -19,16 +19,16 @@ def residual_features(
 
     Or from sequences of shape (batch, steps, channels), by convolutions over the steps.
 
-    A 3x3 convolution of ``stem`` filters, then a stage for each of ``filters`` with so many
-    ``blocks``, then the mean over all positions.
+    A 3x3 convolution with ``stem`` filters, then for each of ``filters`` a stage with the given
+    number of ``blocks``, then global average pooling.
 
     Parameters
     ----------
     halvings
-        So many of the last stages begin by halving height and width, in their first convolution
-        and in the shortcut; None for all but the first stage.
+        This number of the last stages halve height and width, in their first convolution and in the
+        shortcut; None for all but the first stage.
     separable
-        Whether the convolutions of the blocks are depthwise and pointwise ones in a row.
+        Whether the convolutions of the blocks are separable (depthwise, then pointwise).
     """
     if halvings is None:
         halvings = len(filters) - 1
@@ -36,7 +36,7 @@ def residual_features(
     for stage, width in enumerate(filters):
         for block in range(blocks[stage]):
             halves = block == 0 and stage >= len(filters) - halvings
-            # A stage that is one position wide has nothing to halve.
+            # A stage with the width of one position can't be halved.
             strides = 2 if halves and min(tensor.shape[1:-1]) > 1 else 1
             name = f"stage{stage}_block{block}"
             tensor = _block(tensor, width, strides, separable, name)
@@ -49,11 +49,11 @@ def _of_rank(name: str, tensor: tf.Tensor) -> type[keras.layers.Layer]:
 
 
 def _block(tensor: tf.Tensor, width: int, strides: int, separable: bool, name: str) -> tf.Tensor:
-    """Two convolutions and the shortcut beside them, a 1x1 convolution where shapes differ."""
+    """Two convolutions and a shortcut, which is a 1x1 convolution if shapes differ."""
     inner = _convolved(tensor, width, f"{name}_conv0", strides=strides, separable=separable)
     inner = _convolved(inner, width, f"{name}_conv1", separable=separable, activated=False)
     if strides > 1 or tensor.shape[-1] != width:
-        # Without BatchNormalization: what is added is normalised on the other side already.
+        # Without BatchNormalization, since the other summand is already normalised.
         tensor = _of_rank("Conv", tensor)(
             width,
             1,
@@ -75,7 +75,7 @@ def _convolved(
     separable: bool = False,
     activated: bool = True,
 ) -> tf.Tensor:
-    """Convolution without bias, BatchNormalization, and ReLU where asked for."""
+    """Convolution without bias, BatchNormalization and, optionally, ReLU."""
     size, options = 3, {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
     if separable:
         tensor = _of_rank("DepthwiseConv", tensor)(

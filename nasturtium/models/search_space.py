@@ -1,8 +1,8 @@
 """The search spaces: AutoKeras blocks inside the same frame as the reference net.
 
-AutoKeras adds a cast layer of its own, an optimizer with a schedule that does not survive
-serialisation, and learning rates that don't train; here the frame takes the first's place, the
-training recipe the second's, and the learning rate is chosen among rates that do.
+AutoKeras adds its own cast layer, an optimizer with a schedule that can't be serialised, and
+learning rates that don't train. Here the frame replaces the first and the training recipe the
+second, and the learning rate is chosen among usable ones.
 """
 
 import json
@@ -25,9 +25,9 @@ PRUNING_RATIO = "pruning_ratio"
 
 
 class SearchSpace(Graph):
-    """A KerasTuner hypermodel: AutoKeras blocks, a learning rate and perhaps a pruning ratio.
+    """A KerasTuner hypermodel: AutoKeras blocks, a learning rate and possibly a pruning ratio.
 
-    Its models are built but not compiled; how to train them is the tuner's business.
+    Its models are built but not compiled.
     """
 
     def __init__(
@@ -43,30 +43,30 @@ class SearchSpace(Graph):
         self._defaults: dict | None = None
         [self._body] = [block for block in self.blocks if isinstance(block, Body)]
         self._frame = frame
-        # YAML writes 0 for 0.0, and a Choice takes one type of value only.
+        # YAML writes 0 for 0.0, and a Choice accepts only one type of values.
         self._learning_rates = [float(rate) for rate in learning_rates]
         self._pruning_ratios = [float(ratio) for ratio in pruning_ratios]
-        # What AutoKeras otherwise learns by reading the data set through its own pipeline.
+        # Otherwise AutoKeras would learn this by reading the data set through its own pipeline.
         self.inputs[0].shape, self.inputs[0].dtype = frame.input_shape, "float32"
 
     def middle(self) -> dict:
-        """Hyperparameters of a middling member of the space, for a search to start from.
+        """Hyperparameters of a member of medium size, for the start of a search.
 
-        Of sizes the upper middle choice; else the default, which for sizes is the largest.
+        The upper middle choice of sizes; otherwise the default, which for sizes is the largest.
         """
         return self._sized(lambda choices: choices[len(choices) // 2])
 
     def corners(self) -> list[dict]:
         """Hyperparameters of the middle, the smallest and the largest member of the space.
 
-        The pruning ratio is a middling one in all.
+        All have a medium pruning ratio.
         """
         return [self.middle(), self._sized(min), self._sized(max)]
 
     def starts(self) -> list[dict]:
-        """Hyperparameters of the nets that every search begins with, each another net.
+        """Hyperparameters of the different nets with which every search begins.
 
-        The middle and the smallest one, what the block knows to be good, and the largest.
+        The one of medium size and the smallest, good ones according to the block, and the largest.
         """
         middle, smallest, largest = self.corners()
         prefix = f"{self._body.name}/"
@@ -90,7 +90,7 @@ class SearchSpace(Graph):
         return values
 
     def described(self, values: Mapping) -> dict:
-        """What of the hyperparameters ``values`` makes the net, without how it is trained."""
+        """Description of the net with the hyperparameters ``values``, without its training."""
         prefix = f"{self._body.name}/"
         return self._body.describe(
             {
@@ -101,7 +101,7 @@ class SearchSpace(Graph):
         )
 
     def suggest(self, hp: keras_tuner.HyperParameters) -> dict:
-        """Values of all hyperparameters, of which ``hp`` chooses those that count for the net.
+        """Values of all hyperparameters; ``hp`` chooses those that count for the net.
 
         The others have their defaults. The net is not built.
         """
@@ -114,9 +114,10 @@ class SearchSpace(Graph):
         return {**self._defaults, **hp.values}
 
     def signature(self, values: Mapping) -> str:
-        """Equal for hyperparameters that give the same net, trained in the same way.
+        """A signature that is equal for hyperparameters of the same net with the same training.
 
-        Many differ only in the size of a layer that the net does not have. No net is built for it.
+        Hyperparameters may differ only in the size of a layer that the net does not have. No net is
+        built.
         """
         training = [values.get(name) for name in (LEARNING_RATE, PRUNING_RATIO)]
         return json.dumps([self.described(values), training], sort_keys=True)

@@ -1,4 +1,4 @@
-"""The generators that Keras draws initial weights from."""
+"""Keras's generators of initial weights."""
 
 import contextlib
 import random
@@ -9,8 +9,8 @@ from tf_keras.src import backend as keras_backend
 
 @contextlib.contextmanager
 def seeds_kept() -> Iterator[None]:
-    """Let what is built in the block take no seed from what is built after it."""
-    # Where set_random_seed was called, Keras draws seeds from a generator of its own.
+    """Models that are built in the block do not change the seeds of later ones."""
+    # After set_random_seed, Keras draws seeds from its own generator.
     keras_seeds = getattr(keras_backend._SEED_GENERATOR, "generator", random)
     state = keras_seeds.getstate()
     try:

@@ -14,8 +14,8 @@ from nasturtium.models.layers import prunable_weight
 class WeightCounts:
     """Numbers of scalars in a model's weights.
 
-    ``prunable`` and ``nonzero_prunable`` count the kernels of :func:`prunable_kernels` only;
-    ``parameters`` and ``nonzero`` count every weight, BatchNormalization's statistics included.
+    ``prunable`` and ``nonzero_prunable`` count only the kernels of :func:`prunable_kernels`;
+    ``parameters`` and ``nonzero`` count every weight, including BatchNormalization's statistics.
     """
 
     parameters: int
@@ -26,7 +26,7 @@ class WeightCounts:
 
     @property
     def sparsity(self) -> float | None:
-        """Share of the prunable weights that are zero; None where there are none."""
+        """Share of the prunable weights that are zero; None if there are none."""
         return 1 - self.nonzero_prunable / self.prunable if self.prunable else None
 
 
@@ -59,9 +59,9 @@ def count_weights(model: keras.Model) -> WeightCounts:
 
 
 def with_new_weights(model: keras.Model) -> keras.Model:
-    """A model of the same layers with new initial weights, by Keras's global seed.
+    """A model of the same layers with new initial weights, from Keras's global seed.
 
-    What belongs to the data stays: statistics of Normalization layers, and an encoding's bins.
+    Values from the data stay: statistics of Normalization layers, and an encoding's bins.
     """
     fresh = keras.models.clone_model(model)
     for layer in model.layers:

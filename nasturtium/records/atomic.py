@@ -26,18 +26,18 @@ _REMEDIES = {
     errno.EPERM: "its folder may not be written; change its owner or mode",
 }
 _OF_READING = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO)
-# HDF5 tells the cause in its text alone.
+# HDF5 gives the cause only in its message.
 _NUMBER = re.compile(r"errno = (\d+)")
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it when the block ends well.
+    """Yield a temporary path beside ``path`` that replaces it if the block succeeds.
 
-    The temporary name keeps the suffix of ``path``, since some writers (Keras) choose the format
-    by it. If the block raises, the temporary file is removed and ``path`` is left as it was; a
-    killed process leaves only a name that no rule and no reader looks for, and that the next
-    writer of ``path`` removes.
+    The temporary name keeps the suffix of ``path``, by which some writers (Keras) choose the
+    format. If the block raises, the temporary file is removed and ``path`` is unchanged. A killed
+    process leaves only a temporary file that no rule and no reader uses, and that the next writer
+    of ``path`` removes.
 
     Raises
     ------
@@ -64,14 +64,14 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             f"{path} could not be written: {remedy}, and run the same command again."
         ) from error
     finally:
-        # Where the folder is missing or can't be written, there is nothing to remove.
+        # If the folder is missing or can't be written, there is nothing to remove.
         with contextlib.suppress(OSError):
             temporary.unlink()
         _open.discard(temporary)
 
 
 def why_unwritable(error: OSError) -> str | None:
-    """What is wrong and what to do, if ``error`` is one of a disk or folder; else None."""
+    """What is wrong and what to do if a disk or folder caused ``error``; otherwise None."""
     number = error.errno
     if number is None and (found := _NUMBER.search(str(error))):
         number = int(found[1])
@@ -83,7 +83,7 @@ def why_unwritable(error: OSError) -> str | None:
 
 
 def why_unreadable(error: OSError) -> str | None:
-    """The same where it is reading that failed."""
+    """The same for an error of reading."""
     name = error.filename
     if error.errno == errno.EISDIR and not error.filename2:
         return "a folder stands in its place; remove it"
@@ -96,7 +96,7 @@ def why_unreadable(error: OSError) -> str | None:
 
 
 def _is_of_another(error: OSError, path: Path, temporary: Path) -> bool:
-    """Whether access was refused to a file that is only read while ``path`` is written."""
+    """Whether access was denied to a file that is only read while ``path`` is written."""
     if error.errno not in (errno.EACCES, errno.EPERM) or error.filename is None:
         return False
     return Path(os.fsdecode(error.filename)) not in (temporary, path, *path.parents)
@@ -110,7 +110,7 @@ def discard_open() -> None:
 
 
 def _remove_left(path: Path) -> None:
-    """Remove what writers of ``path`` left that were killed on this machine."""
+    """Remove files of writers of ``path`` that were killed on this machine."""
     prefix, suffix = f".{path.stem}.{platform.node()}-", path.suffix
     for left in path.parent.iterdir():
         if left.name.startswith(prefix) and left.name.endswith(suffix):
@@ -120,7 +120,7 @@ def _remove_left(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut."""
+    """Sync the folder, so that the rename survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

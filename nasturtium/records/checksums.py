@@ -1,7 +1,7 @@
-"""Files that notice damage: each carries a checksum of itself, which is compared where it is read.
+"""Files with their own checksum, which is verified when they are read.
 
-A Parquet file keeps it between its last column and its footer, where the format leaves room and no
-reader looks; JSON as the key ``sha256``, an ``.npz`` archive as an array of that name.
+A Parquet file has it between its last column and its footer, where the format allows it and no
+reader looks; JSON has it as the key ``sha256``, an ``.npz`` archive as an array of that name.
 """
 
 import hashlib
@@ -20,7 +20,8 @@ from nasturtium.errors import DamageError
 from nasturtium.records.atomic import atomic_path, why_unreadable
 
 _KEY = "sha256"
-# Of a sealed Parquet file: the checksum's mark, the checksum, the footer, its length, the magic.
+# The end of a sealed Parquet file: the checksum's mark, the checksum, the footer, its length, the
+# magic.
 _MARK = b"NASTURTIUM-SHA256"
 _SEAL_BYTES = len(_MARK) + hashlib.sha256().digest_size
 _END_BYTES = 8
@@ -28,7 +29,7 @@ _END_BYTES = 8
 
 @contextmanager
 def reading(path: str | os.PathLike, *, remedy: str = "") -> Iterator[None]:
-    """Say of a file that is damaged or can't be read what is wrong and what to do.
+    """Turn errors of a damaged or unreadable file into a sentence that says what to do.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def reading(path: str | os.PathLike, *, remedy: str = "") -> Iterator[None]:
     Raises
     ------
     DamageError
-        Whatever a reader raises in the block because of the file's content or place.
+        For any error of a reader in the block that the file's content or path causes.
     """
     mending = remedy or "remove it and run the same command again"
     try:
@@ -47,7 +48,7 @@ def reading(path: str | os.PathLike, *, remedy: str = "") -> Iterator[None]:
         again = remedy or "run the same command again, so that it is made"
         raise DamageError(f"{path} is missing; {again}.") from error
     except OSError as error:
-        # Readers raise one without a number for content that they can't make sense of.
+        # Readers raise one without an errno for invalid content.
         cause = why_unreadable(error)
         if cause is None:
             raise DamageError(f"{path} is damaged; {mending}.") from error
@@ -59,13 +60,13 @@ def reading(path: str | os.PathLike, *, remedy: str = "") -> Iterator[None]:
 
 
 class _NotWhole(ValueError):
-    """The checksum is another one, or is not there."""
+    """The checksum is wrong or missing."""
 
 
-# What readers of JSON, NumPy and zip raise; Arrow's errors are ValueErrors or OSErrors.
+# Errors of readers of JSON, NumPy and zip; Arrow's errors are ValueErrors or OSErrors.
 _DAMAGED = (
     *(ValueError, KeyError, IndexError, TypeError, EOFError, SyntaxError, OverflowError),
-    # zipfile raises RuntimeError where the flipped bit says that a member is encrypted.
+    # zipfile raises RuntimeError if a flipped bit marks a member as encrypted.
     *(MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error),
 )
 
@@ -101,7 +102,7 @@ def write_arrays(path: str | os.PathLike, **arrays: np.ndarray) -> None:
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """All arrays of what :func:`write_arrays` wrote.
+    """All arrays that :func:`write_arrays` wrote.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def seal_parquet(path: str | os.PathLike) -> None:
-    """Put a checksum of the whole file into a Parquet file that has just been written."""
+    """Add a checksum of the whole file to a Parquet file that was just written."""
     content = Path(path).read_bytes()
     footer = len(content) - _footer_bytes(content)
     data, end = content[:footer], content[footer:]
@@ -142,7 +143,7 @@ def read_parquet(path: str | os.PathLike) -> bytes:
 
 
 def check_bytes(path: str | os.PathLike, sha256: str) -> None:
-    """Compare a file, read as a stream, with the checksum that stands beside it.
+    """Compare a file, read as a stream, with a given checksum.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Schema of ``compaction.parquet``: what pruning and compaction did to a run's model, one row."""
+"""Schema of ``compaction.parquet``: one row with the effects of pruning and compaction."""
 
 import pyarrow as pa
 

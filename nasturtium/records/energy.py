@@ -1,4 +1,4 @@
-"""Schemas of ``energy.parquet`` (a row a window, device and method) and ``power.parquet``."""
+"""Schemas of ``energy.parquet`` (one row per window, device and method) and ``power.parquet``."""
 
 import pyarrow as pa
 
@@ -84,7 +84,7 @@ ENERGY = pa.schema(
         column("reason", _TEXT, "why the quality is not ok, or what the reader must know"),
     ]
 )
-"""A row a window, device and method; on a machine with nothing to read, one row a window."""
+"""One row per window, device and method; on a machine with nothing to read, one per window."""
 
 POWER = pa.schema(
     [
@@ -108,4 +108,4 @@ POWER = pa.schema(
         column("reason", _TEXT, "why figures of the row are null"),
     ]
 )
-"""The trace: a row a sample and device, as sampled, repeated values included."""
+"""The trace: one row per sample and device, including repeated values."""

@@ -5,7 +5,7 @@ import pyarrow as pa
 from nasturtium.records.parquet import column
 
 FORMS = ("tflite", "tflite_int8")
-"""Beginnings of the columns of ``metrics.parquet`` that hold a file's figures."""
+"""Prefixes of the columns of ``metrics.parquet`` with a file's figures."""
 
 _IDENTITY = (
     column("dataset", pa.string(), "data set", required=True),
@@ -15,7 +15,7 @@ _IDENTITY = (
 )
 
 LITE = pa.schema([*_IDENTITY, column("content", pa.binary(), "the TFLite file", required=True)])
-"""A row a form that the run's model could be converted to."""
+"""One row per form to which the run's model could be converted."""
 
 LATENCY = pa.schema(
     [
@@ -34,4 +34,4 @@ LATENCY = pa.schema(
         column("reason", pa.string(), "why there is no ratio"),
     ]
 )
-"""A row a run and form."""
+"""One row per run and form."""

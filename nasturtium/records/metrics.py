@@ -1,4 +1,4 @@
-"""Schemas of ``metrics.parquet``, one row a run, and of ``summary.parquet``, all of them."""
+"""Schemas of ``metrics.parquet``, with the row of a run, and ``summary.parquet``, with all runs."""
 
 import pyarrow as pa
 
@@ -23,7 +23,7 @@ def _inference_energy(name: str, how: str) -> list[pa.Field]:
     ]
 
 
-# Ends of the columns of a file's energy; its calls have one sample.
+# Suffixes of the columns of a file's energy; its calls have one sample.
 OF_A_FILE = ("j", "sd_j", "net_j", "net_sd_j", "method", "quality", "reason")
 
 
@@ -85,13 +85,13 @@ METRICS = pa.schema(
         column("task", pa.string(), "classification or regression", required=True),
         column("target_unit", pa.string(), "unit of MAE and RMSE; null for a classification"),
         column("model_sha256", pa.string(), "SHA-256 of model.keras", required=True),
-        # quality, on the validation split, which runs may be chosen by
+        # quality on the validation split, by which runs may be chosen
         column("validation_samples", pa.int64(), "samples of the validation split"),
         column("validation_loss", pa.float64(), "as test_loss, of the saved model"),
         column("validation_accuracy", pa.float64(), "share of right labels; null for a regression"),
         column("validation_mae", pa.float64(), "mean absolute error in target_unit"),
         column("validation_rmse", pa.float64(), "root mean squared error in target_unit"),
-        # quality, on the test split, which no choice has seen
+        # quality on the test split, which no choice uses
         column("test_samples", pa.int64(), "samples of the test split", required=True),
         column("test_loss", pa.float64(), "cross-entropy in nats, or MSE in the unit squared"),
         column("test_accuracy", pa.float64(), "share of right labels; null for a regression"),
@@ -191,7 +191,8 @@ METRICS = pa.schema(
     ]
 )
 
-# What falls when a model gets smaller; each gets its ratio to the baseline of data set and seed.
+# Columns that become smaller with the model; each gets its ratio to the baseline of the same data
+# set and seed.
 RATIOS = (
     "parameters",
     "nonzero_parameters",
@@ -217,7 +218,7 @@ RATIOS = (
 
 
 def _changes(prefix: str, split: str, what: str) -> list[pa.Field]:
-    """Changes to the baseline on a split, each with its interval, paired by sample."""
+    """Changes relative to the baseline on a split, with intervals, paired by sample."""
     figures = (
         ("accuracy_change", "_points", f"{split} accuracy less the baseline's, x 100"),
         ("mae_change", "", f"{split} MAE less the baseline's, in target_unit"),

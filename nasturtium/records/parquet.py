@@ -23,13 +23,13 @@ def column(name: str, kind: pa.DataType, description: str, *, required: bool = F
     Parameters
     ----------
     name
-        With the unit at its end where there is one: ``_j``, ``_w``, ``_s``, ``_ms``, ``_bytes``.
+        Ends with the unit if there is one: ``_j``, ``_w``, ``_s``, ``_ms``, ``_bytes``.
     kind
         Its Arrow type.
     description
-        What it holds; stored in the field's metadata.
+        Its meaning; stored in the field's metadata.
     required
-        Whether null is refused. Figures that may go unmeasured are never required.
+        Whether null is refused. Figures that may not be measured are never required.
     """
     return pa.field(name, kind, nullable=not required, metadata={"description": description})
 
@@ -65,7 +65,8 @@ def write_table(
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise RecordError(f"{path}: a value does not fit its column: {error}.") from error
     with atomic_path(path) as temporary:
-        # The pages' own checksums are for other readers: ours compares one of the whole file.
+        # The pages' own checksums are for other readers: this package verifies one of the whole
+        # file.
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         seal_parquet(temporary)
 
@@ -82,7 +83,7 @@ def read_rows(path: str | os.PathLike) -> list[dict[str, Any]]:
 
 
 def read_table(path: str | os.PathLike) -> pa.Table:
-    """The same as an Arrow table."""
+    """The same rows as an Arrow table."""
     content = read_parquet(path)
     with reading(path):
         return pq.read_table(pa.BufferReader(content))

@@ -1,4 +1,4 @@
-"""Schema of ``predictions.parquet``: a row a sample of the validation and the test split."""
+"""Schema of ``predictions.parquet``: one row per sample of the validation and test splits."""
 
 import pyarrow as pa
 

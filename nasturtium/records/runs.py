@@ -17,7 +17,7 @@ RETRAINED = "retrained"
 RETRAINED_PRUNED = "retrained_pruned"
 QUANTISED = "quantised"
 
-# What of a search is handed on beside its best net by the objective; see docs/search.md.
+# The nets of a search that become runs besides the best one; see docs/search.md.
 PICKS = ("best", "knee", "small")
 SEARCHES = (NAS, NAS_WITH_PRUNING, RANDOM_SEARCH)
 
@@ -35,22 +35,22 @@ class Run:
 
     @property
     def stage(self) -> str:
-        """The stage that makes it: what the name begins with, less the name of an objective."""
+        """The stage that makes it: the first part of the name, without the name of an objective."""
         return re.split("[/-]", self.name)[0]
 
     @property
     def method(self) -> str | None:
-        """Pruning method of a pruned run, else None."""
+        """Pruning method of a pruned run, otherwise None."""
         return found[1] if (found := _PRUNED.search(self.name)) else None
 
     @property
     def ratio(self) -> float | None:
-        """Pruning ratio of a pruned run, else None."""
+        """Pruning ratio of a pruned run, otherwise None."""
         return float(found[2]) if (found := _PRUNED.search(self.name)) else None
 
     @property
     def pick(self) -> str | None:
-        """What of its search the net was picked as, else None: ``small`` of ``nas-small``."""
+        """Its pick, such as ``small`` for ``nas-small``; otherwise None."""
         return found[1] if (found := _PICK.search(self.name)) else None
 
     @property
@@ -60,7 +60,7 @@ class Run:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the runs whose results its own job started from."""
+        """Names of the runs from whose results its own job started."""
         if self.pick is not None:
             return (self.name.removesuffix(f"-{self.pick}"),)
         if self.quantised_from is not None:
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def quantised_from(self) -> str | None:
-        """Name of the run whose net it trained on for int8; None where it did not."""
+        """Name of the run whose net was trained further for int8; None for other runs."""
         if self.stage == QUANTISED:
             return BASELINE
         found = self.stage.removesuffix(f"_{QUANTISED}")
@@ -92,7 +92,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Its name for people: ``digits seed 0 baseline``."""
+        """A readable name: ``digits seed 0 baseline``."""
         return f"{self.dataset} seed {self.seed} {self.name}"
 
     @property
@@ -107,7 +107,7 @@ def pruned_run(stage: str, method: str, ratio: float) -> str:
 
 
 def quantised_run(source: str) -> str:
-    """Name of the run that trains the net of ``source`` on for int8."""
+    """Name of the run that trains the net of ``source`` further for int8."""
     stage, slash, rest = source.partition("/")
     return QUANTISED if stage == BASELINE else f"{stage}_{QUANTISED}{slash}{rest}"
 
@@ -130,13 +130,13 @@ def run_names(
         ``baseline_longer``, and families of runs with one at each ratio: ``scratch/channels``,
         ``scratch/magnitude``, ``pruned/random``.
     objectives
-        Names of the objectives that are searched for beside the default one.
+        Names of the objectives besides the default one.
     picks
-        Of each search, which of :data:`PICKS` are runs of their own.
+        Which of :data:`PICKS` are separate runs of each search.
     search_controls
         ``random_search``, ``baseline_best_of_k``, ``scaled``.
     quantised
-        Whether baseline, pruned nets and searched ones are trained on for int8 too.
+        Whether baseline, pruned nets and searched nets are also trained for int8.
     """
     grid = [(method, ratio) for method in methods for ratio in ratios]
     families = [control.split("/") for control in controls if "/" in control]
@@ -156,5 +156,5 @@ def run_names(
     if quantised:
         pruned = [pruned_run(PRUNED, *point) for point in grid]
         names += map(quantised_run, [BASELINE, *pruned, NAS, NAS_WITH_PRUNING])
-    # A control may be one of the methods too.
+    # A control may also be one of the methods.
     return list(dict.fromkeys(names))

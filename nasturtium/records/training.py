@@ -1,10 +1,10 @@
-"""Schema of ``training.parquet``: a row an epoch; in a search, of every trial."""
+"""Schema of ``training.parquet``: one row per epoch; for a search, of every trial."""
 
 import pyarrow as pa
 
 from nasturtium.records.parquet import column
 
-# What other bits come of, with the same code, data, settings, seed and versions.
+# Causes of different bits with the same code, data, settings, seed and versions.
 ARITHMETIC = (
     column("threads", pa.int64(), "TensorFlow's threads of one operation"),
     column("onednn", pa.bool_(), "whether oneDNN's kernels compute"),

@@ -1,11 +1,11 @@
-"""Schema of ``trials.parquet``: a row a trial of a search, failed ones included."""
+"""Schema of ``trials.parquet``: one row per trial of a search, including failed ones."""
 
 import pyarrow as pa
 
 from nasturtium.records.compaction import FACTS
 from nasturtium.records.parquet import column
 
-# What is estimated of a net that is pruned in its last rung, before it comes there.
+# Estimates for a net that is pruned in its last rung, before that rung.
 EXPECTED = (
     "parameters",
     "nonzero_parameters",
