@@ -1,4 +1,4 @@
-"""Figure: what nets answer. A confusion matrix, or predicted against true values."""
+"""Figure of nets' predictions: a confusion matrix, or predicted against true values."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from nasturtium.statistics.verdict import verdict_of
 Answers = Mapping[str, np.ndarray]
 """Columns of a ``predictions.parquet``."""
 
-# Numbers in the cells of more classes than this are too small to read.
+# With more classes than this, numbers in the cells are too small to read.
 _MOST_CLASSES_WRITTEN = 12
 _MOST_POINTS = 2000
 
 
 def runs_to_show(rows: Sequence[Mapping], dataset: str) -> list[Mapping]:
-    """Rows of the baseline and of the verdict's nets, of the first seed."""
+    """Rows of the baseline and of the verdict's nets, for the first seed."""
     verdict = verdict_of(rows, dataset)
     if verdict is None:
         return []
@@ -33,7 +33,7 @@ def runs_to_show(rows: Sequence[Mapping], dataset: str) -> list[Mapping]:
 def draw_answers(
     shown: Sequence[tuple[Mapping, Answers]], dataset: str, path: str | os.PathLike
 ) -> None:
-    """A panel a net, of its answers to the test samples of one seed.
+    """One panel per net with its predictions for the test samples of one seed.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def draw_answers(
 
 
 def _confusion(panel, row: Mapping):
-    """Shares of each right label's samples; the numbers are counts."""
+    """Shares of each true label's samples; the numbers are counts."""
     counts = np.array(row["test_confusion"])
     classes = round(len(counts) ** 0.5)
     counts = counts.reshape(classes, classes)

@@ -42,7 +42,7 @@ def int8_error(row: Mapping) -> float | None:
 
 
 def int8_change(row: Mapping) -> float | None:
-    """What int8 changes: accuracy in points, or MAE in the target's unit."""
+    """The change by int8: of accuracy in points, or of MAE in the target's unit."""
     return row.get(f"tflite_int8_{_change(row)}")
 
 

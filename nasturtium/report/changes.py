@@ -1,4 +1,4 @@
-"""Each run's change to the baseline of its data set and seed, compared sample by sample."""
+"""Each run's change relative to the baseline of its data set and seed, sample by sample."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,25 +17,26 @@ from nasturtium.statistics.intervals import (
 Answers = Mapping[str, np.ndarray]
 """Columns of a ``predictions.parquet``."""
 
-# The columns of validation begin with its name; those of the test split, which count, do not.
+# Columns of the validation split begin with its name; those of the test split do not.
 _SPLITS = {"test": "", "validation": "validation_"}
 
 
 def with_changes(rows: Sequence[Mapping], answers: Sequence[Answers]) -> list[dict]:
-    """The rows, each with the change of its errors to the baseline's and its 95 % interval.
+    """The rows, each with the change of its errors relative to the baseline's, and 95 % interval.
 
-    Both nets answered the same samples, so the interval is that of a paired difference
+    Both nets predicted the same samples, so the interval is that of a paired difference
     (:mod:`nasturtium.statistics.intervals`). The baseline itself has none.
 
     Parameters
     ----------
     answers
-        Of each of ``rows``. Asked for one at a time, so that they may be read as they are needed.
+        Predictions of each of ``rows``, requested one at a time, so that they can be read on
+        demand.
 
     Raises
     ------
     RecordError
-        A run and its baseline answered other samples.
+        A run and its baseline have different samples.
     """
     baselines = {
         (row["dataset"], row["seed"]): number
@@ -70,7 +71,7 @@ def _changes(row: Mapping, own: Answers, reference: Answers) -> dict[str, object
         if len(pair[0]["index"]):
             change = _change(row["task"], *pair)
             figures |= {f"{prefix}{name}": value for name, value in change.items()}
-    # Of the test split alone: what the validation split can't tell apart may still be chosen by.
+    # Only for the test split: runs that the validation split can't tell apart may still be chosen.
     figures.pop("validation_differs_from_baseline", None)
     return figures
 
@@ -97,7 +98,7 @@ def _change(task: str, own: Answers, reference: Answers) -> dict[str, object]:
 def _figures(
     name: str, interval: Interval, unit: str = "", factor: float = 1.0
 ) -> dict[str, float | None]:
-    """Columns of a change; ends that nothing is known of, with a single sample, are null."""
+    """Columns of a change; unknown ends, with a single sample, are null."""
     ends = {"": interval.estimate, "_low": interval.low, "_high": interval.high}
     return {
         f"{name}{end}{unit}": factor * value if math.isfinite(value) else None

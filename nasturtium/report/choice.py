@@ -1,4 +1,4 @@
-"""Figure: the one to choose by, test error against parameters, the verdict's nets ringed."""
+"""Figure for choosing a net: test error against parameters, with rings on the verdict's nets."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ from nasturtium.statistics.verdict import Verdict, verdict_of
 
 _RINGS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
 
-# Where all errors lie in the upper part of an axis from 0, the axis begins with them.
+# If all errors are in the upper part of an axis from 0, the axis begins near them.
 _CROWDED = 0.5
 
 
 @style.house_style
 def draw_choice(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) -> None:
-    """Every run by parameters and test error; the band is what the baseline's own bar covers."""
+    """Every run by parameters and test error; the band is the range of the baseline's bar."""
     points = points_of(rows, dataset)
     heading = f"{dataset}: test error against size; lower left is better"
     figure, axes = style.new_figure(1, 1, 8.6, 4.6)
@@ -48,7 +48,7 @@ def draw_choice(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) 
     label = error_label(rows, "test")
     low, high = panel.get_ylim()
     if low > _CROWDED * high:
-        # From 0, all nets would lie in one line.
+        # From 0, all nets would be on one line.
         label += "\n(the axis does not begin at 0)"
     else:
         panel.set_ylim(bottom=0)
@@ -92,7 +92,7 @@ def _draw(panel, point: Point, handles: dict) -> None:
 
 
 def _rings(panel, verdict: Verdict, handles: dict) -> None:
-    """A ring a choice, wider where another one is there already."""
+    """One ring per choice; wider if there is already another ring."""
     sizes: dict[str, float] = {}
     for choice, colour in zip(verdict.choices, _RINGS, strict=False):
         if choice.candidate is None:

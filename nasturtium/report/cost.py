@@ -1,4 +1,4 @@
-"""What the study did cost: time and joules by stage."""
+"""The cost of the study: time and joules by stage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ class Cost:
     Attributes
     ----------
     jobs
-        Those that made a model; measuring it afterwards is not counted.
+        Number of jobs that made a model; measuring it does not count.
     duration_s
         Sum of their wall times, seconds.
     energy_j
-        Sum of their joules, idle power included; None where one of them was not measured.
+        Sum of their joules, including idle power; None if one of them was not measured.
     methods
         How energy was measured.
     reason
-        Why there is no sum, or what its reader must know.
+        Why there is no sum, or a remark on it.
     """
 
     dataset: str

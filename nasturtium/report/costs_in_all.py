@@ -1,4 +1,4 @@
-"""What a run cost in all: its own job, and all jobs whose results that started from."""
+"""The total cost of a run: its own job, and all jobs from whose results it started."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,10 +12,10 @@ _OWN = {
 
 
 def with_costs(rows: Sequence[Mapping]) -> list[dict]:
-    """``rows`` of the summary, each with what it cost in all: epochs, seconds, joules.
+    """``rows`` of the summary, each with its total cost: epochs, seconds, joules.
 
-    A figure is null where that of one of the jobs is, or where one of the runs is not among the
-    rows. A pick of a search costs what the search did.
+    A figure is null if that of one of the jobs is null, or if one of the runs is not among the
+    rows. A pick of a search has the cost of the search.
     """
     known = {(row["dataset"], row["seed"], row["run"]): row for row in rows}
     return [{**row, **_totals(row, known)} for row in rows]
@@ -33,10 +33,10 @@ def _totals(row: Mapping, known: Mapping) -> dict[str, float | None]:
 
 
 def with_choices(rows: Sequence[Mapping]) -> list[dict]:
-    """``rows`` of the summary, those of ``baseline_best_of_k`` with the nets it chose from.
+    """``rows`` of the summary; those of ``baseline_best_of_k`` with the number of its nets.
 
-    They had the baseline's epochs each, so that their number is what its job trained for in all,
-    in trainings of the baseline.
+    Each net had the baseline's epochs, so their number is the job's total epochs divided by those
+    of the baseline.
     """
     known = {(row["dataset"], row["seed"], row["run"]): row for row in rows}
     found = []

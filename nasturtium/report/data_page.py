@@ -1,4 +1,4 @@
-"""The report's page of the data: what was read, what became of it, and what was warned of."""
+"""The report's page on the data: what was read, how it was prepared, and warnings."""
 
 from collections.abc import Mapping, Sequence
 

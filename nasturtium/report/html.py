@@ -1,4 +1,4 @@
-"""Pages of the report: one file each, with nothing to fetch, and tables that sort by a click."""
+"""Pages of the report: self-contained files, with tables that can be sorted by a click."""
 
 import base64
 import html
@@ -12,7 +12,7 @@ _PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of a table: its text, the value it sorts by, and why there is none.
+    """A cell of a table: its text, the value for sorting, or the reason why there is none.
 
     With ``value`` None, a cell with a reason shows "not measured" and the reason on hovering.
     """
@@ -40,7 +40,7 @@ def table(
     filtered: bool = False,
     sortable: bool = True,
 ) -> str:
-    """A table that sorts by a click on a column's head; texts stand left, figures right."""
+    """A table that is sorted by a click on a column's head; text is left-aligned, figures right."""
     names = [html.escape(name) for name in header]
     heads = "".join(f"<th>{f'<button>{n}</button>' if sortable else n}</th>" for n in names)
     rows = "\n".join(f"<tr>{''.join(map(_cell, line))}</tr>" for line in lines)
@@ -63,12 +63,12 @@ def items(texts: Sequence[str]) -> str:
 
 
 def section(title: str, body: str) -> str:
-    """A heading and what stands below it."""
+    """A heading and the content below it."""
     return f"<h2>{html.escape(title)}</h2>\n{body}"
 
 
 def folded(title: str, body: str) -> str:
-    """What a click on its title shows."""
+    """Content that is shown by a click on its title."""
     return f"<details><summary>{html.escape(title)}</summary>\n{body}</details>"
 
 

@@ -1,4 +1,4 @@
-"""Which hyperparameters decide a net's error, and which its size: a figure of the searches."""
+"""Figure of hyperparameter importance for the error and the size of a search's nets."""
 
 import json
 import math
@@ -18,10 +18,10 @@ def importances(
 ) -> dict[str, dict[str, float]]:
     """Share of the variance that each hyperparameter explains, by ``error`` and ``size``.
 
-    By functional ANOVA on a random forest (Hutter et al. 2014, ICML, section 3), main effects and
-    the parts of interactions as Optuna gives them. The error is the logarithm of the lowest
-    validation loss in those epochs that all nets had, since nets of later rungs had more; the size
-    that of the parameters. Empty with fewer than :data:`LEAST_TRIALS` nets.
+    By functional ANOVA on a random forest (Hutter et al. 2014, ICML, section 3), with main effects
+    and shares of interactions as computed by Optuna. The error is the logarithm of the lowest
+    validation loss in the epochs that all nets had, since nets of later rungs had more; the size is
+    the logarithm of the parameters. Empty with fewer than :data:`LEAST_TRIALS` nets.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ def _fanova(values: Sequence[Mapping], figures: Sequence[float]) -> dict[str, fl
 
 
 def _rank(choice: object) -> tuple[str, object]:
-    # Numbers by their size; texts and truth values in any order that stays the same.
+    # Numbers by size; strings and booleans in any fixed order.
     is_number = isinstance(choice, int | float) and not isinstance(choice, bool)
     return ("", choice) if is_number else (type(choice).__name__, choice)
 
 
 @style.house_style
 def draw_importance(trials: Tables, training: Tables, title: str, path: str | os.PathLike) -> None:
-    """Bars by hyperparameter, mean over the seeds; a row a search, error left and size right."""
+    """Bars by hyperparameter, mean over the seeds; error left and size right."""
     found = {}
     for name, seeds in trials.items():
         of_seeds = [importances(t, e) for t, e in zip(seeds, training[name], strict=True)]

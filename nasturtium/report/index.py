@@ -1,4 +1,4 @@
-"""The one page: which net to take, the figure and the table behind it, then all the rest."""
+"""The study's main page: which net to take, with its figure and table, then everything else."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def index_page(
     tables
         Bodies of further pages, by their titles.
     failed
-        A sentence for each job that failed; they stand first.
+        A sentence for each job that failed; they come first.
     """
     rest = [
         section(dataset, "\n".join(folded(name, picture(path)) for name, path in of_set.items()))
@@ -64,9 +64,9 @@ def report_front(
     figures: Mapping[str, Mapping[str, Path]],
     failed: Sequence[str] = (),
 ) -> str:
-    """The page's first part as what Snakemake's report begins with, a frame of its own.
+    """The page's first part for the start of Snakemake's report, in a separate frame.
 
-    The report's style sheet does not reach into it, and the graph of the jobs moves below it.
+    The report's style sheet does not affect it, and the graph of the jobs moves below it.
     """
     inner = html.escape(page(TITLE, _front(rows, figures, failed)))
     return (
@@ -126,7 +126,7 @@ def _every_net(rows: Sequence[Mapping], dataset: str) -> str:
     )
     lines = [_line(c, baseline) for c in candidates]
     blank = [Cell(None)] * (len(header) - 3)
-    # A constant and a linear model are of each seed's own split; the first seed's stand for all.
+    # The constant and the linear model differ by seed; those of the first seed are shown.
     for name, text in without_net(baseline.rows[0]):
         value = float(text.removeprefix("MAE ").split()[0])
         lines.append([name, Cell(None), Cell(value, text), *blank])

@@ -21,7 +21,7 @@ Tables = Mapping[str, Sequence[Sequence[Mapping]]]
 def draw_learning(
     tables: Tables, stages: Sequence[str], title: str, path: str | os.PathLike
 ) -> None:
-    """Validation error over the epochs above, sparsity below; a column a stage and method.
+    """Validation error over the epochs above, sparsity below; one column per stage and method.
 
     Several seeds are drawn as their mean with a band from the lowest to the highest; the dot is
     the epoch whose weights were kept.
@@ -63,7 +63,7 @@ def draw_learning(
 
 @style.house_style
 def draw_trial_learning(tables: Tables, best: Mapping[str, str], title: str, path) -> None:
-    """The same for searches: a line a trial, coloured by its number; the exported one in red.
+    """The same for searches: one line per trial, coloured by its number; the exported one in red.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _label_axes(axes: Sequence[tuple], epochs: Sequence[Mapping]) -> None:
 
 
 def _errors(epochs: Sequence[Mapping]) -> list[float]:
-    """Validation error by epoch; NaN, which leaves a gap in the line, where it diverged."""
+    """Validation error by epoch; NaN, a gap in the line, if it diverged."""
     return [np.nan if (v := error(row, "validation")) is None else v for row in epochs]
 
 

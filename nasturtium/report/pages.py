@@ -1,4 +1,4 @@
-"""The report's pages: the summary to sort, what it cost, and what it was made with."""
+"""The report's pages: the sortable summary, the cost, and the configuration and versions."""
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ _SUMMARY_HEADER = (
 
 
 def summary_table(rows: Sequence[Mapping]) -> str:
-    """Every run with its figures, and what needs no net."""
+    """Every run with its figures, and references without a net."""
     return "\n".join(
         (
             paragraph(

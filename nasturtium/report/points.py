@@ -1,4 +1,4 @@
-"""Rows of the summary as points: one a run, its figures as mean and spread over the seeds."""
+"""Rows of the summary as points: one per run, with mean and spread over the seeds."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from nasturtium.records.runs import Run
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample standard deviation of ``n`` values; None of a single one."""
+    """Mean and sample standard deviation of ``n`` values; the latter is None for a single one."""
 
     mean: float
     deviation: float | None
@@ -34,12 +34,12 @@ class Point:
         return self.run.stage, self.run.method
 
     def spread(self, figure: Callable[[Mapping], float | None]) -> Spread | None:
-        """Mean and deviation of ``figure`` over the seeds; None where one lacks it."""
+        """Mean and deviation of ``figure`` over the seeds; None if one lacks it."""
         return spread_of([figure(row) for row in self.rows])
 
 
 def spread_of(values: Sequence[float | None]) -> Spread | None:
-    """Mean and sample standard deviation, or None where a value is missing."""
+    """Mean and sample standard deviation, or None if a value is missing."""
     if not values or any(value is None for value in values):
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
@@ -47,7 +47,7 @@ def spread_of(values: Sequence[float | None]) -> Spread | None:
 
 
 def points_of(rows: Iterable[Mapping], dataset: str) -> list[Point]:
-    """The points of ``dataset``, in the order in which its runs first stand in the summary."""
+    """The points of ``dataset``, in the order in which its runs first appear in the summary."""
     groups: dict[str, list[Mapping]] = {}
     for row in rows:
         if row["dataset"] == dataset:
@@ -56,12 +56,13 @@ def points_of(rows: Iterable[Mapping], dataset: str) -> list[Point]:
 
 
 def error(row: Mapping, split: str) -> float | None:
-    """What a vertical axis shows: error in percent, or MAE in the target's unit.
+    """The value on a vertical axis: error in percent, or MAE in the target's unit.
 
     Parameters
     ----------
     row
-        Of any table with the columns ``{split}_accuracy`` and ``{split}_mae``, one of them null.
+        A row of any table with the columns ``{split}_accuracy`` and ``{split}_mae``, one of them
+        null.
     split
         ``test``, ``validation`` or ``train``.
     """
@@ -70,7 +71,7 @@ def error(row: Mapping, split: str) -> float | None:
 
 
 def error_label(rows: Iterable[Mapping], split: str) -> str:
-    """Label of that axis, with its unit where the rows tell it."""
+    """Label of that axis, with its unit if the rows have it."""
     rows = list(rows)
     if any(row.get(f"{split}_accuracy") is not None for row in rows):
         return f"{split} error (%)"
@@ -83,9 +84,9 @@ def test_error(row: Mapping) -> float | None:
 
 
 def test_error_bars(point: Point) -> tuple[float, float] | None:
-    """How far the test error's bar reaches below and above its mean.
+    """Length of the test error's bar below and above its mean.
 
-    Of one seed the 95 % interval of the figure, of several the sample standard deviation.
+    With one seed the 95 % interval of the figure, with several the sample standard deviation.
     """
     spread = point.spread(test_error)
     if spread is None:
@@ -104,7 +105,7 @@ def test_error_bars(point: Point) -> tuple[float, float] | None:
 
 
 def error_bars(points: Sequence[Point]) -> list[list[float]] | None:
-    """Those of several points, in matplotlib's form; None where no point has any."""
+    """Those of several points, in matplotlib's form; None if no point has any."""
     known = [test_error_bars(point) for point in points]
     if not any(known):
         return None
@@ -112,7 +113,7 @@ def error_bars(points: Sequence[Point]) -> list[list[float]] | None:
 
 
 def seeds_sentence(points: Sequence[Point]) -> str:
-    """How many seeds a point stands for."""
+    """A label with the number of seeds of a point."""
     counts = sorted({len(point.rows) for point in points})
     if counts == [1]:
         return "n = 1 seed, bars: 95 % interval by the test samples"

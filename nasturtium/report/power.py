@@ -1,4 +1,4 @@
-"""Figure: the power trace of some jobs with the windows that energy is counted in."""
+"""Figure: the power trace of some jobs with the windows in which energy is counted."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ import numpy as np
 
 from nasturtium.report import style
 
-# More samples than an axis has pixels say nothing more.
+# More samples than pixels of the axis would not be visible.
 _MOST_SAMPLES = 1500
 _SHADES = {"fit": "#0072B2", "trial": "#009E73", "inference": "#E69F00", "idle": "#767676"}
 
@@ -18,7 +18,7 @@ def draw_power(
     title: str,
     path: str | os.PathLike,
 ) -> None:
-    """A panel a job: power over time, its windows shaded; a sentence where none was measured.
+    """One panel per job: power over time with shaded windows, or a sentence.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def draw_power(
     for (panel,), (name, (samples, windows)) in zip(axes, traced.items(), strict=True):
         start_ns = min(row["t0_ns"] for row in windows)
         _shade(panel, windows, start_ns, handles)
-        # Each worker of a search has a trace of its own, with counters of its own.
+        # Each worker of a search has its own trace and counters.
         for worker, device in sorted({_traced(row) for row in samples}):
             trace = [row for row in samples if _traced(row) == (worker, device)]
             times_s, power_w = _trace(trace, start_ns)
@@ -72,7 +72,7 @@ def _traced(row: Mapping) -> tuple[int, str]:
 
 
 def _trace(samples: Sequence[Mapping], start_ns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Time in seconds and power in watts; of a device that only counts, the counter's slope."""
+    """Time in seconds and power in watts; for a device with only a counter, its slope."""
     samples = sorted(samples, key=lambda row: row["t_ns"])
     measured = [row for row in samples if row["power_instant_w"] is not None]
     if measured:
@@ -87,7 +87,7 @@ def _trace(samples: Sequence[Mapping], start_ns: int) -> tuple[np.ndarray, np.nd
 
 
 def _thinned(times_s: np.ndarray, power_w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest of each of so many stretches, so that no peak is lost."""
+    """Lowest and highest value of each section, so that no peak is lost."""
     if len(times_s) <= _MOST_SAMPLES:
         return times_s, power_w
     chosen = []

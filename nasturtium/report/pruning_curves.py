@@ -13,7 +13,7 @@ from nasturtium.report.points import (
     test_error,
 )
 
-# A column of the figure: its title, the families of pruned runs in it, and what they began as.
+# A column of the figure: its title, its families of pruned runs, and the runs they started from.
 _COLUMNS = (
     ("the baseline, pruned", ("pruned", "scratch"), ("baseline", "baseline_longer")),
     ("the search's best trial, pruned", ("nas_pruned",), ("nas", "baseline")),
@@ -22,7 +22,7 @@ _COLUMNS = (
 
 @style.house_style
 def draw_pruning_curves(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) -> None:
-    """Test error, compressed size and latency over the ratio, one column a pruned net."""
+    """Test error, compressed size and latency over the ratio, one column per pruned net."""
     points = points_of(rows, dataset)
     title = f"{dataset}: pruning curves"
     columns = [
@@ -98,7 +98,7 @@ def _curves(
     handles: dict,
     start: Point | None,
 ):
-    """A curve a series; those of pruned nets begin at what was pruned, which has ratio 0."""
+    """One curve per series; those of pruned nets begin with the unpruned net, at ratio 0."""
     series: dict[tuple, list[Point]] = {}
     for point in points:
         if point.run.stage in families and point.run.ratio is not None:

@@ -4,9 +4,9 @@ python -m nasturtium.report.published add docs/results/california.csv \\
     --config config/california.yaml --machine "2-core x86-64 virtual machine without GPU"
 python -m nasturtium.report.published page docs/results.md
 
-A table of the page stands between ``<!-- table california.csv: baseline, nas, ... -->`` and
-``<!-- end -->``; the second command makes it anew from the file of that name in the folder
-``results`` beside the page. With ``--check`` it changes nothing, and fails where the two differ.
+A table of the page is between ``<!-- table california.csv: baseline, nas, ... -->`` and ``<!-- end
+-->``; the second command makes it again from the file of that name in the folder ``results`` beside
+the page. With ``--check`` it changes nothing, and fails if the two differ.
 """
 
 import argparse
@@ -51,14 +51,14 @@ def publish(
 ) -> tuple[Path, Path]:
     """Write the study in ``results`` to ``target``, and its trials to a Parquet file beside it.
 
-    Each row says which configuration, code, kind of machine and date it is of.
+    Each row has its configuration, code, kind of machine and date.
 
     Parameters
     ----------
     results
         Folder with ``summary.parquet`` and the runs.
     target
-        CSV file, a row a run and seed.
+        CSV file with one row per run and seed.
     config
         The study's configuration, as a path in the repository.
     """
@@ -95,20 +95,20 @@ def _code(results: Path, row: Mapping) -> dict[str, str]:
 
 
 def read_published(path: Path) -> list[dict]:
-    """Rows that :func:`publish` wrote; what is empty is None."""
+    """Rows that :func:`publish` wrote; empty values are None."""
     options = pa.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=True)
     return pa.csv.read_csv(path, convert_options=options).to_pylist()
 
 
 def table_of(rows: Sequence[Mapping], runs: Sequence[str]) -> str:
-    """A Markdown table: mean and sample standard deviation over the seeds, a line a run.
+    """A Markdown table: mean and sample standard deviation over the seeds, one line per run.
 
     Parameters
     ----------
     rows
         Of one data set.
     runs
-        Those to show, in this order; the baseline is among the rows whether it is shown or not.
+        Runs to show, in this order; the baseline is always among the rows.
     """
     candidates = {c.name: c for c in candidates_of(rows, rows[0]["dataset"])}
     baseline = candidates["baseline"]

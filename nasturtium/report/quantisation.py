@@ -1,4 +1,4 @@
-"""What training for int8 was worth: an int8 file against that of the net it was trained from."""
+"""The effect of training for int8: an int8 file compared with that of the original net."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,15 @@ from nasturtium.statistics.intervals import accuracy_difference, mean_difference
 
 
 def with_gains(rows: Sequence[Mapping], answers: Sequence[Answers]) -> list[dict]:
-    """The rows; those that were trained for int8 with the change of their int8 file's errors.
+    """The rows; runs trained for int8 get the change of their int8 file's errors.
 
-    It is paired by sample of the test split, with a 95 % interval. Null where either run has no
+    It is paired by sample of the test split, with a 95 % interval. Null if one of the runs has no
     int8 file, or the other was not measured.
 
     Parameters
     ----------
     answers
-        Of each of ``rows``; only those that are needed are asked for.
+        Predictions of each of ``rows``; only those that are needed are requested.
     """
     places = {(row["dataset"], row["seed"], row["run"]): n for n, row in enumerate(rows)}
     found = []
@@ -34,7 +34,7 @@ def with_gains(rows: Sequence[Mapping], answers: Sequence[Answers]) -> list[dict
 
 
 def sentences(rows: Sequence[Mapping]) -> list[str]:
-    """One for each run that was trained for int8: what its int8 file gained, or that it did not."""
+    """A sentence for each run that was trained for int8: the gain of its int8 file, if any."""
     return [_sentence(row) for row in rows if _source(row) is not None]
 
 

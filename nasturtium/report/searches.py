@@ -10,14 +10,14 @@ from nasturtium.report.points import error, error_label
 from nasturtium.statistics.pareto import front_line
 
 Tables = Mapping[str, Sequence[Sequence[Mapping]]]
-"""Name of a search to its ``trials.parquet``, one a seed."""
+"""Name of a search to its ``trials.parquet``, one per seed."""
 
 _SEED_MARKERS = "oDs^vPX"
 
 
 @style.house_style
 def draw_progress(tables: Tables, title: str, path: str | os.PathLike) -> None:
-    """Score above and hypervolume below, over the trials; a column a search, a line a seed."""
+    """Score above and hypervolume below, over the trials; a column per search, a line per seed."""
     if not tables:
         style.save_sentence("The study has no search.", path, title)
         return
@@ -40,7 +40,7 @@ def draw_progress(tables: Tables, title: str, path: str | os.PathLike) -> None:
         style.whole_numbers(below.xaxis)
         below.set_xlabel(f"number of the trial\nscore of: {', '.join(terms)}", fontsize=8)
     for number, panel in enumerate(axes[0]):
-        # An invisible line would not widen the axis: the baseline must be seen to be beaten.
+        # Otherwise the axis might not include the baseline's line.
         panel.axhline(0, color=style.BLACK, ls=":", lw=1, label="" if number else "baseline: 0")
     axes[0, 0].set_ylabel("score (lower is better)")
     axes[1, 0].set_ylabel("hypervolume of ln loss\nand ln parameters (higher is better)")
@@ -167,7 +167,7 @@ def _plane(figure, panel, seeds: Sequence[Sequence[Mapping]]) -> None:
 
 
 def _baseline(panel, row: Mapping) -> None:
-    """Its size and its validation error as lines that cross at it."""
+    """Lines at its size and validation error, which cross at it."""
     look = {"color": style.BLACK, "ls": ":", "lw": 1}
     panel.axvline(row["parameters"], **look)
     if (height := error(row, "validation")) is not None:

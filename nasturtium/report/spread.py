@@ -1,4 +1,4 @@
-"""Mean and spread over the seeds: a table to read, a line for each data set and run.
+"""Mean and spread over the seeds: a table with one line per data set and run.
 
 python -m nasturtium.report.spread results/mnist/seed*/*/metrics.parquet
 """
@@ -36,8 +36,8 @@ def over_seeds(rows: Sequence[Mapping]) -> str:
     Parameters
     ----------
     rows
-        As from :func:`nasturtium.report.summary.with_ratios`. Where one seed alone was run there
-        is no deviation, and where a figure is missing for a seed there is none at all.
+        See :func:`nasturtium.report.summary.with_ratios`. With one seed there is no deviation; if a
+        figure is missing for a seed, there is no mean either.
     """
     groups: dict[tuple[str, str], list[Mapping]] = {}
     for row in rows:
@@ -78,7 +78,7 @@ def quality_text(group: Sequence[Mapping], split: str) -> str:
 def spread_text(
     group: Sequence[Mapping], figure: Callable[[Mapping], float | None], form: str, unit: str = ""
 ) -> str:
-    """Mean and sample standard deviation of ``figure`` over the rows; "-" where one is missing."""
+    """Mean and sample standard deviation of ``figure`` over the rows; "-" if one is missing."""
     spread = spread_of([figure(row) for row in group])
     if spread is None:
         return "-"

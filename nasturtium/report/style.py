@@ -1,4 +1,4 @@
-"""How every figure looks: colours, markers, and one way to save so that same data is same bytes."""
+"""The style of all figures: colours, markers, and saving with reproducible bytes."""
 
 import os
 import textwrap
@@ -12,8 +12,8 @@ from nasturtium.pruning import methods
 from nasturtium.pruning.methods import METHODS
 from nasturtium.records.atomic import atomic_path
 
-# Colours that people with any of the three dichromacies can tell apart (Okabe and Ito 2008, "Color
-# Universal Design"); the marker says the same again in print without colour.
+# Colours that people with any of the three dichromacies can distinguish (Okabe and Ito 2008, "Color
+# Universal Design"); markers serve for print without colour.
 BLACK, GREY = "#000000", "#767676"
 STAGES = {
     "baseline": "#000000",
@@ -50,7 +50,7 @@ _METHODS = {
     **dict(zip((name for name in METHODS if name not in _RESULTS), cycle("x+"))),
 }
 SEQUENCE = "viridis"
-"""Colour map of what has an order: trials, ratios."""
+"""Colour map for ordered values: trials, ratios."""
 
 _LOOK = {
     "axes.axisbelow": True,
@@ -59,7 +59,7 @@ _LOOK = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
     "font.size": 9,
     "grid.alpha": 0.3,
     "grid.linewidth": 0.6,
@@ -67,12 +67,12 @@ _LOOK = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.3,
     "svg.fonttype": "path",
-    "svg.hashsalt": "nasturtium",  # else the identifiers inside an SVG are random
+    "svg.hashsalt": "nasturtium",  # otherwise the identifiers inside an SVG are random
 }
 
 
 house_style = matplotlib.rc_context(_LOOK)
-"""Decorator of a function that draws. pyplot stays out of it: it would want a display."""
+"""Decorator of a drawing function. It avoids pyplot, which would need a display."""
 
 
 def new_figure(rows: int, columns: int, width: float, height: float, **options):
@@ -90,7 +90,7 @@ def save(figure: Figure, path: str | os.PathLike, title: str) -> None:
 
 @house_style
 def save_sentence(sentence: str, path: str | os.PathLike, title: str) -> None:
-    """Write a picture of one sentence: why there is nothing to draw."""
+    """Write a figure with one sentence that says why there is nothing to draw."""
     lines = textwrap.wrap(sentence, 100)
     height = 0.22 * len(lines) + 0.5
     figure = Figure(figsize=(8, height))
@@ -100,12 +100,12 @@ def save_sentence(sentence: str, path: str | os.PathLike, title: str) -> None:
 
 
 def heading(figure: Figure, text: str) -> None:
-    """The figure's title, at the left as in a page."""
+    """The figure's title, left-aligned as on a page."""
     figure.suptitle(text, x=0.01, ha="left", fontsize=11)
 
 
 def colour(stage: str) -> str:
-    """Colour of a stage; grey for what is a control or not known."""
+    """Colour of a stage; grey for a control or an unknown stage."""
     return STAGES.get(stage, GREY)
 
 
@@ -115,7 +115,7 @@ def marker(stage: str, method: str | None) -> str:
 
 
 def is_control(stage: str, method: str | None) -> bool:
-    """Whether runs of this stage and method are there to be compared with."""
+    """Whether runs of this stage and method only serve as a comparison."""
     return stage in CONTROLS or methods.is_control(method)
 
 
@@ -126,14 +126,14 @@ def series_label(stage: str, method: str | None) -> str:
 
 
 def ratio_colour(ratio: float):
-    """Colour of a pruning ratio; the map's lightest end is left out, it vanishes on paper."""
+    """Colour of a pruning ratio, without the map's lightest end, which is invisible on paper."""
     return matplotlib.colormaps[SEQUENCE](0.9 * (1 - ratio))
 
 
 def logarithmic(axis, values) -> None:
-    """Make ``axis`` (an XAxis or YAxis) logarithmic where positive values span a factor of 5.
+    """Make ``axis`` (an XAxis or YAxis) logarithmic if positive values span a factor of 5.
 
-    Either way its numbers are written out, and there are few enough of them to stand side by side.
+    In both cases its numbers are written out, and few enough to fit side by side.
     """
     values = [value for value in values if value is not None]
     written_out = FuncFormatter(lambda value, _: f"{value:,.15g}")
@@ -150,7 +150,7 @@ def logarithmic(axis, values) -> None:
 
 
 def whole_numbers(axis) -> None:
-    """Ticks at whole numbers only: there is no epoch or trial between two."""
+    """Ticks only at whole numbers, for epochs and trials."""
     axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 

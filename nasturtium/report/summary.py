@@ -1,4 +1,4 @@
-"""The summary: every run's figures with their ratios to the baseline, and a table to read."""
+"""The summary: every run's figures with their ratios to the baseline, and a readable table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from nasturtium.report.as_deployed import int8_change_text
 def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
     """The rows of all runs, each with its ratios to the baseline of its data set and seed.
 
-    A ratio is null where either figure is, where the baseline's is zero, and where a figure was
+    A ratio is null if one of the figures is null, if the baseline's is zero, or if a figure was
     measured in another way or on another device than the baseline's.
     """
     baselines = {(row["dataset"], row["seed"]): row for row in rows if row["run"] == "baseline"}
@@ -25,7 +25,7 @@ def with_ratios(rows: Sequence[Mapping]) -> list[dict]:
 
 
 def readable(rows: Sequence[Mapping]) -> str:
-    """A Markdown table of the summary, a line a run."""
+    """A Markdown table of the summary, one line per run."""
     header = (
         "data set",
         "seed",
@@ -62,7 +62,7 @@ def readable(rows: Sequence[Mapping]) -> str:
 
 
 def without_net(row: Mapping) -> list[tuple[str, str]]:
-    """Name and test figure of what needs no net, which every net must beat; of a baseline's row."""
+    """Name and test figure of references without a net, from a baseline's row."""
     found = []
     for name in ("constant", "linear"):
         accuracy, mae = row.get(f"{name}_accuracy"), row.get(f"{name}_mae")
@@ -82,7 +82,7 @@ def _mae(row: Mapping, mae: float) -> str:
 
 
 def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], names: int) -> str:
-    """A Markdown table whose first ``names`` columns stand left and whose figures stand right."""
+    """A Markdown table; the first ``names`` columns are left-aligned, figures right-aligned."""
     widths = [max(3, *(len(line[i]) for line in [header, *lines])) for i in range(len(header))]
 
     def render(cells: Sequence[str]) -> str:
@@ -97,7 +97,7 @@ def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], names: int) -
     return "\n".join(map(render, [header, rule, *lines])) + "\n"
 
 
-# A ratio of two figures means something only if these agree.
+# A ratio of two figures is meaningful only if these columns agree.
 _COMPARABLE = {
     "latency_p50_ms": ("device_name", "latency_threads"),
     "throughput_samples_per_s": ("device_name", "latency_threads", "throughput_batch_size"),
@@ -157,7 +157,7 @@ def _costs(row: Mapping) -> list[str]:
 
 
 def _told(row: Mapping) -> str:
-    """The change to the baseline with its interval, or that none can be told."""
+    """The change relative to the baseline with its interval, or that none can be shown."""
     if row.get("differs_from_baseline") is None:
         return "-"
     if row["task"] == "classification":

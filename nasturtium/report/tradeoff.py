@@ -19,18 +19,18 @@ from nasturtium.report.points import (
 )
 from nasturtium.statistics.pareto import front_line
 
-# More than this many names in a panel hide the points.
+# More names than this in a panel would hide the points.
 _MOST_NAMES = 16
-# Pixels of a figure of 100 dots an inch, within which two names would cover each other.
+# Distance below which two names would overlap, in pixels at 100 dots per inch.
 _NEAR = 14
 
 
 @style.house_style
 def draw_tradeoff(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike) -> None:
-    """A panel for each cost that was measured; lower left is better, and a light line is the front.
+    """A panel per measured cost; lower left is better, and a light line is the front.
 
-    The front is light and goes through controls too: it says which points no other beats, not that
-    its neighbours can be told apart.
+    The front is light and includes controls: it shows the points that no other beats, not that
+    neighbouring points differ significantly.
     """
     points = points_of(rows, dataset)
     rows = [row for point in points for row in point.rows]
@@ -57,7 +57,7 @@ def draw_tradeoff(rows: Sequence[Mapping], dataset: str, path: str | os.PathLike
 
 @dataclass(frozen=True)
 class _Cost:
-    """What a panel's horizontal axis shows."""
+    """The cost on a panel's horizontal axis."""
 
     label: str
     figure: Callable[[Mapping], float | None]
@@ -67,7 +67,7 @@ class _Cost:
 
 
 def _measured(rows: Sequence[Mapping]) -> tuple[list[_Cost], list[str]]:
-    """The costs of which any run has a figure; and a sentence for each that no run has."""
+    """The costs for which any run has a figure, and a sentence for each other cost."""
     drawn, missing = [], []
     for cost in _costs(rows):
         if any(cost.figure(row) is not None for row in rows):
@@ -135,7 +135,7 @@ def _panel(panel, points: Sequence[Point], cost: _Cost, handles: dict) -> None:
     shown = [(point, point.spread(cost.figure), point.spread(cost.error)) for point in points]
     drawn = [(point, x, y) for point, x, y in shown if x is not None and y is not None]
     if not drawn:
-        # A figure that some seeds have, but no run has for all of its seeds.
+        # Some seeds have the figure, but no run has it for all of its seeds.
         panel.set_title("measured for a part of the seeds only", fontsize=8)
         return
     if cost.from_zero:
@@ -152,7 +152,7 @@ def _panel(panel, points: Sequence[Point], cost: _Cost, handles: dict) -> None:
         series.setdefault(entry[0].series, []).append(entry)
     for (stage, method), unsorted in series.items():
         entries = sorted(unsorted, key=lambda entry: entry[0].run.ratio or 0)
-        # Intervals by the test samples are known of the model's error, not of a file's.
+        # Intervals by the test samples exist for the model's error, not for a file's.
         of_model = (
             error_bars([point for point, _, _ in entries]) if cost.error is test_error else None
         )
@@ -184,7 +184,7 @@ def _series(panel, stage: str, method: str | None, entries: Sequence, bars: list
     )
     for bar in drawn.lines[2]:
         bar.set_alpha(0.4)
-    return drawn.lines[0]  # without the bars, which hide the marker in a legend
+    return drawn.lines[0]  # without the bars, which would hide the marker in a legend
 
 
 def _bars(spreads: Sequence[Spread]) -> list[float] | None:
@@ -194,7 +194,7 @@ def _bars(spreads: Sequence[Spread]) -> list[float] | None:
 
 
 def _names(panel, drawn: Sequence) -> None:
-    """The ratio beside each pruned point, or beside the ends of each series where it is crowded."""
+    """The ratio beside each pruned point, or beside the ends of each series if it is crowded."""
     pruned = [entry for entry in drawn if entry[0].run.ratio is not None]
     if len(pruned) > _MOST_NAMES:
         ends = {}
@@ -207,12 +207,12 @@ def _names(panel, drawn: Sequence) -> None:
             if entry[0].run.ratio == max(ends[entry[0].series])
             and entry[0].run.stage not in style.CONTROLS
         ]
-    panel.autoscale_view()  # else places are those of an empty panel
+    panel.autoscale_view()  # otherwise positions are those of an empty panel
     written: list[tuple[float, float, float]] = []
     for point, x, y in pruned:
         ratio, place = point.run.ratio, panel.transData.transform((x.mean, y.mean))
         if any(ratio == other and math.dist(place, there) < _NEAR for other, *there in written):
-            continue  # the name that stands there says the same
+            continue  # an equal name is already there
         written.append((ratio, *place))
         panel.annotate(
             f"{ratio:g}",

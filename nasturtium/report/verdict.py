@@ -1,4 +1,4 @@
-"""The verdict as text: a few lines for the terminal, a page of Markdown beside the figures."""
+"""The verdict as text: a few lines for the terminal, and a page of Markdown."""
 
 import statistics
 
@@ -31,7 +31,7 @@ def header(verdict: Verdict) -> list[str]:
 
 
 def lines(verdict: Verdict) -> list[list[str]]:
-    """A line for the baseline and one for each choice that was found, as cells of text."""
+    """A line for the baseline and one for each choice, as cells of text."""
     baseline = verdict.baseline
     found = [(choice.name, choice.candidate) for choice in verdict.choices if choice.candidate]
     return [
@@ -49,7 +49,7 @@ def lines(verdict: Verdict) -> list[list[str]]:
 
 
 def terminal(verdict: Verdict, path: str) -> str:
-    """What the end of a run shows: the table, what choosing is worth, and where there is more."""
+    """The last lines of a run: the table, remarks, and where to find more."""
     shown = [name for name in range(len(_COLUMNS)) if _COLUMNS[name] != "validation"]
     cells = [[line[i] for i in shown] for line in [header(verdict), *lines(verdict)]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -70,7 +70,7 @@ def terminal(verdict: Verdict, path: str) -> str:
 
 
 def markdown(verdict: Verdict) -> str:
-    """The whole verdict, as ``verdict.md`` has it."""
+    """The whole verdict, for ``verdict.md``."""
     found = [choice for choice in verdict.choices if choice.candidate]
     parts = [
         f"# {verdict.dataset}: which net to take",
@@ -87,9 +87,9 @@ def markdown(verdict: Verdict) -> str:
 
 
 def missing(verdict: Verdict) -> list[str]:
-    """A sentence for each choice that nobody makes, and each search that found nothing as good.
+    """A sentence for each choice without a net, and for each search that found nothing as good.
 
-    And one of what the device's net needs as an int8 file, and how good that is.
+    And one on the needs and the quality of the int8 file of the device's net.
     """
     nobody = [f"{c.name}: none, {c.reason}." for c in verdict.choices if c.candidate is None]
     return [*nobody, *_on_device(verdict), *verdict.below_standard]
@@ -120,7 +120,7 @@ def without_baseline(dataset: str) -> str:
 
 
 def caveats(verdict: Verdict) -> list[str]:
-    """What a reader must know before believing the table."""
+    """Remarks on the reliability of the table."""
     baseline = verdict.baseline
     _, unit = figure_names(baseline)
     samples, seeds = baseline.rows[0]["validation_samples"], len(baseline.rows)
@@ -149,7 +149,7 @@ def caveats(verdict: Verdict) -> list[str]:
 
 
 def references(baseline: Candidate) -> str:
-    """What no net at all reaches: a constant, and a linear model."""
+    """The results without a net: a constant, and a linear model."""
     rows = baseline.rows
     if baseline.classifies:
         constant = f"{100 * statistics.fmean(row['constant_accuracy'] for row in rows):.2f} %"
@@ -167,7 +167,7 @@ def references(baseline: Candidate) -> str:
 
 
 def how(baseline: Candidate) -> str:
-    """What the choices were made on, and what they are reported on."""
+    """The samples on which the choices were made, and those on which they are reported."""
     row, seeds = baseline.rows[0], len(baseline.rows)
     of_seeds = f" Means over {seeds} seeds." if seeds > 1 else " One seed."
     return (
@@ -197,7 +197,7 @@ def _with_interval(candidate: Candidate) -> str:
 
 
 def uncertainty(candidate: Candidate) -> str:
-    """Of one seed the interval of the test figure, of several its sample standard deviation."""
+    """With one seed the interval of the test figure, with several its sample standard deviation."""
     name, factor = ("accuracy", 100) if candidate.classifies else ("mae", 1)
     if len(candidate.rows) > 1:
         spread = spread_of([factor * row[f"test_{name}"] for row in candidate.rows])
@@ -211,7 +211,7 @@ def uncertainty(candidate: Candidate) -> str:
 
 
 def change_text(candidate: Candidate, baseline: Candidate) -> str:
-    """Change of the test figure to the baseline's, with its interval."""
+    """Change of the test figure relative to the baseline's, with its interval."""
     change = candidate.change("test", baseline)
     if change is None:
         return "-"
@@ -220,7 +220,7 @@ def change_text(candidate: Candidate, baseline: Candidate) -> str:
 
 
 def told_text(candidate: Candidate, baseline: Candidate) -> str:
-    """Whether the test split tells the two apart."""
+    """Whether the test split shows a difference."""
     change = candidate.change("test", baseline)
     return "-" if change is None else told(change, higher_is_better=candidate.classifies)
 

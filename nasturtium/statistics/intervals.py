@@ -1,7 +1,8 @@
 """Confidence intervals of single figures and of paired differences, and McNemar's test.
 
-Paired: two nets are judged on the same samples, so that what both get right or wrong says nothing
-of their difference, and the interval is far narrower than those of the two figures suggest.
+Paired means that two nets are compared on the same samples. Samples that both get right or wrong do
+not contribute to their difference, so its interval is far narrower than those of the two figures
+suggest.
 """
 
 import math
@@ -23,22 +24,22 @@ class Interval:
 
     @property
     def holds_zero(self) -> bool:
-        """Whether no difference at all is among the values that the data allow."""
+        """Whether the interval contains 0, so that the data allow that there is no difference."""
         return self.low <= 0 <= self.high
 
 
 def student_t(degrees: int, confidence: float = CONFIDENCE) -> float:
-    """Student's t that so much of the distribution lies within, on both sides of 0."""
+    """Student's t between whose negative and positive value lies this share of the distribution."""
     return float(special.stdtrit(degrees, (1 + confidence) / 2))
 
 
 def proportion(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of a share, by Wilson's score (Wilson 1927, JASA 22(158)).
+    """Interval of a proportion, by Wilson's score (Wilson 1927, JASA 22(158)).
 
     Parameters
     ----------
     successes, n
-        Of an accuracy: right answers, and samples (at least one).
+        For an accuracy: correct predictions, and samples (at least one).
     """
     z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     share = successes / n
@@ -53,15 +54,15 @@ def accuracy_difference(
     """Interval of the difference of two accuracies on the same samples.
 
     The score interval of Tango 1998 (Statistics in Medicine 17(8), 891-908). Unlike Wald's it keeps
-    its coverage where few samples tell the two apart; it holds 0 exactly where McNemar's test,
+    its coverage if few samples distinguish the two. It contains 0 exactly if McNemar's test,
     without continuity correction, finds no difference.
 
     Parameters
     ----------
     right, reference_right
-        Whether each sample was answered rightly; shape (samples,), at least one.
+        Whether each sample was predicted correctly; shape (samples,), at least one.
     """
-    # As scipy.stats below, half a second that every job would pay for what few of them use.
+    # Imported here, as scipy.stats below, since it takes half a second and few jobs need it.
     from scipy.optimize import brentq
 
     right, reference_right = np.asarray(right, bool), np.asarray(reference_right, bool)
@@ -89,7 +90,7 @@ def mean_difference(
     ----------
     values, reference_values
         Absolute errors of two nets on the same samples, or a figure of two runs by seed; shape
-        (n,). With a single pair the interval is infinite: nothing is known of the spread.
+        (n,). With a single pair the interval is infinite, since the spread is unknown.
     """
     differences = np.asarray(values, np.float64) - np.asarray(reference_values, np.float64)
     n, estimate = len(differences), float(np.mean(differences))
@@ -100,16 +101,17 @@ def mean_difference(
 
 
 def mean_error(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of the mean of errors, which are skewed: of an MAE, or of an MSE.
+    """Interval of the mean of skewed errors: of an MAE, or of an MSE.
 
-    Student's t with its skewness transformed away (Hall 1992, JRSS B 54(1), 221-228). For errors of
-    66 to 400 samples it covers what a studentised bootstrap does, without drawing anything, and
-    more than Student's t or a BCa bootstrap (the simulation in tests/unit/test_statistics.py).
+    Student's t after a transformation that removes the skewness (Hall 1992, JRSS B 54(1), 221-228).
+    For errors of 66 to 400 samples it has the coverage of a studentised bootstrap, without random
+    numbers, and more than Student's t or a BCa bootstrap (see the simulation in
+    tests/unit/test_statistics.py).
 
     Parameters
     ----------
     values
-        Absolute or squared errors; shape (n,). Of a single one nothing is known of the spread.
+        Absolute or squared errors; shape (n,). With a single one the spread is unknown.
     """
     values = np.asarray(values, np.float64)
     n, estimate = len(values), float(np.mean(values))
@@ -125,7 +127,7 @@ def mean_error(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
 
 
 def root_mean_squared_error(errors: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of an RMSE, the root of that of the mean squared error; ``errors`` have a sign."""
+    """Interval of an RMSE, the root of that of the mean squared error; ``errors`` are signed."""
     squared = mean_error(np.square(np.asarray(errors, np.float64)), confidence)
     return Interval(*(math.sqrt(end) for end in (squared.estimate, squared.low, squared.high)))
 
@@ -135,8 +137,8 @@ def rmse_difference(
 ) -> Interval:
     """Interval of the difference of two RMSEs on the same samples.
 
-    By the delta method: near its value an RMSE moves by half a squared error over itself, and the
-    mean of those is Student's, as in :func:`mean_difference`.
+    By the delta method: a small change of an RMSE is that of the mean squared error divided by
+    twice the RMSE. The mean of these values has Student's interval, as in :func:`mean_difference`.
     """
     pair = [np.asarray(e, np.float64) for e in (errors, reference_errors)]
     rmse = [float(np.sqrt(np.mean(np.square(e)))) for e in pair]
@@ -151,7 +153,7 @@ def rmse_difference(
 def mcnemar(right: np.ndarray, reference_right: np.ndarray) -> float:
     """Two-sided p of equal accuracies: the exact test of McNemar 1947 (Psychometrika 12(2)).
 
-    Only samples that exactly one of the two answers rightly count; without any, p is 1.
+    Only samples that exactly one of the two predicts correctly count; without any, p is 1.
     """
     right, reference_right = np.asarray(right, bool), np.asarray(reference_right, bool)
     one, other = int(np.sum(right & ~reference_right)), int(np.sum(~right & reference_right))
@@ -163,8 +165,8 @@ def mcnemar(right: np.ndarray, reference_right: np.ndarray) -> float:
 def _tango_score(one: int, other: int, n: int, difference: float) -> float:
     """Standardised distance of the observed difference from ``difference`` (Tango 1998, eq. 6).
 
-    The share that only the reference answers rightly is its maximum-likelihood estimate under that
-    difference.
+    The share that only the reference predicts correctly is its maximum-likelihood estimate under
+    that difference.
     """
     linear = -one - other + (2 * n - one + other) * difference
     constant = -other * difference * (1 - difference)
@@ -177,7 +179,7 @@ def _tango_score(one: int, other: int, n: int, difference: float) -> float:
 
 
 def _unskewed(quantile: float, skewness: float, n: int) -> float:
-    """Distance of the mean from an end, in standard deviations: Hall's cubic, turned round."""
+    """Distance of the mean from an end, in standard deviations: the inverse of Hall's cubic."""
     bent = 1 + skewness * (quantile / math.sqrt(n) - skewness / (6 * n))
     if abs(skewness) < 1e-9:
         return quantile / math.sqrt(n)

@@ -1,8 +1,8 @@
-"""Whether a net fits into the device that a study is for, by its measured int8 file."""
+"""Checks whether a net's measured int8 file fits into the device of a study."""
 
 from collections.abc import Mapping, Sequence
 
-# A limit's column of ``summary.parquet``, the figure that it limits, and its name.
+# The column of a limit in ``summary.parquet``, the limited figure, and the limit's name.
 _LIMITS = (
     ("device_flash_bytes", "tflite_int8_bytes", "flash"),
     ("device_ram_bytes", "tflite_int8_arena_bytes", "RAM"),
@@ -10,14 +10,14 @@ _LIMITS = (
 
 
 def device_of(row: Mapping) -> str | None:
-    """Name of the device; None where the study is for none."""
+    """Name of the device; None if the study has none."""
     return row.get("device")
 
 
 def fits(rows: Sequence[Mapping]) -> bool:
-    """Whether a run's int8 file keeps to the device's flash and RAM with every seed.
+    """Whether a run's int8 file fits into the device's flash and RAM with every seed.
 
-    What was not measured does not count as kept to.
+    A value that was not measured does not fit.
     """
     return all(
         row.get(figure) is not None and row[figure] <= row[limit]
@@ -28,7 +28,7 @@ def fits(rows: Sequence[Mapping]) -> bool:
 
 
 def need(rows: Sequence[Mapping]) -> str:
-    """What a run's int8 file needs of what there is; the most of its seeds."""
+    """A sentence part on what a run's int8 file needs, at most over its seeds, of what there is."""
     parts = []
     for limit, figure, name in _LIMITS:
         allowed = rows[0].get(limit)
@@ -39,7 +39,7 @@ def need(rows: Sequence[Mapping]) -> str:
 
 
 def why_none(runs: Sequence[Sequence[Mapping]]) -> str:
-    """Why no run fits: the least that one needs of each."""
+    """Why no run fits: the smallest need of any run."""
     parts = []
     for limit, figure, name in _LIMITS:
         allowed = runs[0][0].get(limit)

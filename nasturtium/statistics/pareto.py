@@ -1,20 +1,20 @@
-"""Which points no other point beats, and how much of the plane they cover together."""
+"""The Pareto front of points, and its hypervolume."""
 
 from collections.abc import Sequence
 
 
 def pareto_front(points: Sequence[tuple[float, ...]]) -> list[bool]:
-    """For each point, whether it is on the Pareto front; every coordinate is to be low.
+    """For each point, whether it is on the Pareto front; all coordinates are minimised.
 
-    A point is dominated by one that is nowhere higher and somewhere lower; equal points stand or
-    fall together.
+    A point is dominated by one that is nowhere higher and somewhere lower; equal points are both on
+    the front or both not.
     """
     on_front = [False] * len(points)
     front: list[tuple[float, ...]] = []
-    # What dominates a point stands before it, and so does what is on the front itself.
+    # All points that dominate a point come before it, also those on the front.
     for number in sorted(range(len(points)), key=points.__getitem__):
         point = points[number]
-        # In a plane the last one of the front is the lowest so far.
+        # In two dimensions the last point of the front is the lowest so far.
         rivals = front[-1:] if len(point) == 2 else front
         on_front[number] = not any(
             other != point and all(a <= b for a, b in zip(other, point, strict=True))
@@ -32,7 +32,7 @@ def front_line(points: Sequence[tuple[float, float]]) -> list[tuple[float, float
 
 
 def hypervolume(points: Sequence[tuple[float, float]], reference: tuple[float, float]) -> float:
-    """Area between the points' front and ``reference``; every coordinate is to be low.
+    """Area between the points' front and ``reference``; all coordinates are minimised.
 
     The S-metric of Zitzler and Thiele 1999 (IEEE TEC 3(4), section IV) in two dimensions. A point
     that is not below the reference in both coordinates covers nothing.

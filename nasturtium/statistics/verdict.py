@@ -1,7 +1,7 @@
 """Which net to take: named choices, made on the validation split and reported on the test split.
 
-Plain arithmetic on rows of ``summary.parquet``. The validation split decides, so that the test
-figures of what was chosen are not those of the luckiest run; they are given with their intervals.
+Plain arithmetic on rows of ``summary.parquet``. The choice uses the validation split, so that the
+reported test figures are not those of the luckiest run; they are given with their intervals.
 """
 
 import math
@@ -17,7 +17,7 @@ from nasturtium.statistics.on_device import device_of, fits, why_none
 
 TOLERATED_POINTS = 1.0
 TOLERATED_MAE_SHARE = 0.05
-# Stray zeros don't make a net smaller than the baseline; pruning single weights does.
+# A few zeros by chance don't make a net smaller than the baseline; pruning single weights does.
 _SPARSER = 0.95
 
 
@@ -42,8 +42,8 @@ class Candidate:
     def change(self, split: str, baseline: "Candidate") -> Interval | None:
         """Change of :meth:`quality` to the baseline's, in points or the target's unit.
 
-        Of one seed it is paired by sample, of several it is Student's over the seeds. None for the
-        baseline, and where a figure is missing.
+        With one seed it is paired by sample, with several it is Student's over the seeds. None for
+        the baseline, and if a figure is missing.
         """
         if self.name == baseline.name:
             return None
@@ -55,17 +55,17 @@ class Candidate:
         return mean_difference(*pair)
 
     def is_worse(self, split: str, baseline: "Candidate") -> bool:
-        """Whether the split tells that it is worse, over the seeds or by the samples of one.
+        """Whether the split shows that it is worse, over the seeds or by the samples of one.
 
-        Two seeds alone tell next to nothing (Student's t of one degree of freedom), so that by them
-        alone any net would be as good as the baseline.
+        Two seeds alone show almost nothing (Student's t with one degree of freedom): by them alone,
+        any net would be as good as the baseline.
         """
         intervals = [self._of_seed(split, row) for row in self.rows]
         intervals.append(self.change(split, baseline))
         return any(i is not None and self._lies_below(i) for i in intervals)
 
     def size(self) -> tuple[float, float]:
-        """Means of parameters and of those that are not zero, which settle a tie."""
+        """Mean numbers of parameters and of non-zero ones, which decide between equal nets."""
         names = ("parameters", "nonzero_parameters")
         parameters, nonzero = (statistics.fmean(row[n] for row in self.rows) for n in names)
         return parameters, nonzero
@@ -82,7 +82,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """A candidate with what it was chosen as, or why there is none."""
+    """A choice with its candidate, or the reason why there is none."""
 
     name: str
     candidate: Candidate | None
@@ -92,17 +92,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which nets to take of one data set.
+    """Which nets to take for one data set.
 
     Attributes
     ----------
     considered
-        Number of nets that the choices were made among, a search's trials included.
+        Number of nets among which the choices were made, including trials of searches.
     optimism
-        What the best of so many looks better than it is on the validation split, in points or in
-        the target's unit, if all were equally good: see :func:`optimism`.
+        By how much the best of them looks better than it is on the validation split, in points or
+        in the target's unit, if all were equally good: see :func:`optimism`.
     below_standard
-        A sentence where a linear model beats the baseline, and for each search that found nothing
+        A sentence if a linear model beats the baseline, and one for each search that found nothing
         within its tolerance of the baseline.
     """
 
@@ -129,7 +129,7 @@ def candidates_of(rows: Sequence[Mapping], dataset: str) -> list[Candidate]:
 
 
 def verdict_of(rows: Sequence[Mapping], dataset: str) -> Verdict | None:
-    """The verdict on ``dataset``; None without a baseline to hold the others against."""
+    """The verdict on ``dataset``; None without a baseline for comparison."""
     candidates = candidates_of(rows, dataset)
     baseline = next((c for c in candidates if c.name == BASELINE), None)
     if baseline is None:
@@ -169,14 +169,14 @@ def verdict_of(rows: Sequence[Mapping], dataset: str) -> Verdict | None:
 
 
 def _considered(row: Mapping) -> int:
-    """Nets that were compared for the sake of this row; a pick is one of its search's."""
+    """Number of nets that were compared for this row; a pick belongs to its search."""
     if Run(row["dataset"], row["seed"], row["run"]).pick is not None:
         return 0
     return row.get("chosen_from_trials") or 1
 
 
 def _unlearnt(baseline: Candidate) -> str:
-    """A sentence, where a linear model beats the baseline by more than a tolerance."""
+    """A sentence if a linear model beats the baseline by more than a tolerance."""
     figure = "accuracy" if baseline.classifies else "mae"
     known = [row.get(f"linear_{figure}") for row in baseline.rows]
     if None in known:
@@ -197,7 +197,7 @@ def _unlearnt(baseline: Candidate) -> str:
 
 
 def _below(row: Mapping) -> str:
-    """A sentence, where a search handed on what its own tolerance says is worse."""
+    """A sentence if a search exported a net that is worse by its own tolerance."""
     run = Run(row["dataset"], row["seed"], row["run"])
     if row.get("meets_standard") is not False or run.pick is not None:
         return ""
@@ -210,9 +210,9 @@ def _below(row: Mapping) -> str:
 def optimism(candidates: int, standard_error: float) -> float:
     """By how much the best of equally good candidates looks better than it is, on average.
 
-    The mean of the largest of so many standard normal numbers, times the standard error of a
-    candidate's figure. It holds for nets that err independently; nets that err on the same samples
-    are shifted together, and the choice among them gains less. So it is a bound.
+    The expected maximum of as many standard normal numbers, times the standard error of a
+    candidate's figure. It holds for nets that err independently. Nets that err on the same samples
+    vary together, and the choice among them gains less, so it is an upper bound.
     """
     from scipy import integrate
 
@@ -227,7 +227,7 @@ def optimism(candidates: int, standard_error: float) -> float:
 
 
 def _for_device(candidates: Sequence[Candidate]) -> list[Choice]:
-    """The best whose int8 file fits into the device, where the study is for one."""
+    """The best net whose int8 file fits into the device, if the study has one."""
     device = device_of(candidates[0].rows[0])
     if device is None:
         return []

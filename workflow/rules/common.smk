@@ -37,15 +37,15 @@ from nasturtium.settings.schema import load_schema
 ROOT = Path(workflow.basedir)
 PARTIAL = "nasturtium.stages.partial"
 
-# What Snakemake plans lives until it ends. Python's collector looks at all of it again and again,
-# in vain: left at its defaults, it takes a sixth of the time that a large study is planned in.
+# Snakemake keeps its plan until it ends. With its defaults, Python's garbage collector goes through
+# all of it repeatedly, which takes a sixth of the planning time of a large study.
 gc.freeze()
 gc.set_threshold(100_000, 50, 100)
 
-# Jobs compare what they find with what was planned.
+# Jobs compare code and configuration with what was planned.
 provenance.announce_package(ROOT / "workflow/scripts")
 
-# Jobs end with the Snakemake that runs them, and what a killed one had locked is free again.
+# Jobs end with the Snakemake that runs them, and the locks of a killed Snakemake are removed.
 endings.announce()
 if workflow.is_main_process and not workflow.output_settings.dryrun:
     snakemake_locks.join_runs()
@@ -85,7 +85,7 @@ def what_is_left():
     """For nasturtium.stages.partial: what was made by this configuration, and what was to be."""
     dag = workflow.dag
     unfinished = [job for job in dag.needrun_jobs() if not dag.finished(job)]
-    # What was to be made anew is of another configuration: it tells nothing of this one.
+    # Files that were to be made again belong to another configuration.
     outdated = {str(path) for job in unfinished for path in job.output}
     return {
         "metrics": [path for path in plan.metrics(None) if path not in outdated],
@@ -107,7 +107,7 @@ def checked(config):
         configuration.check_own_files(complete)
         pruning_steps.check(complete)
         if workflow.is_main_process:
-            # Snakemake itself learns its targets after this file is read.
+            # Snakemake itself reads its targets only after this file.
             early_checks.check_targets(sys.argv[1:], wildcard_patterns(complete))
             files = workflow.overwrite_configfiles
             for said in (
@@ -124,7 +124,7 @@ def checked(config):
 config = checked(config)
 plan = Plan(config)
 
-# Scripts inherit these. As parameters of a rule they would rerun what they don't change.
+# Scripts inherit these. As parameters of rules they would cause reruns without any effect.
 os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
 os.environ.update(NASTURTIUM_GPU_JOBS_PER_DEVICE=str(config["gpu_jobs_per_device"]))
 
@@ -144,7 +144,7 @@ def ended_workers(stage):
         is_forced = chosen.forceall or chosen.forcetargets or chosen.forcerun
         is_same = finished == now and not is_forced
         ends = plan.worker_ends(wildcards, search, finished if is_same else None)
-        # In a job, perhaps on a node of a cluster, what it was given is there.
+        # In a job, perhaps on a node of a cluster, its inputs exist.
         return [p for p in ends if workflow.is_main_process or os.path.exists(p)]
 
     return files

@@ -1,5 +1,5 @@
-# The shipped configuration and those of the command line, before the first is read. Snakemake has
-# read the others by now: `make study` looks at them before it begins.
+# Checks the shipped configuration and those of the command line before the first is read. Snakemake
+# has already read the others; `make study` checks them before it starts.
 import os
 
 from snakemake.exceptions import WorkflowError

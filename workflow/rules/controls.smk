@@ -1,4 +1,4 @@
-# Controls: what the results of pruning have to be held against.
+# Controls, with which the results of pruning and searches are compared.
 rule baseline_longer:
     input:
         model=rules.baseline.output.model,
@@ -47,7 +47,7 @@ rule scratch:
         "../scripts/scratch.py"
 
 
-# The best of so many baselines by the validation split: what a search's epochs buy without one.
+# The best of several baselines by the validation split, with the epochs of a search.
 rule baseline_best_of_k:
     input:
         data=rules.prepare_data.output,

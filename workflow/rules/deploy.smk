@@ -1,4 +1,4 @@
-# What is taken elsewhere, of any measured run; made when it is asked for.
+# Files for using any measured run elsewhere; made on request.
 rule deploy:
     input:
         plan.deployed,
@@ -21,7 +21,7 @@ rule deployed:
         "logs/benchmarks/{dataset}/seed{seed}/{run}.deployed.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    # As where it was measured: the file shall be the same, byte for byte.
+    # As in the measurement, so that the file is the same, byte for byte.
     threads: 1
     resources:
         gpu=0,
@@ -33,7 +33,7 @@ rule deployed:
         "../scripts/deployed.py"
 
 
-# Apart from the former: a net that has no full-integer form still has the other files.
+# A separate rule: a net without a full-integer form still has the other files.
 rule deployed_int8:
     input:
         model="results/{dataset}/seed{seed}/{run}/model.keras",

@@ -15,7 +15,7 @@ rule measure:
         "logs/benchmarks/{dataset}/seed{seed}/{run}.measure.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    # One thread: a latency on a CPU is comparable only at a stated number of threads.
+    # One thread: latencies on a CPU are comparable only with the same number of threads.
     threads: 1
     resources:
         gpu=1,
@@ -27,7 +27,7 @@ rule measure:
         "../scripts/measure.py"
 
 
-# One process for all runs of a seed: a latency means something only beside the baseline's.
+# One process for all runs of a seed: a latency is meaningful only relative to the baseline's.
 rule latency:
     input:
         files=plan.lite,

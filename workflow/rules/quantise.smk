@@ -1,4 +1,4 @@
-# Trained nets, trained on with the roundings of int8.
+# Trained nets, trained further with int8 rounding.
 rule quantised:
     input:
         model="results/{dataset}/seed{seed}/baseline/model.keras",

@@ -1,4 +1,4 @@
-# Seconds of work: not worth a place in a cluster's queue.
+# These take seconds, so they are not submitted to a cluster.
 localrules:
     summary,
     figures,
@@ -140,7 +140,7 @@ rule pages:
             dataset=config["datasets"],
             seed=config["seeds"],
         ),
-        # Not a module, so the digest of the code does not see it.
+        # Not a module, so it is not in the digest of the code.
         template=str(ROOT / "nasturtium/report/page.html"),
     output:
         index="results/index.html",

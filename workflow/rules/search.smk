@@ -1,6 +1,6 @@
-# {objective} is empty for the default one, or the dash and name of one of search.objectives. The
-# picks of a search, nas-small and so on, are runs of their own that its job writes too.
-# Where search.workers is above 1, the job only collects what the workers found.
+# {objective} is empty for the default objective, or a dash and a name of search.objectives. The
+# picks of a search, nas-small and so on, are separate runs that its job also writes. If
+# search.workers is above 1, the job only collects the workers' results.
 rule nas:
     input:
         workers=ended_workers("nas"),
@@ -22,7 +22,7 @@ rule nas:
         gpu=1,
     params:
         run="nas{objective}",
-        # Not an output: Snakemake would delete it before an interrupted search can go on.
+        # Not an output: Snakemake would delete it before an interrupted search can continue.
         state="state/{dataset}/seed{seed}/nas{objective}",
         settings=plan.search_settings("nas"),
         code=stage_code("nas"),
@@ -51,7 +51,7 @@ use rule nas as nas_with_pruning with:
         code=stage_code("nas"),
 
 
-# Control: the same search with nets that are drawn at random.
+# Control: the same search with random nets.
 use rule nas as random_search with:
     input:
         baseline=rules.baseline.output.model,
