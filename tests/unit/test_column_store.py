@@ -78,7 +78,7 @@ def own(path, **more):
 
 def test_a_full_temporary_folder_is_explained(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
-    path.write_text("x,y\n" + "1.5,2\n" * 9, encoding="utf-8")
+    path.write_text("x,y\n" + "1.5,2\n2.5,3\n" * 9, encoding="utf-8")
     full = functools.partial(open, "/dev/full", "r+b", buffering=0)
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(StorageError, match=r"a\.csv \(No space left on device\); free some space"):
@@ -139,7 +139,7 @@ before_bytes = peak_bytes()
 prepare_data.run("mine", {out!r}, {described!r})
 print(peak_bytes() - before_bytes)
 """
-    (tmp_path / "small.csv").write_text("x,y\n" + "1.5,2\n" * 9, encoding="utf-8")
+    (tmp_path / "small.csv").write_text("x,y\n" + "1.5,2\n2.5,3\n" * 9, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

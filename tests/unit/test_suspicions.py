@@ -223,7 +223,7 @@ def test_samples_whose_names_look_the_same_are_refused(tmp_path):
 def test_a_channel_with_a_number_for_what_is_missing_is_said(tmp_path):
     channel = [-999 if step == 3 else step for step in range(10)]
     _, (warning,) = sequences(tmp_path, range(10), channel)
-    assert "column 'x' has -999 4 times" in warning
+    assert "channel 'x' has -999 4 times" in warning
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Format ``idx``: images and labels as MNIST's files have them, compressed by gzip or not."""
 
-import os
+import logging
 from collections.abc import Mapping
 
 import numpy as np
 
 from nasturtium.data.catalog import Description
 from nasturtium.data.mnist import read_idx
-from nasturtium.data.own import checks
+from nasturtium.data.own import checks, test_files
 from nasturtium.data.samples import Samples
-from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_CHANNELS = (1, 3, 4)
 
 
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
@@ -32,7 +35,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
                 f"{path}: has shape {array.shape}, and {target_path} {labels.shape}; one target a "
                 "sample is needed."
             )
-        array = array[..., np.newaxis] if array.ndim == 3 else array
+        array = _channels_last(array[..., np.newaxis] if array.ndim == 3 else array, path)
         if images and array.shape[1:] != images[0].shape[1:]:
             raise DataError(f"{path}: has samples of another shape than {pairs[0][0]}.")
         images.append(array if array.ndim == 4 else array.astype(np.float32))
@@ -51,5 +54,19 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=features,
         targets=targets,
         test_from=len(values[0]) if len(pairs) > 1 else None,
-        sources={os.path.basename(path): file_sha256(path) for pair in pairs for path in pair},
+        sources=test_files.checksums(
+            [path for pair in pairs for path in pair], [pair[0] for pair in pairs]
+        ),
     )
+
+
+def _channels_last(array: np.ndarray, path: str) -> np.ndarray:
+    """Pictures whose channels come first are turned, and it is said."""
+    if array.ndim != 4 or array.shape[1] not in _CHANNELS or array.shape[3] in _CHANNELS:
+        return array
+    logger.warning(
+        "%s: its samples of shape %s are taken for pictures with their channels first, and turned.",
+        path,
+        array.shape[1:],
+    )
+    return np.moveaxis(array, 1, -1)

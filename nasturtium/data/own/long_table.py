@@ -1,6 +1,5 @@
 """Sequences in a long table, ``csv`` or ``parquet``: a row a step, with its sample and its time."""
 
-import os
 import re
 from collections.abc import Mapping
 
@@ -8,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, classes, sequences, suspicions, tables
+from nasturtium.data.own import checks, classes, sequences, tables, test_files
 from nasturtium.data.own.columns import check_same
 from nasturtium.data.own.conversion import check_converted, to_moments
 from nasturtium.data.own.dialect import date_format
 from nasturtium.data.samples import Samples
-from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
 
 
@@ -59,7 +57,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=np.concatenate(parts),
         targets=targets,
         test_from=len(parts[0]) if len(parts) > 1 else None,
-        sources={os.path.basename(path): file_sha256(path) for path in paths},
+        sources=test_files.checksums(paths, paths),
     )
 
 
@@ -96,11 +94,9 @@ class _File:
                 f"{path}: sample '{twice}' has two rows of the same '{own['time']}'; mend it."
             )
         starts = np.flatnonzero(np.diff(sample[order], prepend=-1))
-        numbers = {n: columns[n].cast(pa.float64(), safe=False).to_numpy() for n in self.channels}
-        remedy = "list it under 'missing_values'" if own["format"] == "csv" else "save it as null"
-        for name, channel in numbers.items():
-            suspicions.look_for_marks(channel, f"{path}: column '{name}'", remedy)
-        values = np.stack([*numbers.values()], axis=1)
+        values = np.stack(
+            [columns[n].cast(pa.float64(), safe=False).to_numpy() for n in self.channels], axis=1
+        )
         self.samples = np.split(values[order], starts[1:])
         self.targets = self._one_each(columns[own["target"]], sample, order[starts], own, ids)
 

@@ -1,7 +1,6 @@
 """Format ``npz``: NumPy's archives, read block by block and never unpickled."""
 
 import logging
-import os
 import tokenize
 import zipfile
 import zlib
@@ -12,11 +11,10 @@ from typing import BinaryIO
 import numpy as np
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, sequences
+from nasturtium.data.own import checks, sequences, test_files
 from nasturtium.data.own.array_labels import array_labels
 from nasturtium.data.own.columns import check_digits
 from nasturtium.data.samples import Blocks, Samples
-from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -102,7 +100,11 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=Blocks((len(all_targets), *shape), dtype, blocks),
         targets=all_targets,
         test_from=len(targets[0]) if len(parts) > 1 else None,
-        sources={os.path.basename(part[0]): file_sha256(part[0]) for part in parts},
+        # Two arrays of one archive, or of two copies of it, are no test split if they are one.
+        sources=test_files.checksums(
+            list(dict.fromkeys(part[0] for part in parts)),
+            [part[0] for part in parts] if len({part[1] for part in parts}) == 1 else (),
+        ),
     )
 
 
@@ -183,14 +185,17 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 
 def _extremes(arrays: Sequence[_Array]) -> tuple[float, float]:
     """Smallest and largest value of images, which a type says little of."""
-    low, high = np.inf, -np.inf
+    found = []
     for array in arrays:
-        row = 1
+        low, high, row = np.inf, -np.inf, 1
         for block in array:
             checks.finite(block, array.where, row, missing_allowed=False)
             low, high = min(low, float(block.min())), max(high, float(block.max()))
             row += len(block)
-    return low, high
+        found.append((low, high))
+    spreads = [{"its range": high - low} for low, high in found]
+    test_files.compare(spreads[0], spreads[-1], arrays[-1].where)
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _check_digits(block: np.ndarray, stored: np.ndarray, where: str) -> None:

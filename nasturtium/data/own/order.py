@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nasturtium.data.own.columns import check_same
 from nasturtium.data.own.conversion import DATE_FORMATS, check_converted, to_moments, to_numbers
 from nasturtium.data.own.dialect import Dialect, date_format
 from nasturtium.errors import DataError
@@ -48,6 +49,8 @@ def split_order(
             )
     whole = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
     values = whole if key == "group" else _times(whole, own, dialect, paths[0], first_row)
+    if key == "group":
+        check_same(pc.unique(whole).to_pylist(), f"{paths[0]}: column '{name}'")
     return np.unique(values.to_numpy(zero_copy_only=False), return_inverse=True)[1].astype(np.int64)
 
 

@@ -7,10 +7,17 @@ import numpy as np
 
 from nasturtium.data.own import checks
 from nasturtium.data.own.columns import check_digits
+from nasturtium.data.own.suspicions import look_for_marks
 from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
 
+# What to do about numbers that stand for missing ones, by format.
+_OF_MISSING = {
+    "csv": "list it under 'missing_values'",
+    "parquet": "save it as null",
+    "ts": "write ? instead",
+}
 _NARROWER = "subtract what they have in common, or leave the channel out"
 
 
@@ -62,6 +69,7 @@ def joined(
         column = np.concatenate([sample[:steps, number] for sample in samples])
         name = f"channel '{channels[number]}'" if channels else f"channel {number + 1}"
         check_digits(column, column.astype(np.float32), f"{where}: {name}", _NARROWER)
+        look_for_marks(column, f"{where}: {name}", _OF_MISSING[own["format"]])
     return whole
 
 

@@ -1,19 +1,24 @@
 """Formats ``csv`` and ``parquet``: a row a sample, columns by name."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, classes, columns, suspicions, table_files
+from nasturtium.data.own import (
+    checks,
+    classes,
+    columns,
+    suspicions,
+    table_files,
+    test_files,
+)
 from nasturtium.data.own.column_report import column_report
 from nasturtium.data.own.column_store import ColumnStore, RowStore
 from nasturtium.data.own.dialect import Dialect, detect
 from nasturtium.data.own.order import split_column, split_order
 from nasturtium.data.samples import Blocks, Samples
-from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
 
 _MOST_CATEGORIES = 1000
@@ -82,7 +87,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=Blocks((len(targets), *shape), dtype, blocks),
         targets=targets,
         test_from=len(tables[0]) if len(paths) > 1 else None,
-        sources={os.path.basename(path): file_sha256(path) for path in paths},
+        sources=test_files.checksums(paths, paths),
         columns=reports,
         split_by=split_by[0] if split_by else None,
         order=split_order([table.order for table in tables], own, tables[0].dialect, paths),
@@ -107,6 +112,8 @@ class _Table:
         self.numeric = [
             name for name in self.names if name not in self.categorical and name != own["target"]
         ]
+        # Of each numeric column, once they are read.
+        self.spreads: dict[str, float] = {}
         if not self.numeric and not self.categorical:
             raise DataError(f"{path}: has no column beside its target; name another file.")
         self.target = self.columns[own["target"]]
@@ -150,6 +157,7 @@ class _Table:
                 stored = column.astype(np.float32)
             checks.finite(stored, where, self._first_row, self._missing_allowed)
             columns.check_digits(column, stored, where, _NARROWER)
+            self.spreads[f"column '{name}'"] = test_files.spread(column)
             if not self._are_chosen:
                 suspicions.look(column, name, where, target, self._of_missing)
             rows.add(stored)
@@ -177,6 +185,7 @@ def _encoded(
     rows = [RowStore(table.path, len(table)) for table in tables]
     for table, part in zip(tables, rows, strict=True):
         table.add_numbers(part)
+    test_files.compare(tables[0].spreads, tables[-1].spreads, tables[-1].path)
     for column in tables[0].categorical:
         values = [
             [MISSING if value is None else value for value in table.text(column)]

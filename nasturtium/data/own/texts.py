@@ -1,16 +1,14 @@
 """Texts in a column of a CSV or Parquet file: a row a sample."""
 
 import logging
-import os
 from collections.abc import Mapping
 
 import numpy as np
 
 from nasturtium.data import text
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, classes, tables
+from nasturtium.data.own import checks, classes, tables, test_files
 from nasturtium.data.samples import Samples
-from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -53,7 +51,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=features,
         targets=targets,
         test_from=len(parts[0][0]) if len(paths) > 1 else None,
-        sources={os.path.basename(path): file_sha256(path) for path in paths},
+        sources=test_files.checksums(paths, paths),
         tokens=tuple(found),
     )
 

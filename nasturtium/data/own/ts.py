@@ -6,16 +6,14 @@ parted by commas, and the label at the end (Bagnall et al. 2018, arXiv 1811.0007
 """
 
 import gzip
-import os
 import zlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks, classes, sequences
+from nasturtium.data.own import checks, classes, sequences, test_files
 from nasturtium.data.samples import Samples
-from nasturtium.data.sources import file_sha256
 from nasturtium.errors import DataError
 
 _LONGEST_LINE, _MOST_BYTES = 2**26, 2**32
@@ -55,7 +53,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=np.concatenate(parts),
         targets=targets,
         test_from=len(parts[0]) if len(parts) > 1 else None,
-        sources={os.path.basename(path): file_sha256(path) for path in paths},
+        sources=test_files.checksums(paths, paths),
     )
 
 
