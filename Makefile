@@ -11,7 +11,7 @@ EXTRA := $(if $(shell command -v nvidia-smi 2>/dev/null),--extra gpu)
 # A study of your own: make study CONFIG=mine.yaml
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 CORES ?= 1
-# A live view on a terminal, a line where a job begins and ends elsewhere.
+# A live view on a terminal; elsewhere one line when a job begins and one when it ends.
 SNAKEMAKE := PYTHONPATH=.:workflow/plugins .venv/bin/snakemake --logger nasturtium
 
 study: .venv/.synced
@@ -24,31 +24,31 @@ study: .venv/.synced
 try: .venv/.synced
 	@$(MAKE) --no-print-directory study CONFIG=config/try.yaml
 
-# One file to look at, without network: figures, tables, configuration, versions, machine. Where a
-# part of the study failed, it has the rest and says what is missing.
+# One file that needs no network: figures, tables, configuration, versions, machine. If a part of
+# the study failed, it has the rest and says what is missing.
 report: .venv/.synced
 	@status=0; $(MAKE) --no-print-directory study || status=$$?; \
 	if [ -e results/index.html ]; then \
 	.venv/bin/snakemake --cores 1 $(CONFIGFILE) --report report.html || exit 1; \
 	echo "Open report.html in a browser."; fi; exit $$status
 
-# The jobs of the study as a picture; Mermaid's text where graphviz is not installed.
+# The jobs of the study as a picture; as Mermaid text if graphviz is not installed.
 dag: .venv/.synced
 	@if command -v dot >/dev/null; then \
 	.venv/bin/snakemake --rulegraph dot 2>/dev/null | dot -Tsvg > dag.svg && echo "Open dag.svg."; \
 	else .venv/bin/snakemake --rulegraph mermaid-js 2>/dev/null > dag.mmd && \
 	echo "graphviz is not installed; dag.mmd is for a Mermaid viewer."; fi
 
-# Two processes; what a file's tests share is made once in each.
+# Two processes; shared fixtures of a test file are made once in each.
 test: .venv/.synced
 	.venv/bin/python -m pytest -n 2 --dist loadscope
 
-# On servers of Debian's postgresql, mariadb-server and redis-server that the tests start.
+# The tests start servers of Debian's postgresql, mariadb-server and redis-server.
 test-databases: .venv/.synced
 	$(UV) sync --locked --inexact --extra databases $(EXTRA)
 	.venv/bin/python -m pytest -m databases -rs
 
-# On a Slurm that the tests start: as root, with Debian's slurmctld, slurmd, slurm-client and munge.
+# The tests start a Slurm: as root, with Debian's slurmctld, slurmd, slurm-client and munge.
 test-slurm: .venv/.synced
 	$(UV) sync --locked --inexact --extra slurm $(EXTRA)
 	.venv/bin/python -m pytest -m slurm -rs
@@ -59,7 +59,7 @@ lint: .venv/.synced
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/snakemake --lint
 
-# Not part of .ci/run: what it says changes without a change here, and it asks PyPI.
+# Not part of .ci/run: its result changes without a change here, and it asks PyPI.
 audit: .venv/.synced
 	$(UV) tool run pip-audit --path .venv/lib/python3.*/site-packages
 

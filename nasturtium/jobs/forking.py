@@ -30,7 +30,7 @@ FORKED = "NASTURTIUM_FORKED"
 LOAD_S = 120.0
 """So long a script waits until TensorFlow is loaded; after that it loads TensorFlow itself."""
 
-# A shell sets these anew for each command, and nothing depends on them.
+# A shell sets these for each command, and nothing depends on them.
 _SHELL = {"_", "SHLVL", "PWD", "OLDPWD"}
 _GPUS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 _LIMITS = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_NOFILE", "RLIMIT_CPU")

@@ -14,7 +14,7 @@ from nasturtium.settings.schema import stages_of_keys
 
 # In the results: which files configured them, and a digest of each data set's settings.
 NOTE = "study.json"
-# `make try`, whose runs nobody wants to keep: whoever goes on to a study is not stopped by them.
+# `make try`, whose runs need not be kept: they do not stop a later study.
 _FIRST_LOOK = ("config", "try.yaml")
 
 
