@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nasturtium.data import notices, readers
 from nasturtium.errors import DataError
@@ -43,6 +44,18 @@ def test_arrays_that_are_trained_on_are_refused(tmp_path):
     with pytest.raises(DataError, match="the test split would be what is trained on"):
         read(**own, test_features="x", test_target="y")
     assert read(**own, test_features="x_test", test_target="y_test")[1].test_from == 60
+
+
+def test_pictures_that_are_trained_on_are_refused(tmp_path):
+    for folder, brightness in (("train", 200), ("same", 200), ("other/train", 250)):
+        for label in "ab":
+            (tmp_path / folder / label).mkdir(parents=True)
+            Image.new("L", (4, 4), brightness).save(tmp_path / folder / label / "1.png")
+    own = {"format": "folder-of-images", "path": str(tmp_path / "train"), "input_shape": [4, 4, 1]}
+    for test_path in ("train", "same"):
+        with pytest.raises(DataError, match="the test split would be what is trained on"):
+            read(**own, test_path=str(tmp_path / test_path))
+    assert len(read(**own, test_path=str(tmp_path / "other/train"))[1].sources) == 2
 
 
 def test_files_of_one_name_keep_their_checksums(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasturtium.data.catalog import Description
-from nasturtium.data.own import checks
+from nasturtium.data.own import checks, test_files
 from nasturtium.data.own.columns import check_blanks
 from nasturtium.data.samples import Blocks, Samples
 from nasturtium.errors import DataError
@@ -61,7 +62,8 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         raise DataError(
             f"Data set '{name}': input_shape must be [height, width, 1, 3 or 4], not {list(shape)}."
         )
-    roots = [Path(own[key]) for key in ("path", "test_path") if key in own]
+    paths = [os.path.normpath(own[key]) for key in ("path", "test_path") if key in own]
+    roots = [Path(path) for path in paths]
     classes = sorted(path.name for path in _visible(roots[0]) if path.is_dir())
     if len(classes) < 2:
         raise DataError(f"{roots[0]}: has {len(classes)} folders, a classification needs two.")
@@ -109,7 +111,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=Blocks((len(files), *shape), np.dtype(np.uint8), blocks),
         targets=targets,
         test_from=counts[0] if len(roots) > 1 else None,
-        sources={root.name: _digest(root, classes) for root in roots},
+        sources=test_files.named({root: _digest(Path(root), classes) for root in paths}, paths),
     )
 
 

@@ -28,7 +28,11 @@ def checksums(paths: Sequence[str], apart: Sequence[str] = ()) -> dict[str, str]
     DataError
         Those two are the same.
     """
-    found = {path: file_sha256(path) for path in paths}
+    return named({path: file_sha256(path) for path in paths}, apart)
+
+
+def named(found: Mapping[str, str], apart: Sequence[str] = ()) -> dict[str, str]:
+    """The same of checksums that are known, by path: of folders, for example."""
     if len(apart) > 1 and found[apart[0]] == found[apart[1]]:
         raise DataError(
             f"{apart[1]}: holds the same as {apart[0]}, so that the test split would be what is "
