@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.search_space.group_decomposed import _GroupDecomposedSearchSpace, _SearchSpaceGroup
 
-from nasturtium.search.study.samplers import LazyTPESampler, NearSampler
+from nasturtium.search.study.samplers import LazyTPESampler, NearTrial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -62,8 +62,25 @@ def test_each_trial_is_looked_at_once_for_the_groups_and_they_are_optuna_s(monke
 @pytest.mark.parametrize(("share", "same"), [(0.0, 100), (1.0, 0), (0.3, 70)])
 def test_a_near_net_has_most_values_of_the_known_one(share, same):
     values = {f"x{n}": 500 for n in range(100)}
-    trial = study_of(NearSampler(values, share, seed=1)).ask()
+    trial = NearTrial(values, share, seed=1)
     found = [trial.suggest_int(name, 0, 1000) for name in values]
     assert found.count(500) == pytest.approx(same, abs=15)
-    again = study_of(NearSampler(values, share, seed=1)).ask()
+    assert list(trial.params.values()) == found
+    again = NearTrial(values, share, seed=1)
     assert [again.suggest_int(name, 0, 1000) for name in values] == found
+
+
+def test_the_study_takes_what_a_near_trial_suggested():
+    trial = NearTrial({"kind": "a"}, 0.0, seed=1)
+    assert trial.suggest_categorical("kind", ["a", "b"]) == "a"
+    assert trial.suggest_float("rate", 0.1, 0.1) == 0.1
+    assert 0.001 <= trial.suggest_float("decay", 0.001, 1.0, log=True) <= 1.0
+    study = study_of(optuna.samplers.RandomSampler(seed=0))
+    study.add_trial(
+        optuna.trial.create_trial(
+            state=optuna.trial.TrialState.RUNNING,
+            params=trial.params,
+            distributions=trial.distributions,
+        )
+    )
+    assert study.trials[0].params == trial.params

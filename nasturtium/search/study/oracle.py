@@ -16,7 +16,7 @@ from nasturtium.search.expected import as_expected
 from nasturtium.search.limits import SKIPPED
 from nasturtium.search.objective import TERMS
 from nasturtium.search.oracles import SCORE, Patient, tell_exhausted
-from nasturtium.search.study.samplers import LazyTPESampler, NearSampler
+from nasturtium.search.study.samplers import LazyTPESampler, NearTrial
 
 logger = logging.getLogger(__name__)
 
@@ -110,38 +110,47 @@ class ParetoOracle(Patient, keras_tuner.Oracle):
 
     def populate_space(self, trial_id: str) -> dict:
         """Hyperparameters of a net that is new to this study; stops when none is found."""
-        sampler = self._study.sampler
         # No other worker claims a trial in the meantime.
         counting = self._counting()
-        skipped = [t for t in self._study.get_trials(deepcopy=False) if SKIPPED in t.user_attrs]
+        if len(counting) >= self._wanted:
+            return {"status": TrialStatus.STOPPED, "values": None}
+        trials = self._study.get_trials(deepcopy=False)
+        skipped = [trial for trial in trials if SKIPPED in trial.user_attrs]
         known = {trial.user_attrs[SIGNATURE] for trial in (*counting, *skipped)}
+        queued = [trial for trial in trials if trial.state == TrialState.WAITING]
         near: Mapping = {}
-        try:
-            for proposal in range(_MOST_PROPOSALS):
-                if proposal >= _SAMPLED_PROPOSALS:
-                    # The sampler's model keeps proposing known nets.
-                    share = min(1.0, proposal / _NEAR_PROPOSALS)
-                    # With the same seed, every trial would get the same few nets.
-                    seed = self.seed + _MOST_PROPOSALS * len(self._asked) + proposal
-                    self._study.sampler = NearSampler(near, share, seed)
-                if len(counting) >= self._wanted:
-                    break
-                trial = self._study.ask()
-                suggesting = Suggesting(trial)
-                values = self._space.suggest(suggesting)
-                signature = self._space.signature(values)
-                if signature in known:
-                    near = near or trial.params
-                    self._study.tell(trial, state=TrialState.FAIL)
-                    continue
+        for proposal in range(_MOST_PROPOSALS):
+            is_asked = proposal < _SAMPLED_PROPOSALS + len(queued)
+            trial = self._study.ask() if is_asked else self._drafted(near, proposal)
+            values = self._space.suggest(Suggesting(trial))
+            signature = self._space.signature(values)
+            if signature not in known:
+                trial = trial if is_asked else self._added(trial)
                 self._claim(trial, signature)
                 self._asked[trial_id] = trial
                 return {"status": TrialStatus.RUNNING, "values": values}
-            else:
-                tell_exhausted(len(counting), self._wanted)
-            return {"status": TrialStatus.STOPPED, "values": None}
-        finally:
-            self._study.sampler = sampler
+            near = near or trial.params
+            if is_asked:
+                self._study.tell(trial, state=TrialState.FAIL)
+        tell_exhausted(len(counting), self._wanted)
+        return {"status": TrialStatus.STOPPED, "values": None}
+
+    def _drafted(self, near: Mapping, proposal: int) -> NearTrial:
+        """A proposal near a known net: the sampler's model keeps proposing known ones."""
+        share = min(1.0, proposal / _NEAR_PROPOSALS)
+        # With the same seed, every trial would get the same few nets.
+        seed = self.seed + _MOST_PROPOSALS * len(self._asked) + proposal
+        return NearTrial(near, share, seed)
+
+    def _added(self, draft: NearTrial) -> optuna.Trial:
+        """A trial of the study with the hyperparameters of ``draft``."""
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.RUNNING, params=draft.params, distributions=draft.distributions
+            )
+        )
+        last = self._study.get_trials(deepcopy=False)[-1]
+        return optuna.Trial(self._study, last._trial_id)
 
     def end_trial(self, trial) -> None:
         """Tell the study the outcome."""
@@ -252,7 +261,7 @@ def _is_ordered(hp: kinds.HyperParameter) -> bool:
 class Suggesting(keras_tuner.HyperParameters):
     """Hyperparameters that an Optuna trial chooses when they are asked for."""
 
-    def __init__(self, trial: optuna.Trial):
+    def __init__(self, trial: optuna.Trial | NearTrial):
         super().__init__()
         self._trial = trial
 

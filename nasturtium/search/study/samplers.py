@@ -1,12 +1,17 @@
 """Optuna's samplers, made cheap enough for several proposals per net."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.search_space.group_decomposed import _GroupDecomposedSearchSpace, _SearchSpaceGroup
 from optuna.trial import FrozenTrial, TrialState
 
@@ -69,8 +74,11 @@ class _Lazy(Mapping):
         return len(self._groups)
 
 
-class NearSampler(optuna.samplers.BaseSampler):
-    """Proposes nets near a known one: each hyperparameter is kept, or drawn at random.
+class NearTrial:
+    """Hyperparameters near those of a known net: each is kept, or drawn at random.
+
+    It takes the place of a trial until its net turns out to be new, so that known nets cost the
+    study nothing: in a shared study, each hyperparameter of a trial is written to disk.
 
     Parameters
     ----------
@@ -80,23 +88,41 @@ class NearSampler(optuna.samplers.BaseSampler):
         Share of the hyperparameters that are drawn.
     seed
         Seed of the draws.
+
+    Attributes
+    ----------
+    params, distributions
+        By name, of the hyperparameters that were suggested.
     """
 
     def __init__(self, values: Mapping[str, Any], share: float, seed: int):
+        self.params: dict[str, Any] = {}
+        self.distributions: dict[str, BaseDistribution] = {}
         self._values, self._share = values, share
         self._drawn = np.random.default_rng(seed)
         self._blind = optuna.samplers.RandomSampler(seed=seed)
 
-    def infer_relative_search_space(self, study, trial) -> dict[str, BaseDistribution]:
-        """Nothing: each hyperparameter is chosen by itself."""
-        return {}
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """An integer, as of ``optuna.Trial``."""
+        return self._suggest(name, IntDistribution(low, high, log, step))
 
-    def sample_relative(self, study, trial, search_space) -> dict[str, Any]:
-        """Nothing."""
-        return {}
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """A number, as of ``optuna.Trial``."""
+        return self._suggest(name, FloatDistribution(low, high, log, step))
 
-    def sample_independent(self, study, trial, param_name, param_distribution) -> object:
-        """The known net's value, or a random one."""
-        if param_name in self._values and self._drawn.random() >= self._share:
-            return self._values[param_name]
-        return self._blind.sample_independent(study, trial, param_name, param_distribution)
+    def suggest_categorical(self, name: str, choices: Sequence) -> Any:
+        """One of the choices, as of ``optuna.Trial``."""
+        return self._suggest(name, CategoricalDistribution(choices))
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+        if name in self._values and self._drawn.random() >= self._share:
+            value = self._values[name]
+        else:
+            # Of study and trial the random sampler uses nothing.
+            value = self._blind.sample_independent(None, None, name, distribution)
+        self.distributions[name] = distribution
+        return self.params.setdefault(name, value)
