@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nasturtium.data import notices, prepared, readers
 from nasturtium.data.own import image_folder
 from nasturtium.errors import DataError
 
@@ -84,3 +85,34 @@ def test_an_opaque_picture_with_a_channel_of_transparency_is_taken(tmp_path):
     alpha = np.full((HEIGHT, WIDTH, 1), 255, np.uint8)
     image = Image.fromarray(np.concatenate([PIXELS, alpha], axis=-1))
     np.testing.assert_array_equal(read(saved(tmp_path, image), 3)[0], PIXELS)
+
+
+def of_classes(folder, classes, size):
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        values = np.random.default_rng(number).integers(0, 256, (size[0], size[1], 3), np.uint8)
+        Image.fromarray(values).save(folder / name / "1.png")
+    return {
+        "format": "folder-of-images",
+        "path": str(folder),
+        "input_shape": [8, 8, 3],
+        "task": "classification",
+        "reference": {"mlp": [2]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [((8, 8), 0), ((16, 16), 0), ((9, 8), 0), ((8, 32), 1), ((20, 10), 1)]
+)
+def test_pictures_that_are_stretched_are_said(tmp_path, size, count):
+    own = of_classes(tmp_path / "p", "ab", size)
+    with notices.collected() as warnings:
+        prepared.write(tmp_path / "out", *readers.read_described("mine", own), warnings)
+    assert len(warnings) == count
+    assert all("2 of 2 pictures have other proportions than 8 x 8" in w for w in warnings)
+
+
+def test_folders_of_splits_are_no_classes(tmp_path):
+    own = of_classes(tmp_path / "p", ("train", "test"), (8, 8))
+    with pytest.raises(DataError, match="has the folders test and train, which name no classes"):
+        readers.read_described("mine", own)

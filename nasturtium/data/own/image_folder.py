@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
 # Only formats that are decoded in place: Pillow hands others (EPS) to programs.
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MOST_PIXELS = 50_000_000
 # Pictures that nowhere reach half of the scale are dark, or have another one.
 _DARK = 128
+# A picture whose height and width change by factors so many times apart is distorted.
+_STRETCHED = 1.25
 _IMAGES_PER_BLOCK = 256
 _BLOCK_BYTES = 2**20
 # Pillow's decoders have no common error class.
@@ -68,6 +71,11 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     if len(classes) < 2:
         raise DataError(f"{roots[0]}: has {len(classes)} folders, a classification needs two.")
     check_blanks(classes, str(roots[0]))
+    if set(map(str.lower, classes)) <= _SPLITS:
+        raise DataError(
+            f"{roots[0]}: has the folders {' and '.join(classes)}, which name no classes; give one "
+            "of them as 'path', and the test split's as 'test_path'."
+        )
     files, labels, counts = [], [], []
     for root in roots:
         unknown = [p.name for p in _visible(root) if p.is_dir() and p.name not in classes]
@@ -82,12 +90,23 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         counts.append(len(files))
 
     def blocks() -> Iterator[np.ndarray]:
-        brightest = 0
+        brightest, stretched = 0, 0
         for start in range(0, len(files), _IMAGES_PER_BLOCK):
             part = files[start : start + _IMAGES_PER_BLOCK]
-            block = np.stack([read_picture(path, shape) for path in part])
+            read_part = [_read(path, shape) for path in part]
+            block = np.stack([picture for picture, _ in read_part])
+            stretched += sum(times > _STRETCHED for _, times in read_part)
             brightest = max(brightest, int(block[..., : min(shape[2], 3)].max()))
             yield block
+        if stretched:
+            logger.warning(
+                "%s: %d of %d pictures have other proportions than %d x %d, and are stretched; cut "
+                "them, or choose another input_shape.",
+                roots[0],
+                stretched,
+                len(files),
+                *shape[:2],
+            )
         # Not before all are read: 12 bits in files of 16, or digits of 0 to 16.
         if brightest < _DARK:
             logger.warning(
@@ -139,6 +158,11 @@ def read_picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
     DataError
         It is none, too large, or has transparent pixels that the channels can't hold.
     """
+    return _read(path, shape)[0]
+
+
+def _read(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
+    """The picture, and how many times its proportions differ from those of ``shape``."""
     from PIL import Image, ImageOps
 
     try:
@@ -157,7 +181,9 @@ def read_picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
             converted = upright.convert(_MODES[shape[2]])
             if converted.size != (shape[1], shape[0]):
                 converted = converted.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-            return np.asarray(converted, np.uint8).reshape(shape)
+            times = (upright.width * shape[0]) / (upright.height * shape[1])
+            picture = np.asarray(converted, np.uint8).reshape(shape)
+            return picture, max(times, 1 / times)
     except (Image.DecompressionBombError, *_ERRORS) as error:
         raise DataError(
             f"{path}: can't be read as an image ({type(error).__name__}); mend or remove it."
