@@ -528,7 +528,7 @@ def test_a_net_goes_on_in_one_schedule_that_ends_where_an_uncut_one_does(digits,
     assert rest.validation_loss <= cut.validation_loss
 
 
-@pytest.mark.parametrize("rung", [1, 2])
+@pytest.mark.parametrize("rung", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_search_that_is_cut_between_rungs_ends_where_it_would_have(
     digits, tmp_path, in_rungs, monkeypatch, rung
 ):
