@@ -3,10 +3,13 @@
 python -m nasturtium.report.published add docs/results/california.csv \\
     --config config/california.yaml --machine "2-core x86-64 virtual machine without GPU"
 python -m nasturtium.report.published page docs/results.md
+python -m nasturtium.report.published difference docs/results/embedded.csv digits nas random_search
 
 A table of the page is between ``<!-- table california.csv: baseline, nas, ... -->`` and ``<!-- end
 -->``; the second command makes it again from the file of that name in the folder ``results`` beside
-the page. With ``--check`` it changes nothing, and fails if the two differ.
+the page. Where the file has several data sets, ``table embedded.csv digits: ...`` names one. With
+``--check`` it changes nothing, and fails if the two differ. The third command prints the difference
+of two runs on the test split, paired by seed.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from nasturtium.errors import RecordError
 from nasturtium.records.atomic import atomic_path
 from nasturtium.records.parquet import read_table
 from nasturtium.records.runs import Run
@@ -29,7 +33,11 @@ from nasturtium.report.summary import aligned
 from nasturtium.report.verdict import change_text, told_text
 from nasturtium.statistics.verdict import Candidate, candidates_of
 
-_TABLE = re.compile(r"(<!-- table ([\w.-]+\.csv): ([^\n]*?) -->\n).*?(\n?<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(
+    r"(<!-- table (?P<file>[\w.-]+\.csv)(?: (?P<dataset>\w+))?: (?P<runs>[^\n]*?) -->\n)"
+    r".*?(?P<end>\n?<!-- end -->)",
+    re.DOTALL,
+)
 HEADER = (
     "run",
     "n",
@@ -133,13 +141,46 @@ def _line(candidate: Candidate, baseline: Candidate) -> list[str]:
     ]
 
 
+def difference(rows: Sequence[Mapping], run: str, other: str) -> str:
+    """A sentence: the test figure of ``run`` less that of ``other``, by seed, with its interval.
+
+    Parameters
+    ----------
+    rows
+        Of one data set.
+
+    Raises
+    ------
+    RecordError
+        A run is not among the rows with every seed of the baseline.
+    """
+    candidates = {c.name: c for c in candidates_of(rows, rows[0]["dataset"])} if rows else {}
+    for name in (run, other):
+        if name not in candidates:
+            raise RecordError(
+                f"Run '{name}' is not published with every seed; choose among "
+                f"{', '.join(candidates) or 'none'}."
+            )
+    one, two = candidates[run], candidates[other]
+    change = one.change("test", two)
+    unit, digits = (" points", "+.2f") if one.classifies else (" MAE", "+.3g")
+    if change is None or len(one.rows) < 2:
+        raise RecordError(f"One seed of '{run}' and '{other}' is published; two are needed.")
+    ends = f"{change.low:{digits}} to {change.high:{digits}}"
+    return (
+        f"{run} less {other}: {change.estimate:{digits}}{unit} ({ends}; n = {len(one.rows)} seeds)"
+    )
+
+
 def remade(page: str, folder: Path) -> str:
     """``page`` with each of its tables made from its file in ``folder``."""
 
     def table(found: re.Match) -> str:
-        rows = read_published(folder / found[2])
-        runs = [name.strip() for name in found[3].split(",")]
-        return f"{found[1]}{table_of(rows, runs)}{found[4].lstrip()}"
+        rows = read_published(folder / found["file"])
+        if found["dataset"]:
+            rows = [row for row in rows if row["dataset"] == found["dataset"]]
+        runs = [name.strip() for name in found["runs"].split(",")]
+        return f"{found[1]}{table_of(rows, runs)}{found['end'].lstrip()}"
 
     return _TABLE.sub(table, page)
 
@@ -156,7 +197,15 @@ def main(arguments: Sequence[str]) -> int:
     page = commands.add_parser("page", help="make a page's tables from the published rows")
     page.add_argument("page", type=Path)
     page.add_argument("--check", action="store_true")
+    pair = commands.add_parser("difference", help="of two runs, paired by seed")
+    pair.add_argument("file", type=Path)
+    pair.add_argument("dataset")
+    pair.add_argument("runs", nargs=2)
     given = parser.parse_args(arguments)
+    if given.command == "difference":
+        rows = [row for row in read_published(given.file) if row["dataset"] == given.dataset]
+        sys.stdout.write(f"{difference(rows, *given.runs)}\n")
+        return 0
     if given.command == "add":
         today = datetime.datetime.now(datetime.UTC).date()
         for path in publish(

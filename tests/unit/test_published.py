@@ -4,8 +4,10 @@ import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
-from nasturtium.report.published import main, publish, read_published, remade
+from nasturtium.errors import RecordError
+from nasturtium.report.published import difference, main, publish, read_published, remade
 from tests.generated_study import write_study, write_summary
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +61,38 @@ def test_the_tables_of_a_page_are_made_from_the_published_rows(tmp_path):
     # A figure that somebody changes by hand is noticed.
     page.write_text(made.replace(" ± ", " ± 1", 1))
     assert main(["page", str(page), "--check"]) == 1
+
+
+def test_a_table_is_of_the_data_set_that_it_names(tmp_path):
+    published(tmp_path, seeds=2)
+    path = tmp_path / "docs/results/digits.csv"
+    first, *others = path.read_text().splitlines()
+    others += [line.replace("digits", "letters", 1).replace("0.", "0.0", 1) for line in others]
+    path.write_text("\n".join([first, *others]) + "\n")
+    tables = {
+        name: remade(f"<!-- table digits.csv{name}: nas -->\n<!-- end -->", path.parent)
+        for name in ("", " digits", " letters")
+    }
+    assert tables[" digits"].splitlines()[1:] == tables[""].splitlines()[1:]
+    assert tables[" letters"].startswith("<!-- table digits.csv letters: nas -->\n| run")
+
+
+def test_two_runs_differ_by_seed(tmp_path, capsys):
+    published(tmp_path, seeds=3)
+    path = tmp_path / "docs/results/digits.csv"
+    rows = read_published(path)
+    of = {(row["seed"], row["run"]): row["test_accuracy"] for row in rows}
+    mean = 100 * sum(of[seed, "nas"] - of[seed, "baseline"] for seed in range(3)) / 3
+    assert main(["difference", str(path), "digits", "nas", "baseline"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"nas less baseline: {mean:+.2f} points (")
+    assert said.endswith("; n = 3 seeds)\n")
+    with pytest.raises(RecordError, match="Run 'nas9' is not published with every seed; choose"):
+        difference(rows, "nas9", "nas")
+    with pytest.raises(RecordError, match="choose among none"):
+        difference([], "nas", "baseline")
+    with pytest.raises(RecordError, match="One seed of 'nas' and 'baseline' is published"):
+        difference([row for row in rows if row["seed"] == 0], "nas", "baseline")
 
 
 def test_the_pages_of_the_docs_have_the_tables_of_the_published_rows():
