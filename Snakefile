@@ -26,6 +26,7 @@ include: "workflow/rules/quantise.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/deploy.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/hooks.smk"
 
 
 rule all:

@@ -10,8 +10,6 @@ from snakemake.logging import logger
 
 from nasturtium.jobs import (
     endings,
-    forking,
-    last_words,
     provenance,
     snakemake_locks,
 )
@@ -24,7 +22,6 @@ from nasturtium.settings import (
 )
 from nasturtium.digest import stage_digest
 from nasturtium.errors import NasturtiumError
-from nasturtium.search.state import provenance_of, read_provenance
 from nasturtium.settings.plan import (
     Plan,
     compaction_of_run,
@@ -35,7 +32,6 @@ from nasturtium.settings.plan import (
 from nasturtium.settings.schema import load_schema
 
 ROOT = Path(workflow.basedir)
-PARTIAL = "nasturtium.stages.partial"
 
 # Snakemake keeps its plan until it ends. With its defaults, Python's garbage collector goes through
 # all of it repeatedly, which takes a sixth of the planning time of a large study.
@@ -50,53 +46,6 @@ endings.announce()
 if workflow.is_main_process and not workflow.output_settings.dryrun:
     snakemake_locks.join_runs()
     endings.pass_interrupts_on()
-
-
-onstart:
-    other_study.remember(config, workflow.overwrite_configfiles, "results")
-    forking.start(ROOT, wanted=config["fork_server"], more=slow_to_load())
-
-
-onsuccess:
-    last_words.answer()
-
-
-onerror:
-    if sentence := endings.no_memory(log):
-        sys.stderr.write(f"{sentence}\n")
-    if workflow.is_main_process and (failed := last_words.failures(log)):
-        last_words.after_failures(
-            failed,
-            what_is_left(),
-            ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", PARTIAL],
-        )
-
-
-def slow_to_load():
-    """What the jobs to come load beside TensorFlow: once for all, in the process for forks."""
-    jobs = list(workflow.dag.needrun_jobs())
-    if any("state" in job.params.keys() for job in jobs):
-        yield "autokeras"
-    if any(job.wildcards_dict.get("method") == "magnitude" for job in jobs):
-        yield "tensorflow_model_optimization"
-
-
-def what_is_left():
-    """For nasturtium.stages.partial: what was made by this configuration, and what was to be."""
-    dag = workflow.dag
-    unfinished = [job for job in dag.needrun_jobs() if not dag.finished(job)]
-    # Files that were to be made again belong to another configuration.
-    outdated = {str(path) for job in unfinished for path in job.output}
-    return {
-        "metrics": [path for path in plan.metrics(None) if path not in outdated],
-        "latencies": [path for path in plan.latencies(None) if path not in outdated],
-        "figure_paths": expand(rules.figures.output, dataset=config["datasets"]),
-        "cards": [*rules.pages.input.cards],
-        "splits": [*rules.pages.input.splits],
-        "config": config,
-        "devices": plan.devices(),
-        "code": stage_code("summarise"),
-    }
 
 
 def checked(config):
@@ -127,33 +76,6 @@ plan = Plan(config)
 # Scripts inherit these. As parameters of rules they would cause reruns without any effect.
 os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
 os.environ.update(NASTURTIUM_GPU_JOBS_PER_DEVICE=str(config["gpu_jobs_per_device"]))
-
-
-def ended_workers(stage):
-    """For `input` of a search: a file of each of its workers, none where one process runs it."""
-    settings_now = plan.search_settings(stage)
-
-    def files(wildcards):
-        search = (
-            f"{wildcards.dataset}/seed{wildcards.seed}/{stage}{wildcards.objective}"
-        )
-        finished, chosen = read_provenance(f"state/{search}"), workflow.dag_settings
-        now = provenance_of(
-            settings_now(wildcards), stage_code("nas"), finished.get("workers", 0)
-        )
-        is_forced = chosen.forceall or chosen.forcetargets or chosen.forcerun
-        is_same = finished == now and not is_forced
-        ends = plan.worker_ends(wildcards, search, finished if is_same else None)
-        # In a job, perhaps on a node of a cluster, its inputs exist.
-        return [p for p in ends if workflow.is_main_process or os.path.exists(p)]
-
-    return files
-
-
-def worker_threads(wildcards):
-    """Threads of a worker: its part of the cores that Snakemake has on this machine."""
-    cores = workflow.resource_settings.cores if workflow.is_main_process else None
-    return plan.worker_threads(wildcards, cores)
 
 
 def stage_code(stage):
