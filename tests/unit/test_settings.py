@@ -205,8 +205,9 @@ def test_several_workers_need_a_tuner_whose_study_they_can_share():
         with pytest.raises(ConfigError, match=f"search.{key}' must be pareto where") as caught:
             configuration.validated({"search": {**PARETO, key: "greedy"}}, SCHEMA)
         assert "greedy knows only the trials of its own process" in str(caught.value)
+    greedy = {"workers": 2, "tuner": "greedy"}
     with pytest.raises(ConfigError, match=r"per_dataset\.mnist\.search\.tuner'"):
-        configuration.validated({"per_dataset": {"mnist": {"search": {"workers": 2}}}}, SCHEMA)
+        configuration.validated({"per_dataset": {"mnist": {"search": greedy}}}, SCHEMA)
 
 
 def test_a_search_depends_neither_on_its_workers_nor_on_where_they_share_their_study():
