@@ -144,7 +144,8 @@ def caveats(verdict: Verdict) -> list[str]:
         f"{tolerance} decided on the validation samples; where the test samples say otherwise, "
         "believe the test.",
         paired,
-        "Smaller means fewer parameters; among equals, fewer that are not zero.",
+        "Smaller means fewer parameters; among nets within half a percent, clearly fewer that are "
+        "not zero, and then the better net.",
     ]
 
 

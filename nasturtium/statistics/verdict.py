@@ -19,6 +19,8 @@ TOLERATED_POINTS = 1.0
 TOLERATED_MAE_SHARE = 0.05
 # A few zeros by chance don't make a net smaller than the baseline; pruning single weights does.
 _SPARSER = 0.95
+# Nets whose parameters differ by less than half a percent are equally small.
+_ALIKE = 1.005
 
 
 @dataclass(frozen=True)
@@ -239,8 +241,14 @@ def _for_device(candidates: Sequence[Candidate]) -> list[Choice]:
 
 
 def _smallest(name: str, candidates: Sequence[Candidate], reason: str) -> Choice:
-    best = min(candidates, key=lambda c: (c.size(), _badness(c)), default=None)
-    return Choice(name, best, "" if best else reason)
+    if not candidates:
+        return Choice(name, None, reason)
+    fewest = min(c.size()[0] for c in candidates)
+    alike = [c for c in candidates if c.size()[0] <= fewest * _ALIKE]
+    # A stray zero doesn't make a net the smaller one; then the better one is.
+    sparsest = min(c.size()[1] for c in alike)
+    alike = [c for c in alike if c.size()[1] * _SPARSER <= sparsest]
+    return Choice(name, min(alike, key=lambda c: (_badness(c), c.size())))
 
 
 def _badness(candidate: Candidate) -> float:

@@ -105,6 +105,18 @@ def test_pruned_weights_settle_a_tie_of_parameters():
     assert len([c for c in chosen(rows).values() if c == "longer"]) == 0
 
 
+def test_a_stray_zero_makes_no_net_the_smaller_one():
+    rows = summary(
+        BASELINE,
+        ("scratch", wrong(range(12), range(12)), 500),
+        ("pruned", wrong(range(10), range(10)), 502),
+        ("larger", wrong(range(8), range(8)), 510),
+    )
+    rows[1]["nonzero_parameters"], rows[2]["nonzero_parameters"] = 499, 502
+    assert chosen(rows)["smallest within 1 point"] == "pruned"
+    assert chosen(rows)["smallest, not told worse"] == "pruned"
+
+
 def test_over_seeds_the_interval_is_student_s_and_no_seed_may_tell_it_worse():
     runs = [
         (name, wrong(range(v), range(t)), size, seed)

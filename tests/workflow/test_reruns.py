@@ -178,6 +178,16 @@ def test_a_lost_file_is_made_again_when_asked_for(finished):
         os.utime(lost, (stat.st_atime, stat.st_mtime))
 
 
+def test_an_earlier_answer_is_not_said_again_after_a_single_file(finished):
+    assert "which net to take?" in finished.output
+    target = "results/data/digits/seed7.split.npz"
+    done = finished.snakemake(target)
+    finished.path(target).unlink()
+    finished.path(target).with_suffix(".json").unlink()
+    assert done.returncode == 0, done.stderr
+    assert "which net to take?" not in done.stdout + done.stderr
+
+
 def test_a_single_file_needs_only_what_leads_to_it(project):
     assert project.planned("results/digits/seed3/pruned/magnitude-0.35/metrics.parquet") == {
         "baseline": 1,
