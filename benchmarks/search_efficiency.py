@@ -5,13 +5,13 @@
 On scikit-learn's digits. All searches have the same space, start nets (but `stock`), seeds and
 epochs in all; a net is trained for `--epochs` at most. `stock` is AutoKeras's own greedy oracle,
 which sees the validation loss alone; `random` and `random limited` train every net to the end, the
-latter none that is larger than the baseline; the others spend the same epochs by rungs, with the
-same limit. The hypervolume is the area between the front of (error, ln parameters) of the nets that
-were trained to the end and the corner (0.9, ln parameters of the baseline): 0.9 is the error of
-guessing. `validation` has all of them and the error on the validation split, `test` what a search
-hands on, its best net and its picks, and the error on the test split. Printed are each seed's
-hypervolumes, and the median, mean and least over the seeds of the ratios to `random` and to
-`random limited`.
+latter none that is larger than the baseline; the others have the same limit, and those by rungs
+spend the same epochs by rungs. The hypervolume is the area between the front of (error, ln
+parameters) of the nets that were trained to the end and the corner (0.9, ln parameters of the
+baseline): 0.9 is the error of guessing. `validation` has all of them and the error on the
+validation split, `test` what a search hands on, its best net and its picks, and the error on the
+test split. Printed are each seed's hypervolumes, and the median, mean and least over the seeds of
+the ratios to `random` and to `random limited`.
 """
 
 import argparse
@@ -31,6 +31,8 @@ SEARCHES = {
     "random rungs": ("random", 3, 1.0),
     "greedy rungs": ("greedy", 3, 1.0),
     "pareto rungs": ("pareto", 3, 1.0),
+    "pareto limited": ("pareto", 1, 1.0),
+    "pareto 2 rungs": ("pareto", 2, 1.0),
 }
 CONTROLS = ("random", "random limited")
 # Of the reference net of digits.
@@ -50,6 +52,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=300)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--searches", nargs="+", default=list(SEARCHES), choices=SEARCHES)
+    parser.add_argument("--first-seed", type=int, default=0)
     arguments = parser.parse_args()
 
     from nasturtium.jobs import runtime
@@ -57,21 +61,21 @@ def main() -> None:
     runtime.configure(1)
     logging.disable(logging.WARNING)
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
-    print(f"{'seed':>6}  {'split':10}  " + "  ".join(f"{name:>14}" for name in SEARCHES))
-    for seed in range(arguments.seeds):
-        volumes = {
-            name: covered(name, seed, arguments.budget, arguments.epochs) for name in SEARCHES
-        }
+    names = arguments.searches
+    controls = [name for name in CONTROLS if name in names]
+    print(f"{'seed':>6}  {'split':10}  " + "  ".join(f"{name:>14}" for name in names))
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        volumes = {name: covered(name, seed, arguments.budget, arguments.epochs) for name in names}
         for number, split in enumerate(SPLITS):
             for name, of_search in volumes.items():
-                for control in CONTROLS:
+                for control in controls:
                     ratio = of_search[number] / volumes[control][number]
                     found.setdefault((control, split), {}).setdefault(name, []).append(ratio)
-            figures = "  ".join(f"{volumes[name][number]:14.3f}" for name in SEARCHES)
+            figures = "  ".join(f"{volumes[name][number]:14.3f}" for name in names)
             print(f"{seed:6d}  {split:10}  {figures}", flush=True)
     for (control, split), ratios in found.items():
         for what in (statistics.median, statistics.mean, min):
-            figures = "  ".join(f"{what(ratios[name]):14.3f}" for name in SEARCHES)
+            figures = "  ".join(f"{what(ratios[name]):14.3f}" for name in names)
             print(f"{what.__name__:>6}  {split:10}  {figures}  (to {control})")
 
 
