@@ -31,6 +31,8 @@ CONFIG = {
         "rungs": 1,
         "epochs": 2,
         "filters": [4, 8, 16],
+        # None is too large, so that each trial is trained.
+        "size_limit": None,
     },
 }
 TARGET = "results/digits/seed0/nas/trials.parquet"
