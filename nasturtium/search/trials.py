@@ -116,8 +116,11 @@ class Trials:
 
     @property
     def epochs(self) -> list[dict]:
-        """Rows of ``training.parquet`` so far, without the run's identity."""
-        return self.ledger.epochs
+        """Rows of ``training.parquet`` so far, without the run's identity, by trial and epoch.
+
+        As they were trained, rung by rung, an interrupted search would have them in another order.
+        """
+        return sorted(self.ledger.epochs, key=lambda row: (row["trial"], row["epoch"]))
 
     def row(self, name: str) -> Mapping:
         """The row of the trial ``name`` at the end of its first rung, which the oracle gets."""
