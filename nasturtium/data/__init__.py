@@ -1,1 +1,1 @@
-"""Data sets: source files, one reader a data set, the prepared form, splits and batches."""
+"""Data sets: source files, a reader for each data set, the prepared form, splits and batches."""

@@ -1,4 +1,4 @@
-"""Random changes of training images, a whole batch at a time, in the images' own dtype."""
+"""Random changes of training images, batch by batch and in the dtype of the images."""
 
 from collections.abc import Mapping
 
@@ -6,22 +6,23 @@ import tensorflow as tf
 
 
 def is_on(augmentation: Mapping) -> bool:
-    """Whether the section ``training.augmentation`` asks for anything."""
+    """Whether the section ``training.augmentation`` turns on any change."""
     return bool(augmentation["flip"] or augmentation["shift"] or augmentation["cutout"])
 
 
 def augment(images: tf.Tensor, augmentation: Mapping, seed: tf.Tensor) -> tf.Tensor:
-    """``images`` of shape (batch, height, width, channels), each changed by chance of its own.
+    """``images`` of shape (batch, height, width, channels), each one changed at random.
 
     Parameters
     ----------
     augmentation
-        ``flip``: mirror left and right, one image in two. ``shift``: move by up to so many pixels
-        in both directions, zeros coming in (the padded crop of He et al. 2016, arXiv 1512.03385,
-        section 4.2). ``cutout``: zero a square with sides of so many pixels, whose centre may lie
-        anywhere in the image (DeVries and Taylor 2017, arXiv 1708.04552).
+        ``flip``: mirror every second image from left to right, on average. ``shift``: move each
+        image by up to this number of pixels in both directions, and fill the rest with zeros (the
+        padded crop of He et al. 2016, arXiv 1512.03385, section 4.2). ``cutout``: set a square to
+        zero. Its sides have this number of pixels, and its centre may lie anywhere in the image
+        (DeVries and Taylor 2017, arXiv 1708.04552).
     seed
-        Two integers; the same seed gives the same images.
+        Two integers. The same seed gives the same images.
     """
     seeds = tf.random.experimental.stateless_split(seed, 3)
     if augmentation["flip"]:
@@ -36,7 +37,7 @@ def augment(images: tf.Tensor, augmentation: Mapping, seed: tf.Tensor) -> tf.Ten
 def _flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     chosen = tf.random.stateless_uniform((tf.shape(images)[0], 1), seed) < 0.5
     columns = tf.range(images.shape[2])
-    # Gathered by column: reversing an axis of small integers takes TensorFlow ten times as long.
+    # Gathered by column, since TensorFlow needs ten times as long to reverse an axis of integers.
     columns = tf.where(chosen, columns[::-1], columns)
     return tf.gather(images, columns, axis=2, batch_dims=1)
 

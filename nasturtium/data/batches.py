@@ -1,4 +1,4 @@
-"""Batches for training and validation by tf.data."""
+"""Batches for training and validation, made with tf.data."""
 
 from collections.abc import Mapping
 
@@ -12,20 +12,20 @@ from nasturtium.errors import DataError
 def training_batches(
     split: Split, batch_size: int, seed: int, augmentation: Mapping | None = None
 ) -> tf.data.Dataset:
-    """Shuffled (features, targets) batches; a new order every epoch, the same for a seed.
+    """Shuffled (features, targets) batches. Every epoch has a new order, which the seed decides.
 
-    Indices are shuffled and whole batches gathered, which is much cheaper than to shuffle and
-    batch samples. The arrays stay on the host in their own dtype.
+    The indices are shuffled, and whole batches are gathered. This is much cheaper than shuffling
+    and batching the samples. The arrays stay on the host in their own dtype.
 
     Parameters
     ----------
     augmentation
-        As of :func:`nasturtium.data.augmentation.augment`; None for none.
+        See :func:`nasturtium.data.augmentation.augment`; None for no augmentation.
 
     Raises
     ------
     DataError
-        Augmentation of samples that are no images.
+        Augmentation is turned on for samples that are no images.
     """
     order = tf.data.Dataset.range(len(split)).shuffle(
         len(split), seed=seed, reshuffle_each_iteration=True
@@ -35,10 +35,10 @@ def training_batches(
         return dataset
     if split.features.ndim != 4:
         raise DataError(
-            "Configuration key 'training.augmentation' is for images, and this data set has none; "
-            "leave it out under 'per_dataset'."
+            "Configuration key 'training.augmentation' works on images only, and this data set has "
+            "none; turn it off for this data set under 'per_dataset'."
         )
-    # One seed a batch, drawn in order: the same images for a seed, others in every epoch.
+    # One seed per batch, drawn in order: the changes differ between epochs, not between runs.
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     return (
         tf.data.Dataset.zip((dataset, seeds))
@@ -52,12 +52,12 @@ def training_batches(
 
 
 def batches(split: Split, batch_size: int) -> tf.data.Dataset:
-    """(features, targets) batches in order."""
+    """(features, targets) batches in the order of the samples."""
     return _gather(split, tf.data.Dataset.range(len(split)).batch(batch_size))
 
 
 def _gather(split: Split, indices: tf.data.Dataset) -> tf.data.Dataset:
-    # On the host by name: a constant made eagerly on a machine with a GPU would lie in its memory.
+    # The host is named, since TensorFlow would otherwise put the constant into a GPU's memory.
     with tf.device("CPU:0"):
         features, targets = tf.constant(split.features), tf.constant(split.targets)
     return indices.map(

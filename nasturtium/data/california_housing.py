@@ -21,7 +21,7 @@ SHA256 = "a2b44dcc7e1c9091b43c4f458b25cbd1f7e8068d08edd26bc4703108d3fa6214"
 
 
 def read() -> Samples:
-    """The 20,640 rows with scikit-learn's eight features; there is no published test split."""
+    """The 20,640 rows with scikit-learn's eight features. There is no published test split."""
     path = _find()
     check(path, SHA256)
     features, targets = parse(path)
@@ -39,14 +39,14 @@ def parse(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     DataError
-        A row has not nine numbers, or no households.
+        A row does not have nine numbers, or has no households.
     """
     try:
         table = np.loadtxt(path, delimiter=",", dtype=np.float64, ndmin=2)
     except ValueError as error:
         raise DataError(
-            f"{path}: not a table of nine comma-separated numbers ({error}); put the published "
-            "file in its place."
+            f"{path}: is not a table of nine comma-separated numbers a row ({error}); put the "
+            "published file in its place."
         ) from error
     if table.shape[1:] != (9,) or not len(table):
         raise DataError(
@@ -75,16 +75,18 @@ def parse(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _find() -> Path:
-    """The data file, taken out of the published archive when it is not there by itself."""
+    """The data file. If it does not exist, it is taken from the published archive."""
     path = data_folder("california_housing") / FILE
     if path.exists():
         return path
     archive = fetch("california_housing", ARCHIVE)
     with tarfile.open(archive) as tar:
-        # Read by name, never extracted to a path that the archive chooses.
+        # Read by name: nothing is extracted to a path that the archive chooses.
         member = tar.extractfile(MEMBER)
         if member is None:
-            raise DataError(f"{archive}: has no file {MEMBER}; delete it, it is fetched again.")
+            raise DataError(
+                f"{archive}: has no file {MEMBER}; delete it so that it is downloaded again."
+            )
         content = member.read()
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)

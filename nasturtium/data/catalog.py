@@ -1,4 +1,4 @@
-"""What the study knows of each data set before any file is read."""
+"""Descriptions of the built-in data sets, known before any file is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from nasturtium.errors import DataError
 Task = Literal["classification", "regression"]
 Kind = Literal["table", "sequence", "image", "text"]
 
-# Nets of the literature that a data set can take for its reference net.
+# Nets from the literature that can be the reference net of a data set.
 LITERATURE = ("lenet_300_100", "lenet_5", "resnet_8", "resnet_20", "vgg_small")
 
 
@@ -22,39 +22,39 @@ class Description:
     task
         Classification into ``classes`` labels, or regression of one target.
     input_shape
-        Shape of one sample: (columns,) of a table, (steps, channels) of a sequence, (height,
-        width, channels) of an image, (tokens,) of a text.
+        Shape of one sample: (columns,) for a table, (steps, channels) for a sequence, (height,
+        width, channels) for an image, (tokens,) for a text.
     classes
         Number of classes; None for a regression.
     target_unit
         Unit of a regression's target, in which MAE and RMSE are reported.
     input_scale
-        Largest raw value of an image, by which it is divided; None for tables and sequences,
-        whose columns or channels are standardised.
+        Images are divided by this largest raw value. None for tables and sequences: their columns
+        or channels are standardised.
     reference
-        Reference net of a data set of the user's: the name of a built-in data set whose net it
-        is, ``{"mlp": [units, ...]}``, ``{"cnn": {"filters": [...], "dense": [...]}}`` or
+        Reference net of a user's data set: the name of a built-in data set with that net,
+        ``{"mlp": [units, ...]}``, ``{"cnn": {"filters": [...], "dense": [...]}}`` or
         ``{"cnn1d": ...}``; None for the built-in data sets.
     impute
-        How missing values of columns and channels are filled, ``mean`` or ``median`` of the train
-        split; None where there is none missing.
+        Missing values of a column or channel become its ``mean`` or ``median`` in the train split;
+        None if there are no missing values.
     feature_names, class_names
-        Names of columns or channels, and of classes, where the source has any.
+        Names of columns or channels, and of classes, if the source has them.
     categories
-        Categories of each categorical column, in the order of its columns of zeros and ones, which
-        follow the numeric ones.
+        Categories of each categorical column, in the order of its one-hot columns. These follow
+        the numeric columns.
     dialect
-        How the file that was read writes numbers, dates and truth values, as
-        :class:`nasturtium.data.own.dialect.Dialect` has it; None where it is no table file.
+        How the file writes numbers, dates and truth values, as a
+        :class:`nasturtium.data.own.dialect.Dialect`; None if the source is no table file.
     picture_files
-        Whether samples are read from picture files, resized to ``input_shape``.
+        Whether samples are read from picture files and resized to ``input_shape``.
     licence
-        Licence of the data, or that none is stated; None where the user has not said.
+        Licence of the data, or that none is stated; None if the user does not give it.
     text
-        How texts become tokens, ``tokens``, ``ngram`` and ``length``, and how many of them a net
-        knows, ``vocabulary``; None for all but texts.
+        How texts become tokens (``tokens``, ``ngram`` and ``length``), and how many tokens a net
+        knows (``vocabulary``); None for all other kinds.
     title
-        What a figure from it has to be labelled with, where the name does not say it.
+        Label for figures of this data set, if the name is not clear enough.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Description:
 
     @property
     def kind(self) -> Kind:
-        """What a sample is: a text where it says so, else by its shape."""
+        """Kind of a sample: a text if ``text`` is set; otherwise its shape decides."""
         if self.text is not None:
             return "text"
         return ("table", "sequence", "image")[len(self.input_shape) - 1]
@@ -87,7 +87,7 @@ class Description:
         return self.kind == "image"
 
     def class_name(self, label: int) -> str:
-        """What class ``label`` is called: its name, or its number where it has none."""
+        """Name of class ``label``, or its number if it has no name."""
         return self.class_names[label] if self.class_names else str(label)
 
 

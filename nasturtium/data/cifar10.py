@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009) in its published archives, binary or Python batches."""
+"""CIFAR-10 (Krizhevsky 2009) from its published archives with binary or Python batches."""
 
 import hashlib
 import lzma
@@ -24,7 +24,7 @@ PYTHON = SourceFile(
     "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     (_SERVER + "cifar-10-python.tar.gz",),
 )
-# Python batches packed by someone else have another checksum; their images are checked instead.
+# Archives that others have packed have other checksums, so their images are checked instead.
 REPACKED = ("cifar-10-batches-py.tar.xz", "cifar-10-batches-py.tar.gz", "cifar-10-batches-py.tar")
 
 # MD5 of each training batch in the binary layout, as published.
@@ -38,7 +38,7 @@ TRAINING_MD5 = {
 SAMPLES_PER_BATCH = 10_000
 _PIXELS = 3 * 32 * 32
 _RECORD = 1 + _PIXELS
-# Python 3 pickles the bytes of a batch as text, half as long again; the file names come on top.
+# Python 3 pickles the bytes of a batch as text. That is 1.5 times as long, plus the file names.
 _MOST_BYTES = 2 * SAMPLES_PER_BATCH * _RECORD
 
 
@@ -48,7 +48,7 @@ def read() -> Samples:
     Raises
     ------
     DataError
-        No archive with the published checksum is there or can be downloaded.
+        There is no archive with the published checksum, and none can be downloaded.
     """
     folder = data_folder("cifar10")
     if not (folder / BINARY.name).exists() and (folder / PYTHON.name).exists():
@@ -63,11 +63,11 @@ def read() -> Samples:
 
 
 def read_training_images() -> Samples:
-    """The 50,000 training images: batches 1-4 to train, batch 5 as the test split.
+    """The 50,000 training images: batches 1-4 for training, batch 5 as the test split.
 
-    This is *not* CIFAR-10's own split, and a figure from it has to say so: "CIFAR-10 training
-    images, 40,000/10,000". It reads any archive whose training batches hold the published images
-    and labels, also a repacked one.
+    This is *not* CIFAR-10's own split, so every figure has to say "CIFAR-10 training images,
+    40,000/10,000". Repacked archives can be read too, as long as their training batches hold the
+    published images and labels.
 
     Raises
     ------
@@ -88,15 +88,15 @@ def read_training_images() -> Samples:
 
 
 def read_archive(path: str | Path, names: tuple[str, ...]) -> list[np.ndarray]:
-    """The batches ``names``, each of shape (10000, 3073), uint8: the label, then the pixels.
+    """The batches ``names``, each uint8 of shape (10000, 3073): the label, then the pixels.
 
-    Members are read in memory and by name: nothing is unpacked to disk, so where a member says
-    that it belongs does not matter, and no more is read of one than a batch can hold.
+    Members are read into memory by name. Nothing is unpacked to disk, so the paths in the archive
+    do not matter. No more bytes are read from a member than a batch can have.
 
     Raises
     ------
     DataError
-        Not a tar archive, or a batch is missing, twice there or broken.
+        Not a tar archive, or a batch is missing, broken or there twice.
     """
     path = Path(path)
     wanted = {f"{name}{suffix}": name for name in names for suffix in ("", ".bin")}
@@ -109,7 +109,7 @@ def read_archive(path: str | Path, names: tuple[str, ...]) -> list[np.ndarray]:
                     continue
                 if name in found:
                     raise DataError(
-                        f"{path}: holds {name} twice; put the published file in its place."
+                        f"{path}: contains {name} twice; put the published file in its place."
                     )
                 if member.size > _MOST_BYTES:
                     raise DataError(
@@ -121,11 +121,11 @@ def read_archive(path: str | Path, names: tuple[str, ...]) -> list[np.ndarray]:
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{path}: not a whole tar archive ({said}); put the published file in its place."
+            f"{path}: is not a complete tar archive ({said}); put the published file in its place."
         ) from error
     missing = [name for name in names if name not in found]
     if missing:
-        raise DataError(f"{path}: lacks {missing[0]}; put the published file in its place.")
+        raise DataError(f"{path}: has no {missing[0]}; put the published file in its place.")
     return [found[name] for name in names]
 
 
@@ -134,8 +134,8 @@ def _records(path: Path, name: str, content: bytes) -> np.ndarray:
         records = read_python_batch(content, f"{path}: {name}")
     elif len(content) % _RECORD:
         raise DataError(
-            f"{path}: {name} has {len(content)} bytes, not whole records of {_RECORD}; put the "
-            "published file in its place."
+            f"{path}: {name} has {len(content)} bytes, which is no multiple of the {_RECORD} bytes "
+            "of a record; put the published file in its place."
         )
     else:
         records = np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
@@ -146,8 +146,8 @@ def _records(path: Path, name: str, content: bytes) -> np.ndarray:
         )
     if records[:, 0].max() > 9:
         raise DataError(
-            f"{path}: {name} has the label {records[:, 0].max()}, but CIFAR-10's run from 0 to 9; "
-            "put the published file in its place."
+            f"{path}: {name} has the label {records[:, 0].max()}, but CIFAR-10's labels run from "
+            "0 to 9; put the published file in its place."
         )
     return records
 
@@ -158,7 +158,7 @@ def _samples(batches: list[np.ndarray], sources: dict[str, str]) -> Samples:
     return Samples(
         features=np.ascontiguousarray(planes.transpose(0, 2, 3, 1)),
         targets=records[:, 0].astype(np.int64),
-        # The last batch is the test split, in both ways of cutting.
+        # The last batch is the test split for both readers.
         test_from=len(records) - SAMPLES_PER_BATCH,
         sources=sources,
     )

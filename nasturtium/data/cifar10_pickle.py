@@ -1,4 +1,4 @@
-"""One Python batch of CIFAR-10: a pickle, read without running what it says."""
+"""Reads a Python batch of CIFAR-10, which is a pickle, without running any code in it."""
 
 import io
 import pickle
@@ -12,24 +12,23 @@ _PIXELS = 3 * 32 * 32
 
 
 def read_python_batch(content: bytes, where: str) -> np.ndarray:
-    """Records of shape (samples, 3073), uint8: each label, then its pixels.
+    """Records of shape (samples, 3073), uint8: the label, then the pixels.
 
     Parameters
     ----------
     where
-        Names the batch in an error.
+        Name of the batch in an error.
 
     Raises
     ------
     DataError
-        Not such a pickle, or one that asks for anything but a NumPy array of bytes.
+        Not such a pickle, or it asks for anything but a NumPy array of bytes.
     """
     try:
         batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
-    # What broken bytes make the machine of pickle raise is not listed anywhere; these are what
-    # the fuzzed ones raised.
+    # Nothing documents the errors that pickle raises on broken bytes. These were seen in fuzzing.
     except (
         pickle.UnpicklingError,
         EOFError,
@@ -44,7 +43,7 @@ def read_python_batch(content: bytes, where: str) -> np.ndarray:
         RecursionError,
     ) as error:
         raise DataError(
-            f"{where}: not a batch of CIFAR-10 ({type(error).__name__}); put the published file "
+            f"{where}: is not a batch of CIFAR-10 ({type(error).__name__}); put the published file "
             "in its place."
         ) from error
     return _records(batch, where)
@@ -52,8 +51,8 @@ def read_python_batch(content: bytes, where: str) -> np.ndarray:
 
 def _records(batch: object, where: str) -> np.ndarray:
     broken = DataError(
-        f"{where}: lacks 'data' of shape (samples, {_PIXELS}) in bytes or a label for each; put "
-        "the published file in its place."
+        f"{where}: has no 'data' of shape (samples, {_PIXELS}) in bytes with a label for each "
+        "sample; put the published file in its place."
     )
     if not isinstance(batch, dict):
         raise broken
@@ -70,10 +69,10 @@ def _records(batch: object, where: str) -> np.ndarray:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Admits what the published batches name: the making of an array, and nothing that runs."""
+    """Allows only what the published batches need: NumPy arrays of bytes, and no other code."""
 
     def find_class(self, module: str, name: str) -> Callable:
-        # Python 2's NumPy wrote the first; later ones write the second.
+        # NumPy for Python 2 wrote the first name; later versions write the second.
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return _reconstruct
         if (module, name) == ("numpy", "ndarray"):
@@ -83,29 +82,29 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("_codecs", "encode"):
             return _latin1
         raise DataError(
-            f"its pickle asks for {module}.{name}, which the format does not need; nothing of it "
-            "was run. Put the published file in its place."
+            f"its pickle asks for {module}.{name}, which the format does not need, so none of it "
+            "was run; put the published file in its place."
         )
 
 
 class _ArrayType:
-    """Stands for numpy.ndarray, which the pickle only names."""
+    """Stands for numpy.ndarray, which the pickle refers to."""
 
 
 class _Bytes(np.ndarray):
-    """An array whose state may only be bytes: the real one would take any dtype and pickle."""
+    """An array that accepts bytes only. NumPy's own would accept any dtype and any pickle."""
 
     def __setstate__(self, state):
         version, shape, dtype, fortran, content = state
         if not isinstance(dtype, _ByteType) or not isinstance(content, bytes):
-            raise pickle.UnpicklingError("an array of something else than bytes")
+            raise pickle.UnpicklingError("an array of something other than bytes")
         if len(content) != int(np.prod(shape, dtype=np.int64)):
-            raise pickle.UnpicklingError("an array of another size than its shape says")
+            raise pickle.UnpicklingError("an array whose size does not fit its shape")
         super().__setstate__((version, tuple(shape), np.dtype(np.uint8), bool(fortran), content))
 
 
 class _ByteType:
-    """Stands for the dtype uint8; its state (byte order, ...) has nothing to tell."""
+    """Stands for the dtype uint8. Its state (byte order, ...) does not matter."""
 
     def __setstate__(self, state):
         pass
@@ -119,7 +118,7 @@ def _byte_type(name, align=False, copy=False) -> _ByteType:
 
 def _reconstruct(subtype, shape, kind) -> _Bytes:
     if subtype is not _ArrayType or shape != (0,):
-        raise pickle.UnpicklingError("an array made in another way than NumPy's")
+        raise pickle.UnpicklingError("an array that NumPy did not write")
     return np.ndarray.__new__(_Bytes, (0,), np.uint8)
 
 

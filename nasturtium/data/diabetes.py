@@ -8,8 +8,8 @@ from nasturtium.data.samples import Samples
 def read() -> Samples:
     """The 442 rows in their original units.
 
-    scikit-learn also offers the columns scaled by statistics of all rows, test rows included;
-    these are not used.
+    scikit-learn also offers scaled columns. They are not used, because the scaling includes the
+    rows of the test split.
     """
     from sklearn.datasets import load_diabetes
 

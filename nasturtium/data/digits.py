@@ -6,7 +6,7 @@ from nasturtium.data.samples import Samples
 
 
 def read() -> Samples:
-    """The 1,797 images and their labels; there is no published test split."""
+    """The 1,797 images and their labels. There is no published test split."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

@@ -1,9 +1,8 @@
-"""Numeric arrays of MATLAB files of version 5, as a stream and in bounded memory.
+"""Numeric arrays from MATLAB files of version 5, as a stream and in bounded memory.
 
-SciPy's reader believes the sizes that a file states, and a broken file can crash the process with
-it. Here every size is held against what is there before anything is reserved for it, and values
-come in blocks, so that an array larger than memory can be read. Format: "MAT-File Format",
-MathWorks, chapter 1, level 5.
+SciPy's reader trusts the sizes in the file, so a broken file can crash the process. This reader
+compares every size to the bytes in the file before it allocates memory. Values come in blocks, so
+arrays larger than memory can be read. Format: "MAT-File Format", MathWorks, chapter 1, level 5.
 """
 
 import math
@@ -24,7 +23,7 @@ _DTYPES = {
     **{7: "f4", 9: "f8", 12: "i8", 13: "u8"},
 }
 _INT8, _INT32, _UINT32 = 1, 5, 6
-# Array classes; those from "double" on hold numbers.
+# Array classes. Those from "double" on hold numbers.
 _CLASSES = {
     **{1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse", 6: "double", 7: "single"},
     **{8: "int8", 9: "uint8", 10: "int16", 11: "uint16", 12: "int32", 13: "uint32"},
@@ -37,17 +36,17 @@ _CHUNK_BYTES = 2**20
 
 
 class MatError(ValueError):
-    """The bytes are not a whole MATLAB file of version 5; says what is wrong with them."""
+    """The file is no complete MATLAB file of version 5. The message says what is wrong."""
 
 
 @dataclass(frozen=True)
 class MatArray:
-    """One variable of a file; its values are read when they are asked for.
+    """One variable of a file. Its values are read on demand.
 
     Attributes
     ----------
     shape
-        As MATLAB gives it.
+        Shape in MATLAB.
     kind
         MATLAB's class: ``double``, ``uint8``, ``cell``, ...
     """
@@ -59,10 +58,10 @@ class MatArray:
     offset: int
 
     def blocks(self, values: int) -> Iterator[np.ndarray]:
-        """The values in MATLAB's order, first axis fastest, at most so many at a time.
+        """The values in MATLAB's order (first axis fastest), in blocks of at most ``values``.
 
-        They are of the type that they are stored as, which for small whole numbers in an array of
-        doubles is often a smaller one.
+        They have the type in which they are stored. MATLAB often stores an array of doubles in a
+        smaller type if it holds small whole numbers.
 
         Raises
         ------
@@ -74,11 +73,11 @@ class MatArray:
             file.seek(self.offset)
             matrix = _Matrix(file, order)
             if self.kind not in NUMERIC or matrix.is_complex:
-                raise MatError(f"variable '{self.name}' does not hold real numbers")
+                raise MatError(f"its variable '{self.name}' does not hold real numbers")
             dtype, left = matrix.values()
             expected = math.prod(self.shape) * dtype.itemsize
             if left != expected:
-                raise MatError(f"variable '{self.name}' has {left} bytes, not {expected}")
+                raise MatError(f"its variable '{self.name}' has {left} bytes, not {expected}")
             while left:
                 size = min(left, values * dtype.itemsize)
                 yield np.frombuffer(matrix.read(size), dtype)
@@ -91,9 +90,9 @@ def read_arrays(path: str | os.PathLike) -> dict[str, MatArray]:
     Raises
     ------
     MatError
-        Not such a file, or it is cut.
+        Not such a file, or it is truncated.
     OSError
-        It can't be read.
+        The file can't be read.
     """
     path = Path(path)
     found = {}
@@ -105,7 +104,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, MatArray]:
             file.seek(offset)
             matrix = _Matrix(file, order)
             if matrix.end > end:
-                raise MatError(f"is cut: {end} bytes, and {matrix.end} are announced")
+                raise MatError(f"it is truncated: it has {end} bytes instead of {matrix.end}")
             found[matrix.name] = MatArray(matrix.name, matrix.shape, matrix.kind, path, offset)
             offset = matrix.end
     return found
@@ -116,11 +115,11 @@ def _byte_order(file: BinaryIO) -> str:
     for mark, order in ((b"\x00\x01IM", "<"), (b"\x01\x00MI", ">")):
         if header[124:] == mark:
             return order
-    raise MatError("has no header of that version")
+    raise MatError("it has no header of that version")
 
 
 class _Matrix:
-    """One array in a file, read from its head on."""
+    """One array in a file, read from its start."""
 
     def __init__(self, file: BinaryIO, order: str):
         self._order = order
@@ -133,51 +132,51 @@ class _Matrix:
             self._read = _Inflated(file, size).read
             kind, size = self._words()
         if kind != _MATRIX:
-            raise MatError(f"has an element of type {kind} in an array's place")
+            raise MatError(f"it has an element of type {kind} instead of an array")
         flags = int.from_bytes(self._small(_UINT32, 8)[:4], "little" if order == "<" else "big")
         self.kind = _CLASSES.get(flags & 0xFF, "unknown")
         self.is_complex = bool(flags & _COMPLEX)
         sizes = self._small(_INT32, 4 * _MOST_DIMENSIONS)
         shape = np.frombuffer(sizes[: len(sizes) // 4 * 4], order + "i4")
         if len(shape) < 2 or (shape < 0).any():
-            raise MatError(f"has an array of shape {shape.tolist()}")
+            raise MatError(f"it has an array of shape {shape.tolist()}")
         self.shape = tuple(int(length) for length in shape)
         self.name = self._small(_INT8, _LONGEST_NAME).decode("latin-1")
 
     def values(self) -> tuple[np.dtype, int]:
-        """Type and number of bytes of the values, which ``read`` gives from here on."""
+        """Type and number of bytes of the values. ``read`` returns them from here on."""
         kind, size, self._pending = self._tag()
         if kind not in _DTYPES:
-            raise MatError(f"has values of type {kind}")
+            raise MatError(f"it has values of type {kind}")
         return np.dtype(self._order + _DTYPES[kind]), size
 
     def read(self, size: int) -> bytes:
-        """Exactly so many bytes."""
+        """Exactly ``size`` bytes."""
         data, self._pending = self._pending[:size], self._pending[size:]
         data += self._read(size - len(data))
         if len(data) != size:
-            raise MatError(f"is cut: {len(data)} bytes, and {size} are announced")
+            raise MatError(f"it is truncated: {len(data)} bytes are left of an item of {size}")
         return data
 
     def _words(self) -> tuple[int, int]:
         return struct.unpack(self._order + "II", self.read(8))
 
     def _tag(self) -> tuple[int, int, bytes]:
-        """Type and size of an element; its data too where they stand in the tag itself."""
+        """Type and size of an element, and its data if the tag itself contains them."""
         kind, size = self._words()
         if not kind >> 16:
             return kind, size, b""
         kind, packed, data = kind & 0xFFFF, kind >> 16, struct.pack(self._order + "I", size)
         if packed > len(data):
-            raise MatError(f"has {packed} bytes in a tag for 4")
+            raise MatError(f"it has {packed} bytes in a tag that can hold 4")
         return kind, packed, data[:packed]
 
     def _small(self, kind: int, most: int) -> bytes:
-        """The data of a short element of the given type, with its padding passed over."""
+        """The data of a short element of the given type. Its padding is skipped."""
         found, size, data = self._tag()
         if found != kind or size > most:
             raise MatError(
-                f"has {size} bytes of type {found} where at most {most} of type {kind} can be"
+                f"it has {size} bytes of type {found} instead of at most {most} of type {kind}"
             )
         if size and not data:
             data = self.read(size)
@@ -186,7 +185,7 @@ class _Matrix:
 
 
 class _Inflated:
-    """The bytes that a compressed element of ``size`` bytes unpacks to."""
+    """The unpacked bytes of a compressed element of ``size`` bytes."""
 
     def __init__(self, file: BinaryIO, size: int):
         self._file, self._left = file, size
@@ -194,7 +193,7 @@ class _Inflated:
         self._rest = b""
 
     def read(self, size: int) -> bytes:
-        """So many bytes, or fewer at the end. What is not asked for is not unpacked."""
+        """``size`` bytes, or fewer at the end. Nothing else is unpacked."""
         parts, missing = [], size
         while missing:
             packed = self._rest or self._next()

@@ -1,4 +1,4 @@
-"""MNIST in its original IDX files (LeCun et al. 1998), gzip-compressed."""
+"""MNIST (LeCun et al. 1998) from its original gzip-compressed IDX files."""
 
 import gzip
 import math
@@ -41,7 +41,7 @@ TEST_LABELS = _source(
 
 
 def read() -> Samples:
-    """60,000 training images and the 10,000 of the published test split, 28x28x1, uint8."""
+    """60,000 training images, then the 10,000 of the published test split, 28x28x1, uint8."""
     sources = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     images, labels, test_images, test_labels = (
         read_idx(fetch("mnist", source)) for source in sources
@@ -61,11 +61,11 @@ def _opened(path: str | Path) -> BinaryIO:
 
 
 def read_idx(path: str | Path) -> np.ndarray:
-    """An array of unsigned bytes from an IDX file, compressed by gzip or not.
+    """An array of unsigned bytes from an IDX file, with or without gzip compression.
 
-    The header is two zero bytes, the type code 0x08 (unsigned byte), the number of dimensions,
-    and each dimension as a big-endian 32-bit integer. No more is decompressed than the header
-    promises and one byte beyond, so a bomb can't fill the memory.
+    The header has two zero bytes, the type code 0x08 (unsigned byte), the number of dimensions,
+    and each dimension as a big-endian 32-bit integer. At most one byte more than the header
+    states is decompressed, so a decompression bomb can't fill the memory.
 
     Raises
     ------
@@ -77,8 +77,9 @@ def read_idx(path: str | Path) -> np.ndarray:
             magic = file.read(4)
             if len(magic) < 4 or magic[:3] != b"\x00\x00\x08" or not 1 <= magic[3] <= 4:
                 raise DataError(
-                    f"{path}: its magic number is {magic.hex() or 'missing'}, not that of an IDX "
-                    "file of unsigned bytes (000008xx); put the published file in its place."
+                    f"{path}: is no IDX file of unsigned bytes, because its magic number is "
+                    f"{magic.hex() or 'missing'} instead of 000008xx; put the published file in "
+                    "its place."
                 )
             header = file.read(4 * magic[3])
             whole = len(header) == 4 * magic[3]
@@ -91,11 +92,11 @@ def read_idx(path: str | Path) -> np.ndarray:
             body = file.read(size + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
-            f"{path}: not a whole gzip file ({error}); put the published file in its place."
+            f"{path}: is not a complete gzip file ({error}); put the published file in its place."
         ) from error
     if len(body) != size:
         raise DataError(
-            f"{path}: holds {'more' if len(body) > size else 'fewer'} than the {size} bytes that "
-            f"its header promises for shape {shape}; put the published file in its place."
+            f"{path}: has {'more' if len(body) > size else 'fewer'} than the {size} bytes that "
+            f"its header states for shape {shape}; put the published file in its place."
         )
     return np.frombuffer(body, np.uint8).reshape(shape)

@@ -1,4 +1,4 @@
-"""Warnings about data, kept for the cards and for the report beside the log."""
+"""Collects warnings about data: they go into the cards and the report, not only into the log."""
 
 import logging
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _READING = logging.getLogger("nasturtium.data")
 
 @contextmanager
 def collected() -> Iterator[list[str]]:
-    """The warnings that reading and splitting log in the block, each once, in their order."""
+    """Warnings that reading and splitting log in the block, in order and without repetitions."""
     found: list[str] = []
 
     class Collector(logging.Handler):

@@ -1,4 +1,4 @@
-"""The prepared form of a data set: two memory-mapped arrays and a card that says what they are."""
+"""The prepared form of a data set: memory-mapped arrays and a card that describes them."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ CARD = "dataset.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared data set; the arrays are memory-mapped, read only."""
+    """A prepared data set. Its arrays are memory-mapped and read-only."""
 
     description: Description
     features: np.ndarray
@@ -37,9 +37,9 @@ def write(
     samples: Samples,
     warnings: Sequence[str] = (),
 ) -> None:
-    """Write the prepared form; the card comes last, so it stands only beside whole arrays.
+    """Write the prepared form. The card comes last, so a card means that the arrays are complete.
 
-    ``warnings`` may still grow while blocks of samples are read.
+    ``warnings`` may grow while blocks of samples are read.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def read(folder: str | Path) -> Prepared:
     Raises
     ------
     DamageError
-        One of its files is not what was written, or can't be read.
+        One of its files has changed since it was written, or can't be read.
     """
     folder = Path(folder)
     card = read_card(folder)
@@ -105,14 +105,14 @@ def read(folder: str | Path) -> Prepared:
 
 
 def read_card(folder: str | Path) -> Mapping:
-    """What the card of a prepared data set says."""
+    """The content of a prepared data set's card."""
     return read_json(Path(folder) / CARD)
 
 
 def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> str:
-    """Write an ``.npy`` file block by block; its SHA-256.
+    """Write an ``.npy`` file block by block, and return its SHA-256.
 
-    Nothing takes its place unless all blocks are good.
+    The file appears only if all blocks are sound.
     """
     blocks = array if isinstance(array, Blocks) else [array]
     header = {
@@ -130,9 +130,9 @@ def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> s
         for block in blocks:
             if block.dtype != array.dtype or block.shape[1:] != array.shape[1:]:
                 raise DataError(
-                    f"Data set '{description.name}': has samples of {block.dtype} and shape "
-                    f"{block.shape[1:]} beside {array.dtype} and {array.shape[1:]}; mend its "
-                    "source."
+                    f"Data set '{description.name}': has samples of type {block.dtype} and shape "
+                    f"{block.shape[1:]}, but others of type {array.dtype} and shape "
+                    f"{array.shape[1:]}; correct its source files."
                 )
             _check_finite(description, block)
             rows += len(block)
@@ -141,7 +141,7 @@ def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> s
             digest.update(content)
         if rows != len(array):
             raise DataError(
-                f"Data set '{description.name}': holds {rows:,} samples instead of {len(array):,}; "
+                f"Data set '{description.name}': has {rows:,} samples instead of {len(array):,}; "
                 "check its source files."
             )
     return digest.hexdigest()
@@ -150,11 +150,12 @@ def _save(path: Path, description: Description, array: np.ndarray | Blocks) -> s
 def _check_finite(description: Description, block: np.ndarray) -> None:
     if block.dtype.kind != "f":
         return
-    # What is missing and shall be imputed is NaN; infinity never is a value.
+    # NaN is a missing value that will be imputed. Infinity is always an error.
     bad = np.isinf(block) if description.impute and block.ndim > 1 else ~np.isfinite(block)
     if bad.any():
         raise DataError(
-            f"Data set '{description.name}': holds values that are not finite; mend its source."
+            f"Data set '{description.name}': has values that are not finite; correct its source "
+            "files."
         )
 
 
@@ -184,5 +185,5 @@ def _check(description: Description, samples: Samples) -> None:
                 f"{description.classes - 1}; check its source files."
             )
     else:
-        # Before anything is written; blocks are checked on their way.
+        # Targets are checked before anything is written, blocks of features when they are written.
         _check_finite(description, samples.targets)

@@ -1,8 +1,8 @@
-"""Which function reads which data set."""
+"""The function that reads each data set."""
 
 from collections.abc import Mapping
 
-# Imported by name, not by importlib: so an edited reader reruns what is prepared by it.
+# Imported by name, not with importlib, so that an edited reader prepares its data sets again.
 from nasturtium.data import california_housing, cifar10, diabetes, digits, mnist, sat6
 from nasturtium.data.catalog import Description, describe
 from nasturtium.data.own import idx, image_folder, long_table, npz, tables, texts, ts
@@ -26,7 +26,7 @@ _OWN = {
     "folder-of-images": image_folder.read,
     "ts": ts.read,
 }
-# Sequences in a table have a row a step.
+# Tables of sequences have one row per step.
 _OWN_SEQUENCES = {**_OWN, "csv": long_table.read, "parquet": long_table.read}
 
 
@@ -36,7 +36,7 @@ def read(dataset: str) -> Samples:
     Raises
     ------
     DataError
-        There is no reader, or a source file is missing or broken.
+        The data set has no reader, or a source file is missing or broken.
     """
     if dataset not in _READERS:
         raise DataError(
@@ -47,18 +47,18 @@ def read(dataset: str) -> Samples:
 
 
 def read_described(dataset: str, own: Mapping | None) -> tuple[Description, Samples]:
-    """Description and samples of a built-in data set, or of the user's, which ``own`` describes.
+    """Description and samples of a built-in data set, or of a user's data set.
 
     Parameters
     ----------
     own
-        Entry of ``own_datasets``, as :mod:`nasturtium.data.own.described` checks it; None for a
-        built-in data set.
+        The data set's entry under ``own_datasets``, checked by
+        :mod:`nasturtium.data.own.described`; None for a built-in data set.
 
     Raises
     ------
     DataError
-        There is no reader, or a source file is missing or broken.
+        The data set has no reader, or a source file is missing or broken.
     """
     if own is None:
         return describe(dataset), read(dataset)

@@ -1,4 +1,4 @@
-"""What every reader returns."""
+"""The samples of a data set, as every reader returns them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ class Blocks:
     Attributes
     ----------
     shape, dtype
-        Of the whole array.
+        Shape and dtype of the whole array.
     make
-        Starts over and gives the blocks in order; it may raise DataError on the way.
+        Returns a new iterable over all blocks in order. Iterating may raise DataError.
     """
 
     shape: tuple[int, ...]
@@ -31,7 +31,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Samples:
-    """A whole data set, as read from its source files.
+    """All samples of a data set, read from its source files.
 
     Attributes
     ----------
@@ -40,17 +40,17 @@ class Samples:
     targets
         Array of shape (samples,): int64 labels from 0, or float32 values in the target's unit.
     test_from
-        Index of the first sample of the published test split, or None where there is none.
+        Index of the first sample of the published test split; None if there is none.
     sources
-        SHA-256 by file name of what was read.
+        SHA-256 of each source file, by its name.
     tokens
-        Of texts, all tokens of the data set; ``features`` has their places in it, from 2 on.
+        All tokens of a data set of texts. ``features`` holds their places in it, from 2 on.
     columns
-        Of a table what each column holds and what became of it, for its card.
+        For a table's card: the content of each column, and how it is used.
     split_by
-        ``group`` or ``time`` where splits keep to one; None where they are drawn by sample.
+        ``group`` or ``time`` if the splits follow such a column; None if samples are drawn freely.
     order
-        Number of its group, or rank of its time, by sample; int64 of shape (samples,).
+        Number of the group, or rank of the time, of each sample; int64 of shape (samples,).
     """
 
     features: np.ndarray | Blocks

@@ -29,20 +29,20 @@ KAGGLE = "crawford/deepsat-sat6"
 _VALUES = 28 * 28 * 4
 _ROWS_PER_BLOCK = 4096
 _CSV_BLOCK_BYTES = 16 * 2**20  # about 1,400 rows of text
-# deflate can't pack more tightly; a header that promises more is a lie.
+# deflate can't compress any further, so a header that states more is false.
 _LARGEST_DEFLATE_RATIO = 1032
 
 
 def read() -> Samples:
-    """The training images, then those of the published test split, uint8, in blocks.
+    """The training images, then the published test images, uint8, in blocks.
 
-    The classes are in the order of ``CLASSES``. No checksum is published; the files' own are
-    recorded.
+    The classes are in the order of ``CLASSES``. No checksums are published, so the checksums of
+    the files at hand are recorded.
 
     Raises
     ------
     DataError
-        No file is there and none can be downloaded, or one is broken.
+        A file is broken, or is missing and can't be downloaded.
     """
     folder = data_folder("sat6")
     if not (folder / MAT_FILE).exists() and all((folder / name).exists() for name in CSV_FILES):
@@ -53,14 +53,14 @@ def read() -> Samples:
 def read_mat(path: str | Path) -> Samples:
     """The samples of a MATLAB file of version 5 in the layout of ``sat-6-full.mat``.
 
-    ``train_x`` and ``test_x`` are 28x28x4xN of uint8; ``train_y`` and ``test_y`` are one-hot, 6xN
-    or Nx6, of any numeric class, since copies differ. Memory: one of the two image arrays at a
-    time.
+    ``train_x`` and ``test_x`` are 28x28x4xN of uint8. ``train_y`` and ``test_y`` are one-hot. Their
+    shape is 6xN or Nx6, and they have any numeric class, since copies of the file differ. The
+    images are read in blocks.
 
     Raises
     ------
     DataError
-        Not such a file, or a label that is not one-hot.
+        Not such a file, or a label is not one-hot.
     """
     arrays = _arrays(path)
     counts = {}
@@ -69,15 +69,15 @@ def read_mat(path: str | Path) -> Samples:
         shape = found.shape if found else ()
         if len(shape) != 4 or shape[:3] != SHAPE or not shape[3] or found.kind != "uint8":
             raise DataError(
-                f"{path}: its variable '{name}' is {_shown(found)}, not 28x28x4xN of uint8; put "
-                f"the published {MAT_FILE} in its place."
+                f"{path}: its variable '{name}' is {_shown(found)} instead of 28x28x4xN of uint8; "
+                f"put the published {MAT_FILE} in its place."
             )
         counts[name] = shape[3]
     total = sum(counts.values())
     if total * _VALUES > os.path.getsize(path) * _LARGEST_DEFLATE_RATIO:
         raise DataError(
-            f"{path}: is too small for the {total:,} images that it promises; put the published "
-            f"{MAT_FILE} in its place."
+            f"{path}: is too small for the {total:,} images that its header states; put the "
+            f"published {MAT_FILE} in its place."
         )
     targets = []
     for labels, images in (("train_y", "train_x"), ("test_y", "test_x")):
@@ -85,12 +85,12 @@ def read_mat(path: str | Path) -> Samples:
         shape = found.shape if found else ()
         if shape not in ((6, count), (count, 6)) or found.kind not in mat5.NUMERIC:
             raise DataError(
-                f"{path}: its variable '{labels}' is {_shown(found)}, not 6x{count} or {count}x6; "
-                f"put the published {MAT_FILE} there."
+                f"{path}: its variable '{labels}' is {_shown(found)} instead of 6x{count} or "
+                f"{count}x6; put the published {MAT_FILE} in its place."
             )
         with _explained(path):
             values = np.concatenate(list(found.blocks(count * 6)))
-        # MATLAB's first axis varies fastest: a row of 6xN is a column there.
+        # MATLAB's first axis varies fastest, so an array of 6xN lies in memory sample by sample.
         one_hot = values.reshape(count, 6) if shape == (6, count) else values.reshape(6, count).T
         targets.append(_labels(one_hot, f"{path}: '{labels}'", first_row=1))
 
@@ -99,8 +99,8 @@ def read_mat(path: str | Path) -> Samples:
             with _explained(path):
                 for values in arrays[name].blocks(_ROWS_PER_BLOCK * _VALUES):
                     if values.dtype != np.uint8:
-                        raise MatError(f"'{name}' is stored as {values.dtype}")
-                    # First axis fastest: image by image, and in it band by band, transposed.
+                        raise MatError(f"its variable '{name}' is stored as {values.dtype}")
+                    # The first axis is fastest: the axes of an image come in reverse order.
                     images = values.reshape(-1, *reversed(SHAPE)).transpose(0, 3, 2, 1)
                     yield np.ascontiguousarray(images)
 
@@ -120,14 +120,14 @@ def read_csv(
 ) -> Samples:
     """The samples of Kaggle's four CSV files, which have no header.
 
-    A row of images is 3,136 integers from 0 to 255, channel fastest; a row of labels is one-hot.
+    A row of images has 3,136 integers from 0 to 255, channel fastest. A row of labels is one-hot.
     Only some MiB of the text are in memory at a time.
 
     Raises
     ------
     DataError
-        Another number of columns or rows, text or a number out of range, or a label that is not
-        one-hot.
+        A file has the wrong number of columns or rows, text, a number out of range, or a label
+        that is not one-hot.
     """
     train, test = _csv_labels(train_labels), _csv_labels(test_labels)
 
@@ -140,7 +140,7 @@ def read_csv(
             if found != count:
                 raise DataError(
                     f"{path}: has {found:,} rows, but its label file has {count:,}; put the "
-                    "published files there."
+                    "published files in their place."
                 )
 
     paths = (train_images, train_labels, test_images, test_labels)
@@ -153,7 +153,7 @@ def read_csv(
 
 
 def _mat_file(folder: Path) -> Path:
-    """The MATLAB file in the data folder; from Kaggle, if the user has a token."""
+    """The MATLAB file in the data folder, downloaded from Kaggle if the user has a token."""
     path = folder / MAT_FILE
     if path.exists():
         return path
@@ -161,15 +161,16 @@ def _mat_file(folder: Path) -> Path:
     if reason is not None:
         missing = [name for name in CSV_FILES if not (folder / name).exists()]
         raise DataError(
-            f"{path} is missing, and so is {', '.join(missing)} ({reason}); put {MAT_FILE} or the "
-            f"four CSV files of https://www.kaggle.com/datasets/{KAGGLE} in {folder}, or set up a "
-            "Kaggle token (https://www.kaggle.com/docs/api) so that it is downloaded."
+            f"{path}: is missing and can't be downloaded ({reason}), and {', '.join(missing)} "
+            f"can't replace it, since they are missing too; put {MAT_FILE} or the four CSV files "
+            f"of https://www.kaggle.com/datasets/{KAGGLE} into {folder}, or set up a Kaggle token "
+            "(https://www.kaggle.com/docs/api) for the download."
         )
     return path
 
 
 def _download(path: Path) -> str | None:
-    """Download the MATLAB file to ``path`` by kagglehub; the reason why not, or None."""
+    """Download the MATLAB file to ``path`` with kagglehub. Return the reason for a failure."""
     try:
         import kagglehub
         from kagglehub.config import get_kaggle_credentials
@@ -180,14 +181,14 @@ def _download(path: Path) -> str | None:
             return "kagglehub found no Kaggle token"
     except ValueError as error:
         return str(error)
-    logger.info("Downloading %s of Kaggle's %s", path.name, KAGGLE)
+    logger.info("Downloading %s from %s on Kaggle", path.name, KAGGLE)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the place, and moved there when it is whole: a broken download is never taken for it.
+    # The file is moved to its place when it is complete, so a broken download is never used.
     with tempfile.TemporaryDirectory(prefix=".kaggle-", dir=path.parent) as folder:
         try:
             found = Path(kagglehub.dataset_download(KAGGLE, MAT_FILE, output_dir=folder))
             _arrays(found)
-        # kagglehub documents no base class; its errors are plain exceptions, requests' or OSError.
+        # kagglehub's errors have no common base class: Exception, OSError or those of requests.
         except Exception as error:  # noqa: BLE001
             return f"the download from Kaggle failed: {type(error).__name__}"
         shutil.move(found, path)
@@ -201,7 +202,7 @@ def _arrays(path: str | Path) -> dict[str, MatArray]:
 
 @contextmanager
 def _explained(path: str | Path) -> Iterator[None]:
-    """Name the file in what is wrong with it."""
+    """Raise DataError with the name of the file."""
     try:
         yield
     except (MatError, zlib.error, OSError) as error:

@@ -1,4 +1,4 @@
-"""Published source files: found in the data folder, downloaded when missing, always checked."""
+"""Published source files: downloaded if they are missing, and always checked."""
 
 import hashlib
 import logging
@@ -11,13 +11,13 @@ from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# To connect, and without a byte.
+# For the connection, and for every pause without data.
 _TIMEOUT_S = 30
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A published file with its SHA-256 and the addresses that serve it."""
+    """A published file, its SHA-256 and its addresses."""
 
     name: str
     sha256: str
@@ -25,18 +25,18 @@ class SourceFile:
 
 
 def data_folder(dataset: str) -> Path:
-    """The data set's folder of source files; the environment's NASTURTIUM_DATA wins."""
+    """The folder of a data set's source files, in ``$NASTURTIUM_DATA`` or in ``data``."""
     return Path(os.environ.get("NASTURTIUM_DATA", "data")) / dataset
 
 
 def fetch(dataset: str, source: SourceFile) -> Path:
-    """The path of ``source`` in the data folder, downloaded if it is not there.
+    """The path of ``source`` in the data folder. A missing file is downloaded.
 
     Raises
     ------
     DataError
         The file has another checksum, or is missing and can't be downloaded. A broken download
-        never takes the file's place.
+        is never kept.
     """
     path = data_folder(dataset) / source.name
     if not path.exists():
@@ -62,7 +62,7 @@ def file_sha256(path: str | os.PathLike) -> str:
 
 
 def _download(source: SourceFile, path: Path) -> None:
-    """Ask each address in turn, and all of them again after a pause, until one gives the file."""
+    """Try one address after another until one sends the file; repeat this after each pause."""
     import pooch
     import requests
 
@@ -74,7 +74,7 @@ def _download(source: SourceFile, path: Path) -> None:
         for url in source.urls:
             logger.info("Downloading %s", url)
             try:
-                # pooch writes beside the file and moves it there when its checksum is right.
+                # pooch writes a temporary file, and moves it when its checksum is right.
                 pooch.retrieve(
                     url,
                     known_hash=f"sha256:{source.sha256}",
@@ -89,36 +89,36 @@ def _download(source: SourceFile, path: Path) -> None:
             except (requests.RequestException, OSError) as error:
                 reasons[url] = _reason(error)
             except ValueError:
-                # What pooch raises where the checksum is wrong.
-                reasons[url] = "sent another file than the published one, or not all of it"
+                # pooch raises this if the checksum is wrong.
+                reasons[url] = "sent a file that is not the published one, or is not complete"
             else:
                 return
             logger.warning("%s: %s", url, reasons[url])
     tried = "; ".join(f"{url}: {reason}" for url, reason in reasons.items())
     raise DataError(
-        f"{path} is missing and could not be downloaded ({tried or 'no address is known'}); put "
-        "the file there by hand, or point data_dir or NASTURTIUM_DATA at a folder that has it."
+        f"{path}: is missing and could not be downloaded ({tried or 'no address is known'}); put "
+        "the file there by hand, or set data_dir or NASTURTIUM_DATA to a folder that has it."
     )
 
 
 def refuse_plain_text(response, *args: object, **kwargs: object) -> None:
-    """For requests: raise InvalidSchema where an encrypted address leads on to an open one."""
+    """Hook for requests: raise InvalidSchema if HTTPS redirects to another protocol."""
     import requests
 
     if not (response.is_redirect and response.url.startswith("https:")):
         return
     target = requests.compat.urljoin(response.url, response.headers["location"])
     if not target.startswith("https:"):
-        raise requests.exceptions.InvalidSchema(f"{response.url} leads to {target}")
+        raise requests.exceptions.InvalidSchema(f"{response.url} redirects to {target}")
 
 
 def waits_s() -> list[float]:
-    """Seconds before each further round of attempts: NASTURTIUM_RETRY_S, by default 2,8,30.
+    """Seconds before each new round of attempts: NASTURTIUM_RETRY_S, by default 2,8,30.
 
     Raises
     ------
     DataError
-        The variable holds something else than seconds with commas between them.
+        The variable does not hold seconds separated by commas.
     """
     text = os.environ.get("NASTURTIUM_RETRY_S", "2,8,30")
     try:
@@ -127,7 +127,8 @@ def waits_s() -> list[float]:
         waits = [-1.0]
     if not all(0 <= wait <= 3600 for wait in waits):
         raise DataError(
-            f"NASTURTIUM_RETRY_S must hold seconds with commas between them, not {text!r}."
+            f"Environment variable NASTURTIUM_RETRY_S must hold seconds from 0 to 3600, separated "
+            f"by commas, not {text!r}."
         )
     return waits
 

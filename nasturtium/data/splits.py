@@ -1,4 +1,4 @@
-"""Train, validation and test by seed. Training and selection never get the test split."""
+"""Train, validation and test split of a seed. Training and selection never get the test split."""
 
 import logging
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from nasturtium.records.checksums import read_arrays, write_arrays
 
 logger = logging.getLogger(__name__)
 
-# What is looked at together, to fill what is missing: columns of so many bytes, of so many samples.
+# Fill values are computed for columns of this many bytes at once, read this many samples at a time.
 _FILL_BYTES, _GATHERED_SAMPLES = 16 * 2**20, 16_384
 
 
@@ -33,7 +33,7 @@ class Split:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a training may see: the train split to fit, the validation split to choose by."""
+    """Data for a training: the train split for the fit, the validation split for every choice."""
 
     description: Description
     train: Split
@@ -43,24 +43,24 @@ class TrainingData:
 def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: int) -> None:
     """Draw the splits of ``seed``, stratified for a classification, and write their indices.
 
-    Where the data set says so they keep groups whole, or validation and test are what came later.
-    They are drawn once, and every run of the seed reads the same file.
+    If the data set says so, groups stay whole, or validation and test have the latest samples. The
+    splits are drawn once, and every run of the seed reads the same file.
 
     Parameters
     ----------
     path
-        An ``.npz`` file with the arrays ``train``, ``validation`` and ``test``, ascending; where
-        missing values are imputed, also ``fill``, the value for each column, of the train split;
-        of texts also ``vocabulary``, the most frequent tokens of the train split.
+        An ``.npz`` file with the ascending arrays ``train``, ``validation`` and ``test``. If
+        missing values are imputed, it also has ``fill``, a value from the train split for each
+        column. For texts it also has ``vocabulary``, the most frequent tokens of the train split.
     settings
-        ``validation``, the share of what is left after the test split, and ``test``, the share
-        of all samples where no test split is published.
+        ``test`` is a share of all samples, used if no test split is published. ``validation`` is a
+        share of the samples that are not in the test split.
 
     Raises
     ------
     DataError
-        A split would be empty, a class has one sample only, or a column has no value in the train
-        split to impute from.
+        A split would be empty, a class has only one sample, or a column can't be imputed because
+        it has no value in the train split.
     """
     everything = np.arange(len(prepared.targets))
     labels = prepared.targets if prepared.description.classes is not None else None
@@ -83,7 +83,7 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
             raise DataError(
                 f"Data set '{prepared.description.name}': can't be split by {dict(settings)} "
                 f"({error}); change the shares under 'split', "
-                "or leave out classes of so few samples."
+                "or remove classes with few samples."
             ) from error
 
     if prepared.test_from is None:
@@ -104,9 +104,9 @@ def write_split(path: str | Path, prepared: Prepared, settings: Mapping, seed: i
 def _cut(
     indices: np.ndarray, share: float, seed: int, labels: np.ndarray | None
 ) -> list[np.ndarray]:
-    """``indices`` cut in two, ascending: the second part has ``share`` of them.
+    """``indices`` in two ascending parts, the second with ``share`` of them.
 
-    Stratified by ``labels``; of a class with one sample left, it stays in the first part.
+    Stratified by ``labels``. If a class has only one sample left, the first part gets it.
     """
     from sklearn.model_selection import train_test_split
 
@@ -117,7 +117,7 @@ def _cut(
     first, second = train_test_split(
         indices[~alone], test_size=share, random_state=seed, stratify=stratify
     )
-    # Sorted, so that reading from a memory map runs forward.
+    # Sorted, so that a memory map is read forwards.
     return [np.sort(np.concatenate([first, indices[alone]])), np.sort(second)]
 
 
@@ -126,15 +126,16 @@ def _check_classes(labels: np.ndarray, description: Description) -> None:
     if (counts == 1).any():
         name = description.class_name(int(np.argmax(counts == 1)))
         raise DataError(
-            f"Data set '{description.name}': class '{name}' has one sample only, and nothing would "
-            "be left of it to validate on; add samples, join it with another class, or remove it."
+            f"Data set '{description.name}': class '{name}' has only one sample, so it would be "
+            "missing in the validation split; add samples, join the class with another one, or "
+            "remove it."
         )
 
 
 def _warn_of_lacking(
     labels: np.ndarray, splits: Mapping[str, np.ndarray], description: Description
 ) -> None:
-    """Say which classes a split has no sample of: its figures say nothing of them."""
+    """Warn if classes are missing in a split, since its figures say nothing about them."""
     for split, indices in splits.items():
         counts = np.bincount(labels[indices], minlength=description.classes)
         lacking = [description.class_name(int(label)) for label in np.flatnonzero(counts == 0)]
@@ -143,7 +144,7 @@ def _warn_of_lacking(
             names = ", ".join(f"'{name}'" for name in lacking[:3])
             logger.warning(
                 "Data set '%s': the %s split has no sample of %s %s%s, so its figures say nothing "
-                "of it; add samples, or join classes.",
+                "about them; add samples, or join classes.",
                 description.name,
                 split,
                 "class" if len(lacking) == 1 else "classes",
@@ -153,7 +154,7 @@ def _warn_of_lacking(
 
 
 def split_card(path: str | Path, prepared: Prepared) -> dict:
-    """Samples of each split, and for a classification its label counts; to be written as JSON."""
+    """Number of samples in each split, with label counts for a classification, ready for JSON."""
     classes, card = prepared.description.classes, {}
     indices = read_arrays(path)
     for name in ("train", "validation", "test"):
@@ -167,7 +168,7 @@ def split_card(path: str | Path, prepared: Prepared) -> dict:
 
 
 def stored_words(path: str | Path, prepared: Prepared) -> list[str] | None:
-    """The vocabulary of the split's nets, most frequent first; None of all but texts."""
+    """Vocabulary of the nets of a split, most frequent tokens first; None if there are no texts."""
     vocabulary = read_arrays(path).get("vocabulary")
     if vocabulary is None:
         return None
@@ -175,7 +176,7 @@ def stored_words(path: str | Path, prepared: Prepared) -> list[str] | None:
 
 
 def training_data(prepared: Prepared, path: str | Path) -> TrainingData:
-    """The train and validation splits, by the indices in ``path``."""
+    """The train and validation splits with the indices in ``path``."""
     return TrainingData(
         prepared.description,
         train=_take(prepared, path, "train"),
@@ -184,22 +185,22 @@ def training_data(prepared: Prepared, path: str | Path) -> TrainingData:
 
 
 def test_data(prepared: Prepared, path: str | Path) -> Split:
-    """The test split, by the indices in ``path``. For ``measure`` alone."""
+    """The test split with the indices in ``path``. Only ``measure`` may read it."""
     return _take(prepared, path, "test")
 
 
 def split_indices(path: str | Path, name: str) -> np.ndarray:
-    """Places of a split's samples in the prepared data, in the order in which they are taken."""
+    """Places of a split's samples in the prepared data, in the order of the split."""
     return read_arrays(path)[name]
 
 
 def stored_fill(path: str | Path) -> np.ndarray | None:
-    """What a missing value of each column becomes, shape (columns,); None where none is imputed."""
+    """Replacement for missing values of each column, shape (columns,); None without imputing."""
     return read_arrays(path).get("fill")
 
 
 def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
-    """What a missing value of each column or channel becomes; float32 of shape (columns,)."""
+    """Replacement for missing values of each column or channel; float32 of shape (columns,)."""
     columns = prepared.features.shape[-1]
     rows = len(train) * int(np.prod(prepared.features.shape[1:-1]))
     statistic = np.nanmean if prepared.description.impute == "mean" else np.nanmedian
@@ -212,15 +213,15 @@ def _fill(prepared: Prepared, train: np.ndarray) -> np.ndarray:
             names, number = prepared.description.feature_names, first + int(np.argmax(empty))
             raise DataError(
                 f"Data set '{prepared.description.name}': column "
-                f"'{names[number] if names else number + 1}' has no value at all in the train "
-                "split; leave it out of 'features'."
+                f"'{names[number] if names else number + 1}' has no value in the train split; "
+                "leave it out of 'features'."
             )
         fill[chosen] = statistic(values, axis=0)
     return fill
 
 
 def _gathered(features: np.ndarray, indices: np.ndarray, columns: slice) -> np.ndarray:
-    """Some columns or channels of some samples, float64 of shape (rows, columns)."""
+    """Values of some columns or channels in some samples, float64 of shape (rows, columns)."""
     parts = []
     for start in range(0, len(indices), _GATHERED_SAMPLES):
         block = features[indices[start : start + _GATHERED_SAMPLES]][..., columns]

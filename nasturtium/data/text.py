@@ -1,6 +1,6 @@
-"""Texts as numbers: tokens, and a vocabulary of those that are frequent in the train split.
+"""Texts as numbers: tokens, and a vocabulary of the most frequent ones in the train split.
 
-Number 0 fills short texts up, 1 is any token that the vocabulary does not have.
+Number 0 pads short texts. Number 1 stands for every token that is not in the vocabulary.
 """
 
 import re
@@ -9,18 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
-# Runs of letters and digits, with apostrophes inside, and each other sign by itself.
+# Runs of letters and digits, with apostrophes inside; every other sign is a token of its own.
 _WORDS = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 
 
 def tokens_of(text: str, settings: Mapping) -> list[str]:
-    """The tokens of one text, in small letters.
+    """The tokens of one text, in lower case.
 
     Parameters
     ----------
     settings
-        ``tokens``: ``words`` (signs apart), ``whitespace`` or ``characters``, which gives all runs
-        of ``ngram`` characters, blanks among them.
+        ``tokens`` is ``words`` (with each sign apart), ``whitespace``, or ``characters``: all runs
+        of ``ngram`` characters, including blanks.
     """
     small = text.lower()
     if settings["tokens"] == "words":
@@ -48,9 +48,9 @@ def numbers_of(words: Sequence[str]) -> dict[str, int]:
 
 
 def frequent(features: np.ndarray, size: int) -> np.ndarray:
-    """The ``size`` most frequent numbers of ``features`` from FIRST_WORD on, most frequent first.
+    """The ``size`` most frequent numbers in ``features`` from FIRST_WORD on, most frequent first.
 
-    ``features`` are the train split's, in numbers of all tokens of the data set.
+    ``features`` belong to the train split. Their numbers refer to all tokens of the data set.
     """
     counts = np.bincount(features.reshape(-1), minlength=FIRST_WORD)
     counts[:FIRST_WORD] = 0
@@ -59,12 +59,12 @@ def frequent(features: np.ndarray, size: int) -> np.ndarray:
 
 
 def renumbered(features: np.ndarray, vocabulary: np.ndarray, tokens: int) -> np.ndarray:
-    """``features`` in the vocabulary's numbers; what it lacks is UNKNOWN.
+    """``features`` with numbers of the vocabulary; other tokens become UNKNOWN.
 
     Parameters
     ----------
     vocabulary
-        As from :func:`frequent`.
+        See :func:`frequent`.
     tokens
         Number of all tokens of the data set.
     """

@@ -89,10 +89,10 @@ class Harm:
         (pickle.dumps({b"data": Harm()}, protocol=0), "asks for posix.system"),
         (pickle.dumps({b"data": np.zeros((2, 3072)), b"labels": [1, 2]}), "not a batch"),
         (pickle.dumps({b"data": np.array([Harm()]), b"labels": [1]}), "not a batch|asks for"),
-        (pickle.dumps({b"data": np.zeros((2, 9), np.uint8), b"labels": [1, 2]}), "lacks 'data'"),
-        (pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]}), "lacks 'data'"),
-        (pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": [-1]}), "lacks 'data'"),
-        (pickle.dumps([1, 2]), "lacks 'data'"),
+        (pickle.dumps({b"data": np.zeros((2, 9), np.uint8), b"labels": [1, 2]}), "has no 'data'"),
+        (pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]}), "has no 'data'"),
+        (pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": [-1]}), "has no 'data'"),
+        (pickle.dumps([1, 2]), "has no 'data'"),
         (python_batch(records(0))[:-1000], "not a batch"),
         (b"", "not a batch"),
         (b"cbuiltins\neval\n(S'1'\ntR.", "asks for builtins.eval"),
@@ -110,8 +110,8 @@ def test_broken_archives_say_what_is_wrong(tmp_path):
     labelled = records(0)
     labelled[7, 0] = 10
     for members, said in (
-        ({"data_batch_2.bin": good}, "lacks data_batch_1"),
-        ({"data_batch_1.bin": good[:-1]}, "not whole records of 3073"),
+        ({"data_batch_2.bin": good}, "has no data_batch_1"),
+        ({"data_batch_1.bin": good[:-1]}, "no multiple of the 3073 bytes"),
         ({"data_batch_1.bin": good[:-3073]}, "holds 9999 images"),
         ({"data_batch_1.bin": b""}, "holds 0 images"),
         ({"data_batch_1.bin": bytes(70_000_000)}, "more than a batch"),

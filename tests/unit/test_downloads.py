@@ -67,8 +67,8 @@ def test_a_failed_attempt_is_repeated_until_the_file_comes(server, tmp_path, fir
         ("cut", "ChunkedEncodingError|ConnectionError"),
         (403, "answered 403 Forbidden"),
         (404, "answered 404"),
-        (b"<html>log in</html>", "sent another file than the published one"),
-        (CONTENT[:-1], "sent another file than the published one, or not all of it"),
+        (b"<html>log in</html>", "sent a file that is not the published one"),
+        (CONTENT[:-1], "sent a file that is not the published one, or is not complete"),
     ],
 )
 def test_what_fails_for_good_is_one_sentence_and_leaves_no_file(server, tmp_path, answer, said):

@@ -61,7 +61,7 @@ def test_a_class_that_a_published_test_split_lacks_is_said(tmp_path):
 
 
 def test_a_class_of_one_sample_is_refused_by_its_name(tmp_path):
-    with pytest.raises(DataError, match="class 'b' has one sample only"):
+    with pytest.raises(DataError, match="class 'b' has only one sample"):
         split(prepare(tmp_path, [40, 1, 40]))
     assert not (tmp_path / "s.npz").exists()
 

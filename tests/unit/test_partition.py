@@ -77,7 +77,7 @@ def test_validation_and_test_are_what_came_later(tmp_path, written):
 def test_one_group_or_time_and_rows_without_are_refused(tmp_path):
     (tmp_path / "d").mkdir()
     rows = [f"{row},x,{row}" for row in range(20)]
-    with pytest.raises(DataError, match="has one group only"):
+    with pytest.raises(DataError, match="has only one group"):
         split(tmp_path, own_data(tmp_path, "a,who,y", rows, split={"group": "who"}))
     rows[4] = "1,,2"
     with pytest.raises(DataError, match="column 'who': row 6 has no group to split by"):
@@ -93,7 +93,9 @@ def test_a_test_file_that_shares_groups_is_said(tmp_path):
     own = own_data(tmp_path, "a,who,y", [f"{r},g{r % 5},{r}" for r in range(40)])
     (tmp_path / "t.csv").write_text("a,who,y\n1,g1,1\n2,new,2\n")
     own |= {"split": {"group": "who"}, "test_path": str(tmp_path / "t.csv")}
-    assert "1 groups are in the test file and in the other too" in split(tmp_path, own)[2][0]
+    assert (
+        "1 groups are both in the training file and in the test file" in split(tmp_path, own)[2][0]
+    )
 
 
 def test_a_column_of_the_split_is_described_with_the_data(tmp_path):

@@ -92,8 +92,8 @@ def test_both_are_found_in_the_data_folder_and_prepared_in_blocks(tmp_path, monk
     ("changes", "said"),
     [
         ({"train_x": np.zeros((28, 28, 3, 9), np.uint8)}, "'train_x' is 28x28x3x9 of uint8"),
-        ({"train_x": np.zeros((28, 28, 4, 9))}, "of double, not 28x28x4xN of uint8"),
-        ({"train_y": np.zeros((6, 8))}, "'train_y' is 6x8 of double, not 6x9 or 9x6"),
+        ({"train_x": np.zeros((28, 28, 4, 9))}, "of double instead of 28x28x4xN of uint8"),
+        ({"train_y": np.zeros((6, 8))}, "'train_y' is 6x8 of double instead of 6x9 or 9x6"),
         ({"train_y": np.zeros((6, 9))}, "label of sample 1 is not one-hot"),
         ({"test_y": np.full((6, 5), 1.0)}, "'test_y': the label of sample 1 is not one-hot"),
         ({"test_y": np.eye(6)[:, :5] * 2}, "is not one-hot"),
@@ -167,7 +167,7 @@ def test_a_missing_file_without_a_token_names_file_place_and_source(tmp_path, mo
     fake_kagglehub(monkeypatch, None, None)
     with pytest.raises(DataError) as caught:
         readers.read("sat6")
-    for part in ("sat-6-full.mat is missing", str(tmp_path / "sat6"), "crawford/deepsat-sat6"):
+    for part in ("sat-6-full.mat: is missing", str(tmp_path / "sat6"), "crawford/deepsat-sat6"):
         assert part in str(caught.value)
     assert "found no Kaggle token" in str(caught.value)
 

@@ -227,7 +227,7 @@ def test_an_encrypted_address_does_not_lead_to_an_open_one(url, location, refuse
     response.status_code, response.url = 302, url
     response.headers["location"] = location
     if refused:
-        with pytest.raises(requests.exceptions.InvalidSchema, match="leads to"):
+        with pytest.raises(requests.exceptions.InvalidSchema, match="redirects to"):
             refuse_plain_text(response)
     else:
         refuse_plain_text(response)
@@ -254,7 +254,9 @@ def test_a_redirect_is_looked_at_while_it_is_followed(monkeypatch, tmp_path):
     monkeypatch.setenv("NASTURTIUM_DATA", str(tmp_path))
     monkeypatch.setenv("NASTURTIUM_RETRY_S", "")
     source = SourceFile("file", "0" * 64, ("https://secure.example/file",))
-    with pytest.raises(DataError, match=r"leads to http://plain.example/file, which is not encr"):
+    with pytest.raises(
+        DataError, match=r"redirects to http://plain.example/file, which is not encrypted"
+    ):
         sources.fetch("mnist", source)
     assert asked == ["https://secure.example/file"]
 

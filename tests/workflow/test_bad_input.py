@@ -37,7 +37,7 @@ def failing_job(project, environment):
 
 def test_a_missing_source_file_without_network(project):
     output = failing_job(project, {**NO_NETWORK, "NASTURTIUM_DATA": str(project.path("empty"))})
-    assert "train-images-idx3-ubyte.gz is missing and could not be downloaded" in output
+    assert "train-images-idx3-ubyte.gz: is missing and could not be downloaded" in output
     assert "put the file there by hand" in output
     assert "Traceback" not in output
 
