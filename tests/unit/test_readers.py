@@ -105,7 +105,7 @@ def test_a_missing_file_without_network_is_explained_and_nothing_is_left(tmp_pat
     source = SourceFile("a.gz", "0" * 64, ("http://127.0.0.1:9/a.gz",))
     with pytest.raises(DataError, match="put the file there by hand") as caught:
         fetch("mnist", source)
-    assert "a.gz is missing" in str(caught.value)
+    assert "a.gz: is missing" in str(caught.value)
     assert not list(tmp_path.rglob("*.gz"))
 
 

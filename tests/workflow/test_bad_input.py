@@ -59,7 +59,7 @@ def test_a_data_set_of_kaggle_s_without_a_token(project):
     environment = {**NO_NETWORK, **nobody, "KAGGLE_API_TOKEN": "", "NASTURTIUM_DATA": empty}
     done = project.snakemake("results/data/sat6/dataset.json", environment=environment)
     assert done.returncode != 0
-    assert "sat-6-full.mat is missing" in done.stdout + done.stderr
+    assert "sat-6-full.mat: is missing" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
