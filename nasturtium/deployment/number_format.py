@@ -39,22 +39,28 @@ def with_numbers(frame: object, dialect: Mapping | None) -> object:
         try:
             column = pa.chunked_array([pa.array(list(values), from_pandas=True)])
         except (pa.ArrowException, TypeError) as error:
-            raise DataError(f"Column '{name}' holds values of several kinds; mend it.") from error
+            raise DataError(
+                f"The samples: column '{name}' has values of several types; give one type."
+            ) from error
         where = f"The samples: column '{name}'"
         if name in dialect["booleans"]:
             truths = column
             if pa.types.is_string(column.type):
                 truths = conversion.to_booleans(column)
-                conversion.check_converted(column, truths, where, 1, "no truth value; mend it")
+                conversion.check_converted(
+                    column, truths, where, 1, "which is no truth value; correct it"
+                )
             numbers[name] = truths.cast(pa.float64()).to_numpy()
             continue
         if pa.types.is_string(column.type):
             moments = conversion.to_moments(column, dialect["dates"][name] or conversion.ISO)
-            conversion.check_converted(column, moments, where, 1, "no date as it was trained on")
+            conversion.check_converted(
+                column, moments, where, 1, "which is no date as in the training data; correct it"
+            )
         elif pa.types.is_temporal(column.type):
             moments = column.cast(pa.timestamp("us"), safe=False)
         else:
-            raise DataError(f"{where} holds {column.type}, not dates; give dates.")
+            raise DataError(f"{where} has values of type {column.type}, not dates; give dates.")
         parts = conversion.date_parts(moments, name, name in dialect["hours"])
         numbers.update({part: values.to_numpy() for part, values in parts.items()})
     return numbers

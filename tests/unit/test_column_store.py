@@ -111,7 +111,7 @@ def test_a_packed_table_is_bounded_by_its_size(tmp_path, monkeypatch):
         file.write(b"x,y\n")
         for _ in range(100):
             file.write(b"1,1\n" * 10_000)
-    with pytest.raises(DataError, match="more than 200 times its size; split it"):
+    with pytest.raises(DataError, match="over 200 times its size; split it"):
         tables.read("mine", own(tmp_path / "a.csv.gz"))
 
 

@@ -104,17 +104,17 @@ def test_a_table_of_doubles_becomes_floats_and_is_standardised(tmp_path):
         (
             {"x": images(6), "y": np.array(list("abcabc"))},
             {"task": "regression"},
-            "holds texts, but a regression needs numbers",
+            "contains texts, but a regression needs numbers",
         ),
         ({"x": images(6), "y": np.full((6, 3), 1)}, {}, "row 1 is not one-hot"),
-        ({"x": images(6), "y": LABELS * 0}, {}, "one class only"),
+        ({"x": images(6), "y": LABELS * 0}, {}, "only one class"),
         ({"x": images(6), "y": LABELS}, {"input_shape": [5, 4, 3]}, r"not \(5, 4, 3\)"),
         ({"x": np.zeros((6, 2, 2, 2, 2)), "y": LABELS}, {}, "its samples have shape"),
         ({"x": np.zeros((0, 3)), "y": np.zeros(0)}, {}, "is empty"),
         ({"x": np.full((6, 2), np.nan), "y": LABELS}, {}, "row 1 has a missing value"),
         ({"x": np.full((6, 2), np.inf), "y": LABELS}, {"missing": "mean"}, "row 1 has an infinite"),
         ({"x": np.zeros((6, 3)), "y": LABELS}, {"reference": {"cnn": {}}}, "give it an mlp"),
-        ({"x": np.array([None] * 6), "y": LABELS}, {}, "holds Python objects"),
+        ({"x": np.array([None] * 6), "y": LABELS}, {}, "contains Python objects"),
     ],
 )
 def test_an_archive_that_does_not_fit_is_explained(tmp_path, arrays, more, said):
@@ -144,7 +144,7 @@ def test_a_zip_bomb_s_header_is_not_believed(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", npy((2**40, 28, 28, 1), b"\0" * 100))
         archive.writestr("y.npy", npy((6,), b"\0" * 6))
-    refused(described(path), "does not hold as many", tmp_path)
+    refused(described(path), "its size is another one", tmp_path)
     # One whose directory lies too: the size of the member is written over.
     real = struct.pack("<I", len(npy((2**31, 1, 1, 1), b"\0" * 100)))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -153,7 +153,7 @@ def test_a_zip_bomb_s_header_is_not_believed(tmp_path):
     header = len(npy((2**31, 1, 1, 1), b""))
     content = path.read_bytes().replace(real, struct.pack("<I", 2**31 + header))
     path.write_bytes(content)
-    refused(described(path), "unpacks to more than it can", tmp_path)
+    refused(described(path), "states a size that its compressed bytes can't have", tmp_path)
 
 
 def test_a_pickle_in_an_archive_is_not_run(tmp_path):
@@ -186,7 +186,7 @@ def test_idx_files(tmp_path, compressed):
     np.testing.assert_array_equal(features[..., 0], images(6, (4, 5)))
     assert description.classes == 3
     refused({**own, "classes": 2}, "row 3 has the label 2", tmp_path)
-    refused({**own, "target_path": paths[0]}, "one target a sample", tmp_path)
+    refused({**own, "target_path": paths[0]}, "one target for each sample", tmp_path)
     Path(paths[1]).write_bytes(b"")
     refused(own, "magic number", tmp_path)
 
@@ -248,7 +248,11 @@ def test_columns_of_pixels_are_images(tmp_path):
     assert features.dtype == np.uint8
     np.testing.assert_array_equal(features.reshape(3, 4), pixels)
     assert description.is_image
-    refused(table(tmp_path, text, **{**more, "input_shape": [3, 2, 1]}), "no samples of", tmp_path)
+    refused(
+        table(tmp_path, text, **{**more, "input_shape": [3, 2, 1]}),
+        "do not fit samples of",
+        tmp_path,
+    )
 
 
 def test_a_test_split_of_its_own_shares_the_categories(tmp_path):
@@ -269,14 +273,18 @@ def test_a_test_split_of_its_own_shares_the_categories(tmp_path):
         (TABLE.replace("80", "much"), {}, "row 4 .* has 'much' in the column 'power'"),
         (TABLE.replace("gas", "x"), {"categorical": []}, "row 2 .* has 'x' in the column 'fuel'"),
         (TABLE.replace("20", "dear"), {}, "row 3 .* has 'dear' in the column 'price'"),
-        (TABLE.replace("80", ""), {}, "column 'power': row 4 has a missing value; mend it or set"),
+        (
+            TABLE.replace("80", ""),
+            {},
+            "column 'power': row 4 has a missing value; correct it or set",
+        ),
         (TABLE.replace("80", "1e999"), {"missing": "mean"}, "row 4 has an infinite value"),
         (TABLE.replace("80", "1e300"), {"missing": "mean"}, "row 4 has an infinite value"),
         (TABLE.replace(",30", ","), {}, "column 'price': row 4 has no finite target"),
         (TABLE + "1,2\n", {}, "Expected 4 columns, got 2"),
         (TABLE.replace("age", "power"), {}, "has the column 'power' twice"),
         ("age,fuel,power,price\n", {}, "has no rows"),
-        ("price\n1\n", {"categorical": []}, "no column beside its target"),
+        ("price\n1\n", {"categorical": []}, "no column besides its target"),
     ],
 )
 def test_a_broken_csv_file_is_explained(tmp_path, text, more, said):
@@ -419,7 +427,7 @@ def test_validation_leaves_the_schema_as_it_was():
         ({"reference": {"cnn": {"filters": [4], "dense": [4]}}}, "columns are no images"),
         (
             {"reference": {"cnn": {"filters": [4] * 3, "dense": []}}, "input_shape": [4, 4, 1]},
-            "too many for input_shape",
+            "too often for input_shape",
         ),
         ({"missing": "guess"}, "must be one of error, mean, median"),
         ({"path": ""}, "own_datasets.mine.path"),

@@ -84,7 +84,7 @@ def test_one_group_or_time_and_rows_without_are_refused(tmp_path):
         split(tmp_path, own_data(tmp_path, "a,who,y", rows, split={"group": "who"}))
     rows = [f"{row},2020-01-{row + 1:02},{row}" for row in range(20)]
     rows[7] = "1,soon,2"
-    with pytest.raises(DataError, match="row 9 has 'soon', no time like"):
+    with pytest.raises(DataError, match="row 9 has 'soon', which is no time like"):
         split(tmp_path, own_data(tmp_path, "a,day,y", rows, split={"time": "day"}))
 
 
@@ -107,8 +107,8 @@ def test_a_column_of_the_split_is_described_with_the_data(tmp_path):
     assert configuration.own_description(config, "mine")["split"] == {"group": "who"}
     assert configuration.for_stage(config, "split_data", "mine")["split"]["test"] == 0.3
     for wrong, said in (
-        ({"split": {"group": "a", "time": "b"}}, "has 'group' and 'time'"),
-        ({"split": {"group": "y"}}, "which is used otherwise"),
+        ({"split": {"group": "a", "time": "b"}}, "has both 'group' and 'time'"),
+        ({"split": {"group": "y"}}, "which is the target, a feature"),
     ):
         with pytest.raises(ConfigError, match=said):
             configuration.validated({"own_datasets": {"mine": own | wrong}}, load_schema())

@@ -77,7 +77,7 @@ def test_classes_that_differ_in_blanks_are_refused(tmp_path):
     for name in ("a", "a ", "b"):
         (tmp_path / name).mkdir()
         Image.fromarray(PIXELS).save(tmp_path / name / "0.png")
-    with pytest.raises(DataError, match="'a' and 'a ' differ in blanks only"):
+    with pytest.raises(DataError, match="'a' and 'a ' differ only in blanks"):
         read(tmp_path, 3)
 
 
@@ -114,5 +114,5 @@ def test_pictures_that_are_stretched_are_said(tmp_path, size, count):
 
 def test_folders_of_splits_are_no_classes(tmp_path):
     own = of_classes(tmp_path / "p", ("train", "test"), (8, 8))
-    with pytest.raises(DataError, match="has the folders test and train, which name no classes"):
+    with pytest.raises(DataError, match="has the folders test and train, which are splits"):
         readers.read_described("mine", own)

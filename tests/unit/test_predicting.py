@@ -192,7 +192,10 @@ def test_what_the_net_was_not_trained_on_is_an_error(alone, change, said):
     [
         ("age,fuel,power\n1,gas,3\n", "has no column 'doors'"),
         ("age,fuel,pwr,doors\n1,gas,3,2\n", "has no column 'power'; did you mean 'pwr'?"),
-        ("age,fuel,power,doors\n1,gas,many,2\n", "'many' in the column 'power', not a number"),
+        (
+            "age,fuel,power,doors\n1,gas,many,2\n",
+            "'many' in the column 'power', which is not a number",
+        ),
         ("age,fuel,power,doors\n1,steam,3,2\n", "row 2 has the category 'steam'"),
         ("age,fuel,power,doors\n1,gas,inf,2\n", "row 2, column 'power': holds an infinite value"),
         ("age,fuel,power,doors,age\n1,gas,3,2,1\n", "has the column 'age' twice"),

@@ -270,5 +270,5 @@ def test_a_file_name_with_a_wildcard_of_snakemake_s_is_refused(name):
         "task": "regression",
         "reference": {"mlp": [4]},
     }
-    with pytest.raises(nasturtium.errors.ConfigError, match="takes what is in braces for a wildc"):
+    with pytest.raises(nasturtium.errors.ConfigError, match="takes text in braces for a wildcard"):
         described.check("mine", own)

@@ -61,7 +61,9 @@ def test_series_without_their_kind_are_still_refused(tmp_path):
 
 def test_pictures_are_no_sequences(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((6, 4, 4, 3)), y=LABELS)
-    refused(sequences(tmp_path / "a.npz"), r"not \(steps,\) or \(steps, channels\)", tmp_path)
+    refused(
+        sequences(tmp_path / "a.npz"), r"sequences have \(steps,\) or \(steps, channels\)", tmp_path
+    )
 
 
 def test_channels_are_standardised_and_filled_over_all_steps_of_the_train_split(tmp_path):
@@ -148,12 +150,12 @@ def test_samples_of_other_lengths_are_cut_or_continued_as_steps_says(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: t.assign(t=0), "two rows of the same 't'"),
+        (lambda t: t.assign(t=0), "two rows with the same 't'"),
         (lambda t: t.assign(y=list("uv" * 12)), "sample 'c' has more than one 'y'"),
         (lambda t: t.assign(t=[None, *t.t[1:]]), "column 't' lacks a value"),
         (lambda t: t.assign(a=[np.nan, *t.a[1:]]), "sample 1 has a missing value"),
         (lambda t: t.drop(columns="who"), "no column 'who'"),
-        (lambda t: t[["who", "t", "y"]], "no column beside id, time and target"),
+        (lambda t: t[["who", "t", "y"]], "only columns of id, time and target"),
         (
             lambda t: t.assign(a=1.7e9 + t.index / 1e3),
             "'a': 24 different numbers become 1 ",
@@ -205,16 +207,16 @@ def test_a_ts_file_with_numbers_for_targets_and_missing_values(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: t.replace("timestamps false", "timestamps true"), "a time with each value"),
+        (lambda t: t.replace("timestamps false", "timestamps true"), "a time for each value"),
         (lambda t: t.replace("classLabel true 0 1", "classLabel false"), "no line '@classlabel"),
         (lambda t: t.replace("true 0 1", "true 0"), "line 7 ends with the label '1'"),
-        (lambda t: t + "\n1,2,3,4:0", "line 12 has 1 channels, and the line before 2"),
+        (lambda t: t + "\n1,2,3,4:0", "line 12 has 1 channels, but the line before has 2"),
         (lambda t: t + "\n1,2:1,2,3:0", "line 12 has channels of different lengths"),
         (lambda t: t + "\n1,2,x,4:1,2,3,4:0", "line 12 has a value that is no number"),
         (lambda t: t + "\n1,2:3,4:0", "2 to 4 steps"),
         (lambda t: t.split("@data")[0], "no samples"),
-        (lambda t: "a,b\n1,2\n", "line 1 is no line of a header"),
-        (lambda t: t.replace("#", "\ud800"), "no whole text file"),
+        (lambda t: "a,b\n1,2\n", "line 1 is not a header line"),
+        (lambda t: t.replace("#", "\ud800"), "not a complete text file"),
     ],
 )
 def test_a_ts_file_that_is_none(tmp_path, change, said):
@@ -247,7 +249,7 @@ def test_japanese_vowels_as_published():
         ({"format": "npz", "reference": {"cnn1d": {"filters": [2], "dense": []}}}, "is a cnn1d"),
         (
             {"format": "ts", "reference": {"cnn": {"filters": [2], "dense": []}}},
-            "is for images; give a cnn1d",
+            "is for images; choose a cnn1d",
         ),
         (
             {
@@ -277,7 +279,7 @@ def test_descriptions_that_do_not_fit(own, said):
 def test_a_net_for_sequences_is_not_for_tables(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=LABELS)
     own = sequences(tmp_path / "a.npz", reference={"cnn1d": {"filters": [2] * 3, "dense": []}})
-    with pytest.raises(DataError, match="3 layers, each of which halves"):
+    with pytest.raises(DataError, match="halves the steps 3 times"):
         read(own)
 
 

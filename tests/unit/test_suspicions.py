@@ -34,9 +34,13 @@ MARKED = np.where(COUNTED % 9 == 0, -999, np.abs(X))
 SUSPICIOUS = {
     "from 0": ("t", COUNTED, "column 't' counts the rows"),
     "from 1": ("...1", COUNTED + 1, r"column '\.\.\.1' counts the rows"),
-    "shuffled names": ("customer_id", COUNTED[::-1] * 3, "has another whole number in each row"),
-    "dates": ("day", DATES, "such as 20240101, which read like dates"),
-    "low marks": ("z", MARKED, "has -999 7 times, far off all others"),
+    "shuffled names": (
+        "customer_id",
+        COUNTED[::-1] * 3,
+        "has a different whole number in each row",
+    ),
+    "dates": ("day", DATES, "such as 20240101, which look like dates"),
+    "low marks": ("z", MARKED, "has -999 7 times, far from all other values"),
     "high marks": ("z", np.where(COUNTED % 9 == 0, 9999, np.abs(X)), "has 9999 7 times"),
     "target": ("z", Y, "column 'z' is the same as the target"),
 }
@@ -74,9 +78,9 @@ PRECOMPOSED = ["caf\u00e9", "cafe\u0301", "Rome"]
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (SPACED, "'New  York' and 'New York' differ in blanks only"),
-        (["New York", "New\u00a0York", "Rome"], "differ in blanks only"),
-        (PRECOMPOSED, r"differ in how Unicode writes their letters only"),
+        (SPACED, "'New  York' and 'New York' differ only in blanks"),
+        (["New York", "New\u00a0York", "Rome"], "differ only in blanks"),
+        (PRECOMPOSED, "differ only in the Unicode form of their letters"),
     ],
 )
 @pytest.mark.parametrize("use", ["label", "category", "array"])
@@ -95,11 +99,11 @@ def test_names_that_look_the_same_are_refused(tmp_path, names, said, use):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["Yes", "yes", "no"], "'Yes' and 'yes' differ in case only, and count as two"),
+        (["Yes", "yes", "no"], "'Yes' and 'yes' differ only in case, and count as two"),
         (["1.0", "1", "2"], "'1' and '1.0' differ as texts, not as numbers"),
         (["01", "1", "2"], "'01' and '1' differ as texts, not as numbers"),
-        (["?", "a", "b"], r"'\?' reads like a missing label"),
-        (["unknown", "a", "b"], "'unknown' reads like a missing label"),
+        (["?", "a", "b"], r"'\?' looks like a missing label"),
+        (["unknown", "a", "b"], "'unknown' looks like a missing label"),
     ],
 )
 def test_labels_that_nearly_look_the_same_are_said(tmp_path, names, said):
@@ -116,10 +120,10 @@ def archive(folder, **own):
 
 
 def test_a_target_that_is_the_same_everywhere_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"its target is 4\.5 in all samples"):
+    with pytest.raises(DataError, match=r"its target is 4\.5 for all samples"):
         read(tmp_path, columns={"y": np.full(ROWS, 4.5)})
     np.savez(tmp_path / "a.npz", x=X[:, np.newaxis], y=np.zeros(ROWS))
-    with pytest.raises(DataError, match="its target is 0 in all samples"):
+    with pytest.raises(DataError, match="its target is 0 for all samples"):
         archive(tmp_path)
 
 
@@ -138,7 +142,7 @@ def test_sequences_with_their_channels_first_are_said(tmp_path):
         assert len(warnings) == count
     np.savez(tmp_path / "a.npz", x=DRAW.normal(size=(ROWS, 3, 32)), y=Y)
     _, (warning,) = archive(tmp_path, kind="sequence")
-    assert "taken for 3 steps of 32 channels; if their channels come first" in warning
+    assert "read as 3 steps of 32 channels; if the channels come first" in warning
 
 
 @pytest.mark.parametrize(
@@ -197,8 +201,8 @@ def test_steps_are_in_the_order_of_their_times(tmp_path, times):
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        ([f"{n + 5}:30" for n in range(10)], "column 't' has '9:30' beside '14:30', which have no"),
-        ([f"step{n + 5}" for n in range(10)], "has 'step9' beside 'step14'"),
+        ([f"{n + 5}:30" for n in range(10)], "column 't': has '9:30' and '14:30'"),
+        ([f"step{n + 5}" for n in range(10)], "has 'step9' and 'step14'"),
         ([f"0{n}/05/2024" for n in range(1, 10)] + ["10/05/2024"], "can't be told apart"),
     ],
 )
@@ -216,7 +220,7 @@ def test_samples_whose_names_look_the_same_are_refused(tmp_path):
     (tmp_path / "s.csv").write_text("id,t,x,y\na,1,1,0\na ,2,1,0\nb,1,1,1\n", encoding="utf-8")
     given = {"format": "csv", "path": str(tmp_path / "s.csv"), "kind": "sequence"}
     given |= {"task": "classification", "id": "id", "time": "t", "target": "y"}
-    with pytest.raises(DataError, match="column 'id': 'a' and 'a ' differ in blanks only"):
+    with pytest.raises(DataError, match="column 'id': 'a' and 'a ' differ only in blanks"):
         readers.read_described("mine", {**given, "reference": {"mlp": [2]}})
 
 
@@ -230,7 +234,7 @@ def test_a_channel_with_a_number_for_what_is_missing_is_said(tmp_path):
     ("texts", "said"),
     [
         (["one two three four five six", "one two"], None),
-        (["one two three four five six", "one two three four five seven"], "raise 'length'"),
+        (["one two three four five six", "one two three four five seven"], "increase 'length'"),
         (["这部电影很好看", "这部电影不好看"], "set 'tokens: characters'"),
     ],
 )

@@ -34,14 +34,14 @@ def test_a_test_file_that_is_trained_on_is_refused(tmp_path, copied):
     path = test_path = table(tmp_path / "a.csv")
     if copied:
         test_path = shutil.copy(path, tmp_path / "b.csv")
-    with pytest.raises(DataError, match="the test split would be what is trained on"):
+    with pytest.raises(DataError, match="the test split would be the training data"):
         read(path=path, test_path=str(test_path))
 
 
 def test_arrays_that_are_trained_on_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=X[:, None], y=LABELS, x_test=X[:, None] + 1, y_test=LABELS)
     own = {"format": "npz", "path": str(tmp_path / "a.npz")}
-    with pytest.raises(DataError, match="the test split would be what is trained on"):
+    with pytest.raises(DataError, match="the test split would be the training data"):
         read(**own, test_features="x", test_target="y")
     assert read(**own, test_features="x_test", test_target="y_test")[1].test_from == 60
 
@@ -53,7 +53,7 @@ def test_pictures_that_are_trained_on_are_refused(tmp_path):
             Image.new("L", (4, 4), brightness).save(tmp_path / folder / label / "1.png")
     own = {"format": "folder-of-images", "path": str(tmp_path / "train"), "input_shape": [4, 4, 1]}
     for test_path in ("train", "same"):
-        with pytest.raises(DataError, match="the test split would be what is trained on"):
+        with pytest.raises(DataError, match="the test split would be the training data"):
             read(**own, test_path=str(tmp_path / test_path))
     assert len(read(**own, test_path=str(tmp_path / "other/train"))[1].sources) == 2
 
@@ -71,7 +71,7 @@ def test_a_test_file_of_another_unit_is_said(tmp_path):
     for times, count in ((1000, 1), (0.001, 1), (2, 0), (1.01, 0)):
         warnings = read(path=path, test_path=table(tmp_path / "b.csv", times * X))[2]
         assert len(warnings) == count
-        assert all("column 'x' is spread" in warning for warning in warnings)
+        assert all("column 'x' varies" in warning for warning in warnings)
 
 
 def test_test_images_of_another_scale_are_said(tmp_path):
@@ -102,5 +102,5 @@ def test_pictures_of_idx_files_may_have_their_channels_first(tmp_path):
 def test_groups_that_look_the_same_are_refused(tmp_path):
     lines = [f"{'ab'[n % 2]}{' ' * (n % 5 == 0)},{n * 0.7:.2f},{n % 3}" for n in range(60)]
     (tmp_path / "a.csv").write_text("\n".join(["p,x,y", *lines]), encoding="utf-8")
-    with pytest.raises(DataError, match="column 'p': 'a' and 'a ' differ in blanks only"):
+    with pytest.raises(DataError, match="column 'p': 'a' and 'a ' differ only in blanks"):
         read(path=str(tmp_path / "a.csv"), split={"group": "p"})

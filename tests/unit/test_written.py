@@ -105,7 +105,9 @@ def test_numbers_are_the_same_in_every_notation(tmp_path, text, own):
 
 def test_a_number_of_two_meanings_is_asked_about(tmp_path):
     text = "a;y\n1,234;1\n5,678;2\n"
-    with pytest.raises(DataError, match="'1,234', which may be a decimal comma or thousands"):
+    with pytest.raises(
+        DataError, match="'1,234', whose comma may be a decimal or a thousands sign"
+    ):
         read(tmp_path, text)
     assert column(read(tmp_path, text, decimal=","), "a")[0] == np.float32(1.234)
     assert column(read(tmp_path, text, thousands=","), "a")[0] == 1234
@@ -113,7 +115,7 @@ def test_a_number_of_two_meanings_is_asked_about(tmp_path):
 
 def test_a_number_with_separators_elsewhere_is_no_number(tmp_path):
     text = 'a,y\n"1,234",1\n"12,34",2\n'
-    with pytest.raises(DataError, match="row 3 has '12,34', not a number"):
+    with pytest.raises(DataError, match="row 3 has '12,34', which is not a number"):
         read(tmp_path, text, thousands=",")
 
 
@@ -122,8 +124,8 @@ def test_usual_marks_of_missing_values_are_said(tmp_path):
     with notices.collected() as said:
         found = read(tmp_path, text, missing="median")
     np.testing.assert_array_equal(np.isnan(found[1].features), [[0, 1], [0, 0], [1, 0], [1, 0]])
-    assert "column 'a' has '-', taken for a missing value" in said[0]
-    assert "column 'b' has '?', taken for a missing value" in said[1]
+    assert "column 'a' has '-', which is read as a missing value" in said[0]
+    assert "column 'b' has '?', which is read as a missing value" in said[1]
     # A category of that name stays one.
     kept = read(tmp_path, "a,b,y\n1,?,1\n2,x,2\n", categorical=["b"])
     assert kept[0].feature_names == ("a", "b=?", "b=x")
@@ -150,7 +152,7 @@ def test_words_of_truth_become_one_and_zero(tmp_path, words):
     np.testing.assert_array_equal(features_of(inputs, frame), found[1].features[:2])
     frame["a"] = [True, False]
     np.testing.assert_array_equal(features_of(inputs, frame), found[1].features[:2])
-    with pytest.raises(DataError, match="row 1 has 'perhaps', no truth value"):
+    with pytest.raises(DataError, match="row 1 has 'perhaps', which is no truth value"):
         features_of(inputs, {"a": ["perhaps"], "b": [1]})
 
 
@@ -187,12 +189,12 @@ def test_day_and_month_that_can_not_be_told_apart_are_asked_for(tmp_path):
 
 def test_a_time_of_day_is_a_part_too_and_a_mistake_is_named(tmp_path):
     text = "at,y\n2024-01-01 06:30,1\n2024-01-02T18:00:00Z,2\n"
-    with pytest.raises(DataError, match="column 'at', not a number"):
+    with pytest.raises(DataError, match="column 'at', which is not a number"):
         read(tmp_path, text)
     good = "at,y\n2024-01-01 06:30:00,1\n2024-01-02T18:00:00,2\n"
     assert column(read(tmp_path, good), "at.hour").tolist() == [6.5, 18]
     rows = "".join(f"2024-01-{1 + i % 28:02},{i}\n" for i in range(100_000))
-    with pytest.raises(DataError, match="row 100002 has 'tomorrow', no date like the others"):
+    with pytest.raises(DataError, match="row 100002 has 'tomorrow', which is no date like"):
         read(tmp_path, "at,y\n" + rows + "tomorrow,1\n")
 
 
@@ -253,7 +255,7 @@ def test_the_card_says_what_became_of_each_column(tmp_path):
 
 
 def test_a_regression_of_texts_is_told_of_classification(tmp_path):
-    with pytest.raises(DataError, match="not a number; mend it, or set 'task: class"):
+    with pytest.raises(DataError, match="not a number; correct it, or set 'task: class"):
         read(tmp_path, "a,y\n1,cheap\n2,dear\n")
 
 
@@ -267,5 +269,5 @@ def test_one_sign_can_not_be_both(tmp_path):
         "decimal": ",",
         "thousands": ",",
     }
-    with pytest.raises(ConfigError, match="thousands' is the decimal sign too"):
+    with pytest.raises(ConfigError, match="thousands' is also the decimal sign"):
         described.check("mine", own)

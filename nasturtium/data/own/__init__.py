@@ -1,1 +1,1 @@
-"""Data sets of the user's, described in the configuration under ``own_datasets``."""
+"""Data sets of users, described in the configuration under ``own_datasets``."""

@@ -1,4 +1,4 @@
-"""Labels of arrays as people save them: numbers from 0, one-hot rows, texts, -1 and +1."""
+"""The usual forms of labels in arrays: numbers from 0, one-hot rows, texts, -1 and +1."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,20 +11,20 @@ from nasturtium.errors import DataError
 def array_labels(
     parts: Sequence[np.ndarray], wheres: Sequence[str], own: Mapping
 ) -> tuple[list[np.ndarray], tuple[str, ...] | None]:
-    """Labels from 0 of each part, int64 of shape (samples,), and the classes' names if they have.
+    """Labels from 0 of each part, int64 of shape (samples,), and the classes' names if any.
 
     Parameters
     ----------
     parts
-        Arrays of shape (samples,), or (samples, classes) where they are one-hot; the test split's
-        last.
+        Arrays of shape (samples,), or (samples, classes) if they are one-hot. The labels of the
+        test split come last.
     wheres
-        Names each in an error.
+        Name of each array in an error.
 
     Raises
     ------
     DataError
-        They are no labels, or one is in the test split alone.
+        The arrays hold no labels, or the test split has a label that training never sees.
     """
     if any(part.ndim == 2 for part in parts):
         parts = [_of_one_hot(part, where) for part, where in zip(parts, wheres, strict=True)]
@@ -33,7 +33,9 @@ def array_labels(
         texts = [_texts(part, where) for part, where in zip(parts, wheres, strict=True)]
         return _named(texts, wheres)
     if kinds & {"U", "S"}:
-        raise DataError(f"{wheres[-1]}: has labels of another kind than {wheres[0]}; save alike.")
+        raise DataError(
+            f"{wheres[-1]}: has text or number labels, unlike {wheres[0]}; save both alike."
+        )
     if "classes" not in own and _are_signed(parts):
         return _named([[str(int(v)) for v in part.tolist()] for part in parts], wheres)
     labels = [
@@ -53,12 +55,12 @@ def _named(
 
 def _of_one_hot(values: np.ndarray, where: str) -> np.ndarray:
     if values.ndim != 2 or values.dtype.kind not in "biuf":
-        raise DataError(f"{where}: is no array of one-hot labels; save one label a sample.")
+        raise DataError(f"{where}: is no array of one-hot labels; save one label for each sample.")
     good = np.isin(values, (0, 1)).all(axis=1) & (values.astype(np.float64).sum(axis=1) == 1)
     if not good.all():
         raise DataError(
-            f"{where}: row {int(np.argmin(good)) + 1} is not one-hot, a single 1 among zeros; "
-            "save one label a sample."
+            f"{where}: row {int(np.argmin(good)) + 1} is not one-hot (a single 1 among zeros); "
+            "save one label for each sample."
         )
     return values.argmax(axis=1)
 
@@ -69,10 +71,10 @@ def _texts(values: np.ndarray, where: str) -> list[str]:
     try:
         return [value.decode("utf-8") for value in values.tolist()]
     except UnicodeDecodeError as error:
-        raise DataError(f"{where}: holds labels that are no UTF-8; save texts.") from error
+        raise DataError(f"{where}: holds labels that are not UTF-8; save them as text.") from error
 
 
 def _are_signed(parts: Sequence[np.ndarray]) -> bool:
-    """Whether they are few whole numbers, some below 0: -1 and +1, or -2 to 2."""
+    """Whether the labels are few whole numbers, some below 0, such as -1 and +1, or -2 to 2."""
     found = np.unique(np.concatenate([part.astype(np.float64) for part in parts]))
     return bool(len(found) <= 100 and found[0] < 0 and (found == np.floor(found)).all())

@@ -1,4 +1,4 @@
-"""What a table's columns hold and what became of them, for the card and the report."""
+"""Content and use of each column of a table, for the card and the report."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,16 +16,16 @@ def column_report(
     dialect: Dialect,
     own: Mapping,
 ) -> tuple[dict, ...]:
-    """Kind, missing values, distinct ones, range and use of each column, over all files.
+    """Kind, missing and distinct values, range and use of each column over all files.
 
     Parameters
     ----------
     parts
-        Columns by name of each file, as :func:`nasturtium.data.own.tables.read_columns` gives them.
+        Columns by name for each file, from :func:`nasturtium.data.own.tables.read_columns`.
     names
-        Of the columns to report.
+        Names of the columns to report.
     categories
-        Of the categorical columns.
+        Categories of each categorical column.
     """
     filled = own.get("missing", "error")
     reports = []

@@ -1,8 +1,8 @@
-"""A large table on disk: written batch by batch, read a column or some rows at a time.
+"""A large table on disk: written in batches, and read by column or by rows.
 
-Most checks need a whole column, and the prepared form needs whole rows, while all of a table may be
-larger than memory. So its batches go to a nameless file in the temporary folder (``TMPDIR``). In
-memory are a batch, or a column.
+Most checks need a whole column, and the prepared form needs whole rows, but a table may be larger
+than memory. So its batches go to a file without a name in the temporary folder (``TMPDIR``). Only
+one batch or one column is in memory at a time.
 """
 
 import io
@@ -20,12 +20,12 @@ _BLOCK_BYTES = 16 * 2**20
 
 
 class ColumnStore(Mapping[str, pa.ChunkedArray]):
-    """Columns by name, in the order in which they were written; each is read when asked for."""
+    """Columns by name, in the order in which they were written. Each one is read on demand."""
 
     def __init__(self, path: str):
         """``path`` is the table's file, for errors."""
         self._path, self._file = path, _nameless(path)
-        # Of each column its type, and where its batches begin and how long they are.
+        # The type of each column, and the start and length of its batches.
         self._places: dict[str, tuple[pa.Schema, list[tuple[int, int]]]] = {}
 
     def __len__(self) -> int:
@@ -47,12 +47,12 @@ class ColumnStore(Mapping[str, pa.ChunkedArray]):
         return pa.chunked_array(chunks, schema.field(0).type)
 
     def write(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        """Add the columns of ``schema``, of which ``batches`` have the rows.
+        """Add the columns of ``schema`` with the rows in ``batches``.
 
         Raises
         ------
         StorageError
-            There is no room for them in the temporary folder.
+            The temporary folder has no space for them.
         """
         of_column = [pa.schema([field]) for field in schema]
         self._places.update({s.names[0]: (s, []) for s in of_column})
@@ -70,7 +70,7 @@ class ColumnStore(Mapping[str, pa.ChunkedArray]):
             self._file.flush()
 
     def replace(self, name: str, columns: Mapping[str, pa.ChunkedArray]) -> None:
-        """Put ``columns`` of as many rows in the place of the column ``name``."""
+        """Replace the column ``name`` by ``columns``, which have the same number of rows."""
         names = [new for old in self for new in (columns if old == name else [old])]
         table = pa.table(dict(columns))
         self.write(table.schema, table.to_batches())
@@ -78,14 +78,14 @@ class ColumnStore(Mapping[str, pa.ChunkedArray]):
 
 
 class RowStore:
-    """Columns of features that come back as rows, float32 of shape (rows, width).
+    """Columns of features, read back as rows: float32 of shape (rows, width).
 
-    A column of categories takes as many of zeros and ones as there are.
+    A categorical column becomes a one-hot column for each category.
 
     Attributes
     ----------
     low, high, whole
-        Least and largest value, and whether all are whole numbers; NaN where one is missing.
+        Smallest and largest value, and whether all are whole numbers; NaN if a value is missing.
     """
 
     def __init__(self, path: str, rows: int):
@@ -99,11 +99,11 @@ class RowStore:
 
     @property
     def width(self) -> int:
-        """Columns of the rows."""
+        """Number of columns in a row."""
         return sum(width or 1 for width in self._widths)
 
     def add(self, column: np.ndarray, categories: int | None = None) -> None:
-        """Add numbers of shape (rows,), or the numbers of ``categories`` from 0."""
+        """Add a column of shape (rows,): numbers, or indices of that many ``categories``."""
         extremes = (column.min(), column.max()) if categories is None else (0, 1)
         self.low = float(min(self.low, extremes[0]))
         self.high = float(max(self.high, extremes[1]))
@@ -113,7 +113,7 @@ class RowStore:
         self._widths.append(categories)
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """All rows in their order, some megabytes of them at a time."""
+        """All rows in order, in blocks of some megabytes."""
         at_once = max(1, _BLOCK_BYTES // (4 * max(1, self.width)))
         for start in range(0, self._rows, at_once):
             yield self._block(start, min(at_once, self._rows - start))
@@ -138,12 +138,12 @@ def _nameless(path: str):
 
 @contextmanager
 def _explained(path: str) -> Iterator[None]:
-    """StorageError for what the temporary folder does not take."""
+    """Raise StorageError if the temporary folder can't be written to or read from."""
     try:
         yield
     except OSError as error:
         raise StorageError(
-            f"{tempfile.gettempdir()}: can't take the columns of {path} "
+            f"{tempfile.gettempdir()}: can't store the columns of {path} "
             f"({error.strerror or error}); free some space there, or set TMPDIR to a folder with "
-            "more."
+            "more space."
         ) from error

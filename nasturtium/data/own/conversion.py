@@ -1,4 +1,4 @@
-"""Texts of a table made into numbers: decimal commas, thousands, truth values, dates."""
+"""Converts texts of a table to numbers: decimal commas, thousands, truth values and dates."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from nasturtium.errors import DataError
 
 TRUE, FALSE = ("true", "yes", "t", "y", "on"), ("false", "no", "f", "n", "off")
-# Read by pyarrow as ISO 8601, with seconds or less, or as days.
+# ISO 8601, read by pyarrow: days, or times up to fractions of a second.
 ISO = "ISO"
 DATE_FORMATS = (
     ISO,
@@ -27,17 +27,17 @@ _PARTS: dict[str, Callable] = {
 
 
 def to_numbers(column: pa.ChunkedArray, decimal: str, thousands: str | None) -> pa.ChunkedArray:
-    """Texts as float64; what is no number is null."""
+    """Texts as float64; a text that is no number becomes null."""
     return plain_numbers(column, decimal, thousands).cast(pa.float64())
 
 
 def plain_numbers(column: pa.ChunkedArray, decimal: str, thousands: str | None) -> pa.ChunkedArray:
-    """Texts of numbers with a decimal point and no thousands; what is no number is null."""
+    """Numbers as texts with a decimal point, without thousands; other texts become null."""
     column = pc.utf8_trim_whitespace(column)
     if thousands:
         grouped = rf"^[-+]?\d{{1,3}}([{thousands}]\d{{3}})+([{decimal}]\d*)?$"
         plain = pc.replace_substring(column, thousands, "")
-        # Separators elsewhere are a mistake, or another notation.
+        # Separators in other places are a mistake or another notation.
         separated = pc.match_substring(column, thousands)
         bad = pc.and_(separated, pc.invert(pc.match_substring_regex(column, grouped)))
         column = pc.if_else(bad, pa.scalar(None, pa.string()), plain)
@@ -52,7 +52,7 @@ def plain_numbers(column: pa.ChunkedArray, decimal: str, thousands: str | None) 
 
 
 def to_booleans(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Words of truth as 1 and 0 in float64; other texts are null."""
+    """Words such as yes and no as 1 and 0 in float64; other texts become null."""
     lower = pc.utf8_lower(pc.utf8_trim_whitespace(column))
     is_true = pc.is_in(lower, pa.array(TRUE))
     known = pc.or_(is_true, pc.is_in(lower, pa.array(FALSE)))
@@ -60,7 +60,7 @@ def to_booleans(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def to_moments(column: pa.ChunkedArray, date_format: str) -> pa.ChunkedArray:
-    """Texts as timestamps, without a zone; what is none in ``date_format`` is null."""
+    """Texts in ``date_format`` as timestamps without a time zone; other texts become null."""
     column = pc.utf8_trim_whitespace(column)
     if date_format != ISO:
         return pc.strptime(column, format=date_format, unit="s", error_is_null=True)
@@ -73,14 +73,14 @@ def to_moments(column: pa.ChunkedArray, date_format: str) -> pa.ChunkedArray:
             return column.cast(pa.timestamp("us", zone)).cast(pa.timestamp("us"))
         except pa.ArrowInvalid:
             continue
-    # A month 13, or a zone in some rows only.
+    # A month 13, for example, or a time zone in only some rows.
     return pa.chunked_array([pa.nulls(len(column), pa.timestamp("us"))])
 
 
 def date_parts(moment: pa.ChunkedArray, name: str, hours: bool) -> dict[str, pa.ChunkedArray]:
-    """Columns that a moment becomes, float64: ``{name}.days`` since 1970 and so on.
+    """A column of timestamps as several float64 columns: ``{name}.days`` since 1970 and so on.
 
-    Weekdays count from Monday, 0; ``hours`` have fractions.
+    Weekdays are counted from 0 for Monday. ``hours`` asks for the time of day, with fractions.
     """
     parts = [part for part in _PARTS if hours or part != "hour"]
     return {f"{name}.{part}": _PARTS[part](moment).cast(pa.float64()) for part in parts}
@@ -93,7 +93,7 @@ def check_converted(
     first_row: int,
     what: str,
 ) -> None:
-    """DataError for the first text that became null, though it says something."""
+    """Raise DataError for the first text that became null but was not missing."""
     lost = pc.and_(pc.is_valid(texts), pc.is_null(converted))
     row = pc.index(lost, True).as_py()
     if row >= 0:
@@ -101,6 +101,6 @@ def check_converted(
 
 
 def without_marks(column: pa.ChunkedArray, marks: Mapping | tuple) -> pa.ChunkedArray:
-    """``column`` of texts with null for those that stand for a missing value."""
+    """``column`` of texts, with null for every text that marks a missing value."""
     missing = pc.is_in(pc.utf8_trim_whitespace(column), pa.array(list(marks), pa.string()))
     return pc.if_else(missing, pa.scalar(None, pa.string()), column)

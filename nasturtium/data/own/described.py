@@ -1,4 +1,4 @@
-"""What a description under ``own_datasets`` may say, beyond its JSON schema; light to import."""
+"""Checks of entries under ``own_datasets`` beyond their JSON schema; light to import."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ _COMMON = {
 }
 _TABLE = {"target", "features", "categorical", "missing", "classes", "input_shape", "input_scale"}
 _WRITTEN = {"separator", "encoding", "decimal", "thousands", "missing_values", "date_format"}
-# The keys that mean something for a format.
+# The keys that each format supports.
 _KEYS = {
     "npz": {
         *("features", "target", "test_features", "test_target"),
@@ -35,7 +35,7 @@ _KEYS = {
     "folder-of-images": {"input_shape"},
     "ts": {"steps", "missing"},
 }
-# The same for sequences, where a format holds more than these.
+# The same for sequences in formats that can hold other samples too.
 _LONG_TABLE = {"target", "features", "id", "time", "steps", "missing"}
 _SEQUENCE_KEYS = {
     "npz": _KEYS["npz"] - {"input_shape", "input_scale"},
@@ -45,7 +45,7 @@ _SEQUENCE_KEYS = {
 }
 _TEXT = {"text", "target", "threshold", "tokens", "ngram", "length", "vocabulary"}
 _TEXT_KEYS = {"csv": _TEXT | _WRITTEN, "parquet": _TEXT}
-# By kind: keys of each format, and what a table of it needs.
+# For each kind: the keys of each format, and the keys that a table needs.
 _OF_KIND = {
     None: (_KEYS, None),
     "sequence": (_SEQUENCE_KEYS, ("target", "id", "time")),
@@ -62,7 +62,7 @@ _NEEDED = {
 
 
 def check(name: str, own: Mapping) -> None:
-    """Raise ConfigError, one sentence, unless the keys of ``own`` fit each other."""
+    """Raise ConfigError with one sentence unless the keys of ``own`` fit each other."""
     kind, where = own["format"], f"Configuration key 'own_datasets.{name}"
     if name in NAMES:
         raise ConfigError(f"{where}' has the name of a built-in data set; choose another.")
@@ -84,13 +84,14 @@ def check(name: str, own: Mapping) -> None:
     for key in needed:
         if key not in own:
             raise ConfigError(
-                f"{where}' lacks the key '{key}', which format {kind} needs. See config/README.md."
+                f"{where}' lacks the key '{key}', which format {kind} needs; add it. See "
+                "config/README.md."
             )
     for path in source_files(own):
         if "{" in path or "}" in path:
             raise ConfigError(
-                f"{where}' names the file '{path}', but Snakemake takes what is in braces for a "
-                "wildcard; give the file another name."
+                f"{where}' names the file '{path}', but Snakemake takes text in braces for a "
+                "wildcard; rename the file."
             )
     if kind == "folder-of-images" and own["task"] != "classification":
         raise ConfigError(
@@ -108,7 +109,7 @@ def check(name: str, own: Mapping) -> None:
 
 
 def source_files(own: Mapping | None) -> list[str]:
-    """Paths of the described files; a folder of images is none."""
+    """Paths of the described files; empty for a folder of images."""
     if own is None or own["format"] == "folder-of-images":
         return []
     keys = ("path", "target_path", "test_path", "test_target_path")
@@ -116,7 +117,7 @@ def source_files(own: Mapping | None) -> list[str]:
 
 
 def check_files(name: str, own: Mapping) -> None:
-    """Raise ConfigError for the first described file or folder that is not there."""
+    """Raise ConfigError for the first described file or folder that does not exist."""
     folders = own["format"] == "folder-of-images"
     for key in ("path", "target_path", "test_path", "test_target_path"):
         if key in own and not (os.path.isdir if folders else os.path.isfile)(own[key]):
@@ -128,7 +129,7 @@ def check_files(name: str, own: Mapping) -> None:
 
 
 def folder_content(own: Mapping | None) -> str | None:
-    """A digest of names, sizes and times of all files of a folder of images, else None."""
+    """Digest of the names, sizes and times of a folder's images; None for other formats."""
     if own is None or own["format"] != "folder-of-images":
         return None
     digest = hashlib.sha256()
@@ -142,7 +143,10 @@ def folder_content(own: Mapping | None) -> str | None:
 
 def _check_columns(own: Mapping, where: str) -> None:
     if "decimal" in own and own["decimal"] == own.get("thousands"):
-        raise ConfigError(f"{where}.thousands' is the decimal sign too; set 'decimal', or another.")
+        raise ConfigError(
+            f"{where}.thousands' is also the decimal sign; set 'decimal' or 'thousands' to another "
+            "sign."
+        )
     if len(own.get("input_shape", ())) == 2:
         raise ConfigError(
             f"{where}.input_shape' must be [columns], or [height, width, channels] of pictures; "
@@ -155,7 +159,7 @@ def _check_columns(own: Mapping, where: str) -> None:
         for key in ("target", "id", "time", "text"):
             if column == own.get(key):
                 raise ConfigError(
-                    f"{where}' has the {key} '{column}' among its features; remove it."
+                    f"{where}' has the {key} '{column}' among its features; remove it there."
                 )
     _check_split_columns(own, where)
     for column in own.get("categorical", []):
@@ -168,13 +172,13 @@ def _check_columns(own: Mapping, where: str) -> None:
 def _check_split_columns(own: Mapping, where: str) -> None:
     named = {key: own["split"][key] for key in ("group", "time") if key in own.get("split", {})}
     if len(named) > 1:
-        raise ConfigError(f"{where}.split' has 'group' and 'time'; leave out one.")
+        raise ConfigError(f"{where}.split' has both 'group' and 'time'; remove one.")
     used = [own["target"], *own.get("features", []), *own.get("categorical", [])]
     for key, column in named.items():
         if column in used or own.get("kind") == "sequence":
             raise ConfigError(
-                f"{where}.split.{key}' names '{column}', which is used otherwise; a column of "
-                f"{key}s of a table is no feature."
+                f"{where}.split.{key}' names '{column}', which is the target, a feature, or part "
+                "of a sequence; name another column of a table."
             )
 
 
@@ -185,21 +189,21 @@ def _check_reference(own: Mapping, where: str) -> None:
     is_sequence = own.get("kind") == "sequence" or own["format"] == "ts"
     if "cnn1d" in reference and not is_sequence:
         raise ConfigError(
-            f"{where}.reference' is a cnn1d, which is for sequences; set kind: sequence, or give "
-            "another."
+            f"{where}.reference' is a cnn1d, which is for sequences; set kind: sequence, or choose "
+            "another net."
         )
     if (own.get("kind") == "text") != ("textcnn" in reference):
         raise ConfigError(
-            f"{where}.reference' of texts must be a textcnn, and of nothing else; mend it, or set "
-            "kind: text."
+            f"{where}.reference' must be a textcnn for texts, and only for texts; change it, or "
+            "set or remove kind: text."
         )
     if is_sequence and "cnn" in reference:
-        raise ConfigError(f"{where}.reference' is a cnn, which is for images; give a cnn1d.")
+        raise ConfigError(f"{where}.reference' is a cnn, which is for images; choose a cnn1d.")
     is_table = own["format"] in ("csv", "parquet") and shape is None
     kind = next((k for k in ("cnn", "residual") if k in reference), None)
     if isinstance(reference, Mapping) and kind and is_table:
         raise ConfigError(
-            f"{where}.reference' is a {kind}, but columns are no images; give an mlp or "
+            f"{where}.reference' is a {kind}, but columns are no images; choose an mlp, or set "
             "input_shape."
         )
     if isinstance(reference, str) or "cnn" not in reference:
@@ -207,18 +211,18 @@ def _check_reference(own: Mapping, where: str) -> None:
     halvings = len(reference["cnn"]["filters"])
     if shape is not None and (len(shape) != 3 or min(shape[:2]) < 2**halvings):
         raise ConfigError(
-            f"{where}.reference.cnn.filters' has {halvings} layers, each of which halves the "
-            f"image: too many for input_shape {list(shape)}."
+            f"{where}.reference.cnn.filters' halves the image {halvings} times, which is too often "
+            f"for input_shape {list(shape)}; give it fewer filters."
         )
 
 
 def check_reference_name(reference: str | Mapping | None, where: str) -> None:
-    """Refuse the name of a reference net that there is not; ``where`` is its key, ended by a quote.
+    """Refuse an unknown name of a reference net; ``where`` is its key and ends with a quote.
 
     Raises
     ------
     ConfigError
-        There is no such net.
+        There is no net with this name.
     """
     if isinstance(reference, str) and reference not in (*NAMES, *LITERATURE):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How a CSV file writes what it holds: as described, else told from its beginning, and said."""
+"""Dialect of a CSV file: taken from its description or detected, and logged."""
 
 import codecs
 import io
@@ -23,16 +23,16 @@ from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# What pyarrow and pandas take for missing.
+# pyarrow and pandas read these as missing.
 MARKS = (
     *("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "None"),
     *("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
-# The same in a column of numbers, where they can mean nothing else.
+# In a column of numbers, these can only mean missing.
 _MARKS_OF_NUMBERS = ("?", "-", "--", ".")
 _HEAD_BYTES = 2**20
 _SEPARATORS = (",", ";", "\t", "|")
-# Decimal and thousands, the likelier first.
+# Decimal and thousands signs, the most likely ones first.
 _NOTATIONS = (
     *((".", None), (",", None), (".", ","), (",", ".")),
     *((".", " "), (",", " "), (".", "\u00a0"), (",", "\u00a0"), (",", "\u202f"), (".", "'")),
@@ -42,13 +42,14 @@ _AMBIGUOUS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table file writes numbers, truth values, dates and what is missing.
+    """How a table file writes numbers, truth values, dates and missing values.
 
     Attributes
     ----------
     dates
-        Format by column of dates, of :data:`nasturtium.data.own.conversion.DATE_FORMATS` or of
-        strptime; empty for what a Parquet file types as dates.
+        Format of each column of dates: one of
+        :data:`nasturtium.data.own.conversion.DATE_FORMATS`, or one for strptime. It is empty if
+        the type of the column in a Parquet file is a date.
     hours
         Columns of dates that have a time of day.
     booleans
@@ -66,25 +67,25 @@ class Dialect:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Texts that stand for a missing value in any column."""
+        """Texts that mean a missing value in any column."""
         return (*MARKS, *self.missing_values)
 
     @property
     def marks_of_numbers(self) -> tuple[str, ...]:
-        """The same in a column that is no text."""
+        """Texts that mean a missing value in a column without texts."""
         return (*self.marks, *_MARKS_OF_NUMBERS)
 
     def of_file(self, path: str) -> "Dialect":
-        """The same in the encoding of another file."""
+        """The same dialect with the encoding of another file."""
         return replace(self, encoding=encoding_of(path))
 
     def as_dict(self) -> dict:
-        """Ready for JSON."""
+        """The dialect as a dict, ready for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "Dialect":
-        """Back from :meth:`as_dict`, or its JSON."""
+        """The dialect from :meth:`as_dict`, or from its JSON."""
         lists = ("missing_values", "hours", "booleans")
         return cls(**{k: tuple(v) if k in lists else v for k, v in values.items()})
 
@@ -92,17 +93,17 @@ class Dialect:
 def detect(
     path: str, own: Mapping, choose: Callable[[Sequence[str]], list[str]], text: Sequence[str]
 ) -> Dialect:
-    """The dialect of a CSV file: keys of ``own`` where given, else what its first megabyte shows.
+    """The dialect of a CSV file. Keys in ``own`` win; the first megabyte shows the rest.
 
     Parameters
     ----------
     choose, text
-        As of :func:`nasturtium.data.own.table_files.read_csv`.
+        See :func:`nasturtium.data.own.table_files.read_csv`.
 
     Raises
     ------
     DataError
-        It can be read in two ways that give other numbers.
+        The file can be read in two ways that lead to different numbers.
     """
     encoding = own.get("encoding") or encoding_of(path)
     head = _head(path, encoding)
@@ -125,7 +126,11 @@ def detect(
         marks = sorted({v.strip() for v in columns[name]} & set(_MARKS_OF_NUMBERS))
         if marks and _is_number_like(values.get(name, [])):
             logger.warning(
-                "%s: column '%s' has '%s', taken for a missing value.", path, name, marks[0]
+                "%s: column '%s' has '%s', which is read as a missing value; if it means something "
+                "else, write a number instead.",
+                path,
+                name,
+                marks[0],
             )
     if "decimal" not in own and "thousands" not in own:
         decimal, thousands = _notation(values, path)
@@ -143,14 +148,14 @@ def detect(
 
 
 def encoding_of(path: str) -> str:
-    """UTF-8 or UTF-16 where the file is that, else Windows-1252, with a warning.
+    """UTF-8 or UTF-16 if the file has this encoding; otherwise Windows-1252, with a warning.
 
     Raises
     ------
     DataError
-        It is no text.
+        The file is no text.
     """
-    # pyarrow unpacks what its name says is packed, as it does when the whole is read.
+    # pyarrow unpacks compressed files by their name, both here and when the whole file is read.
     with _opened(path) as file:
         decoder, is_utf8, is_first = codecs.getincrementaldecoder("utf-8")(), True, True
         while block := file.read(_HEAD_BYTES):
@@ -158,7 +163,7 @@ def encoding_of(path: str) -> str:
                 return "utf-16"
             is_first = False
             if b"\0" in block:
-                raise DataError(f"{path}: holds bytes that are no text; save it as CSV in UTF-8.")
+                raise DataError(f"{path}: has bytes that are no text; save it as CSV in UTF-8.")
             try:
                 is_utf8 = is_utf8 and decoder.decode(block) is not None
             except UnicodeDecodeError:
@@ -170,7 +175,9 @@ def encoding_of(path: str) -> str:
     if is_utf8:
         return "utf-8"
     logger.warning(
-        "%s: is no UTF-8, and read as Windows-1252; set 'encoding' if it is in another one.", path
+        "%s: is not UTF-8, so it is read as Windows-1252; if its encoding is another one, set "
+        "'encoding'.",
+        path,
     )
     return "windows-1252"
 
@@ -182,15 +189,15 @@ def _opened(path: str) -> Iterator[pa.NativeFile]:
             yield file
     except (pa.ArrowException, OSError) as error:
         said = " ".join(str(error).split())[:160]
-        raise DataError(f"{path}: can't be read ({said}); mend it.") from error
+        raise DataError(f"{path}: can't be read ({said}); correct or replace it.") from error
 
 
 def _head(path: str, encoding: str) -> str:
-    """Whole lines of the first megabyte; empty where they can't be decoded."""
+    """Complete lines of the first megabyte; empty if they can't be decoded."""
     try:
         with _opened(path) as file:
             content = file.read(_HEAD_BYTES)
-        # A character may be cut at the end.
+        # The last character may be incomplete.
         text = codecs.getincrementaldecoder(encoding)().decode(content)
     except (UnicodeError, LookupError):
         return ""
@@ -201,13 +208,13 @@ def _head(path: str, encoding: str) -> str:
 
 
 def _separator(head: str) -> str:
-    """The character that the header has most of, outside quotes; a comma where there is none."""
+    """The most frequent separator in the header outside quotes; a comma if there is none."""
     header = re.sub(r'"[^"]*"', "", head.split("\n", 1)[0])
     return max(_SEPARATORS, key=header.count)
 
 
 def _columns(head: str, dialect: Dialect) -> dict[str, list[str]]:
-    """The distinct texts of the head's columns; none where it is not sound."""
+    """The distinct texts in each column of ``head``; empty if ``head`` is not sound."""
     parse = pyarrow.csv.ParseOptions(
         delimiter=dialect.separator, invalid_row_handler=lambda row: "skip"
     )
@@ -241,7 +248,7 @@ def _fits(values: Sequence[str], dialect: Dialect) -> bool:
 
 
 def _notation(values: Mapping[str, Sequence[str]], path: str) -> tuple[str, str | None]:
-    """The first notation in which every column of numbers is one."""
+    """The first notation that fits all columns of numbers."""
     fitting = {
         name: [n for n in _NOTATIONS if _fits(v, Dialect(decimal=n[0], thousands=n[1]))]
         for name, v in values.items()
@@ -254,25 +261,25 @@ def _notation(values: Mapping[str, Sequence[str]], path: str) -> tuple[str, str 
         name = next(n for n in fitting if (".", None) not in fitting[n])
         example = next(v for v in values[name] if _AMBIGUOUS.fullmatch(v.strip()))
         raise DataError(
-            f"{path}: column '{name}' has {example!r}, which may be a decimal comma or thousands; "
-            "set \"decimal: ','\" or \"thousands: ','\"."
+            f"{path}: column '{name}' has {example!r}, whose comma may be a decimal or a thousands "
+            "sign; set \"decimal: ','\" or \"thousands: ','\"."
         )
     return common[0]
 
 
 def date_format(values: Sequence[str], path: str, name: str) -> str | None:
-    """The format that all ``values`` are dates in; None where there is none.
+    """The date format that fits all ``values``; None if there is none.
 
     Raises
     ------
     DataError
-        There are several.
+        Several formats fit.
     """
     fitting = [found for found in DATE_FORMATS if _all_dates(values, found)]
     if len(fitting) > 1:
         raise DataError(
-            f"{path}: column '{name}' has {values[0]!r}, of which day and month can't be told "
-            f"apart; set \"date_format: '{fitting[0]}'\" or '{fitting[1]}'."
+            f"{path}: column '{name}' has {values[0]!r}, whose day and month can't be told apart; "
+            f"set \"date_format: '{fitting[0]}'\" or '{fitting[1]}'."
         )
     return fitting[0] if fitting else None
 

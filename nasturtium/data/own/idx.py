@@ -1,4 +1,4 @@
-"""Format ``idx``: images and labels as MNIST's files have them, compressed by gzip or not."""
+"""Format ``idx``: images and labels in the format of MNIST's files, with or without gzip."""
 
 import logging
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ _CHANNELS = (1, 3, 4)
 
 
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
-    """The samples of a file of images and one of labels, or of four with ``test_path``.
+    """The samples of a file of images and a file of labels, or of four files with ``test_path``.
 
     Raises
     ------
     DataError
-        Not an IDX file of unsigned bytes, or images and labels don't fit.
+        Not an IDX file of unsigned bytes, or images and labels don't fit each other.
     """
     pairs = [(own["path"], own["target_path"])]
     if "test_path" in own:
@@ -32,12 +32,14 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         array, labels = read_idx(path), read_idx(target_path)
         if array.ndim < 2 or array.ndim > 4 or labels.shape != (len(array),) or not array.size:
             raise DataError(
-                f"{path}: has shape {array.shape}, and {target_path} {labels.shape}; one target a "
-                "sample is needed."
+                f"{path}: has shape {array.shape}, but {target_path} has {labels.shape}; save one "
+                "target for each sample."
             )
         array = _channels_last(array[..., np.newaxis] if array.ndim == 3 else array, path)
         if images and array.shape[1:] != images[0].shape[1:]:
-            raise DataError(f"{path}: has samples of another shape than {pairs[0][0]}.")
+            raise DataError(
+                f"{path}: has samples of another shape than {pairs[0][0]}; save both alike."
+            )
         images.append(array if array.ndim == 4 else array.astype(np.float32))
         values.append(
             checks.labels(labels, target_path, own.get("classes"))
@@ -61,11 +63,12 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
 
 
 def _channels_last(array: np.ndarray, path: str) -> np.ndarray:
-    """Pictures whose channels come first are turned, and it is said."""
+    """Move the channels of pictures to the last axis, with a warning, if they come first."""
     if array.ndim != 4 or array.shape[1] not in _CHANNELS or array.shape[3] in _CHANNELS:
         return array
     logger.warning(
-        "%s: its samples of shape %s are taken for pictures with their channels first, and turned.",
+        "%s: its samples of shape %s seem to be pictures with their channels first, so the "
+        "channels are moved to the last axis; if this is wrong, save them as an npz file.",
         path,
         array.shape[1:],
     )

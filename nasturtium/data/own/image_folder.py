@@ -1,4 +1,4 @@
-"""Format ``folder-of-images``: a folder a class, PNG, JPEG or BMP files in it."""
+"""Format ``folder-of-images``: a folder for each class, with PNG, JPEG or BMP files."""
 
 import hashlib
 import logging
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
-# Only formats that are decoded in place: Pillow hands others (EPS) to programs.
+# Only formats that Pillow decodes itself: for others, such as EPS, it calls programs.
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MOST_PIXELS = 50_000_000
-# Pictures that nowhere reach half of the scale are dark, or have another one.
+# Pictures that never reach half of the scale are dark, or have another scale.
 _DARK = 128
-# A picture whose height and width change by factors so many times apart is distorted.
+# A picture is distorted if the factors of its height and width differ by more than this.
 _STRETCHED = 1.25
 _IMAGES_PER_BLOCK = 256
 _BLOCK_BYTES = 2**20
@@ -51,36 +51,43 @@ _ERRORS = (
 
 
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
-    """Images of ``input_shape``, uint8; those of another size are resized (bilinear).
+    """Images of ``input_shape``, uint8. Images of another size are resized (bilinear).
 
-    Classes are the names of the folders, sorted.
+    Classes are the sorted names of the folders.
 
     Raises
     ------
     DataError
-        No classes, an empty one, or a file that is no image.
+        There are no classes, a class is empty, or a file is no image.
     """
     shape = tuple(own["input_shape"])
     if len(shape) != 3 or shape[2] not in _MODES:
         raise DataError(
-            f"Data set '{name}': input_shape must be [height, width, 1, 3 or 4], not {list(shape)}."
+            f"Data set '{name}': input_shape must be [height, width, channels] with 1, 3 or 4 "
+            f"channels, not {list(shape)}."
         )
     paths = [os.path.normpath(own[key]) for key in ("path", "test_path") if key in own]
     roots = [Path(path) for path in paths]
     classes = sorted(path.name for path in _visible(roots[0]) if path.is_dir())
     if len(classes) < 2:
-        raise DataError(f"{roots[0]}: has {len(classes)} folders, a classification needs two.")
+        raise DataError(
+            f"{roots[0]}: has {len(classes)} folders, but a classification needs at least two; add "
+            "a folder for each class."
+        )
     check_blanks(classes, str(roots[0]))
     if set(map(str.lower, classes)) <= _SPLITS:
         raise DataError(
-            f"{roots[0]}: has the folders {' and '.join(classes)}, which name no classes; give one "
-            "of them as 'path', and the test split's as 'test_path'."
+            f"{roots[0]}: has the folders {' and '.join(classes)}, which are splits and no "
+            "classes; set 'path' to one of them, and 'test_path' to the folder of the test split."
         )
     files, labels, counts = [], [], []
     for root in roots:
         unknown = [p.name for p in _visible(root) if p.is_dir() and p.name not in classes]
         if unknown:
-            raise DataError(f"{root}: has the class '{unknown[0]}', which {roots[0]} has not.")
+            raise DataError(
+                f"{root}: has the class '{unknown[0]}', which {roots[0]} does not have; add it "
+                "there, or remove it."
+            )
         for label, folder in enumerate(classes):
             found = _images(root / folder)
             if not found and root == roots[0]:
@@ -100,18 +107,18 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
             yield block
         if stretched:
             logger.warning(
-                "%s: %d of %d pictures have other proportions than %d x %d, and are stretched; cut "
+                "%s: %d of %d pictures have other proportions than %d x %d and are stretched; crop "
                 "them, or choose another input_shape.",
                 roots[0],
                 stretched,
                 len(files),
                 *shape[:2],
             )
-        # Not before all are read: 12 bits in files of 16, or digits of 0 to 16.
+        # After all pictures: 12 bits in files of 16 bits, or digits from 0 to 16.
         if brightest < _DARK:
             logger.warning(
-                "%s: the brightest value of all pictures is %d of 255; if they are not dark, save "
-                "them with their full scale.",
+                "%s: the brightest value of all pictures is %d of 255; if the pictures are not "
+                "dark, save them with their full scale.",
                 roots[0],
                 brightest,
             )
@@ -136,7 +143,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
 
 def _visible(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: is no folder; put it there or correct the path.")
+        raise DataError(f"{folder}: is no folder; create it or correct the path.")
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
@@ -146,23 +153,27 @@ def _images(folder: Path) -> list[Path]:
     found = _visible(folder)
     images = [path for path in found if path.suffix.lower() in _FORMATS and path.is_file()]
     if len(images) < len(found):
-        logger.warning("%s: %d files are no images, skipped", folder, len(found) - len(images))
+        logger.warning(
+            "%s: %d files are no images and are skipped; move them elsewhere.",
+            folder,
+            len(found) - len(images),
+        )
     return images
 
 
 def read_picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """One picture of ``shape``, uint8: turned upright, 16 bits brought to 8, resized (bilinear).
+    """One picture of ``shape``, uint8: turned upright, reduced to 8 bits, resized (bilinear).
 
     Raises
     ------
     DataError
-        It is none, too large, or has transparent pixels that the channels can't hold.
+        The file is no picture, is too large, or has transparent pixels without a channel for them.
     """
     return _read(path, shape)[0]
 
 
 def _read(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
-    """The picture, and how many times its proportions differ from those of ``shape``."""
+    """The picture, and the ratio between its proportions and the proportions of ``shape``."""
     from PIL import Image, ImageOps
 
     try:
@@ -175,8 +186,9 @@ def _read(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
             upright = _eight_bits(ImageOps.exif_transpose(image))
             if shape[2] != 4 and _is_transparent(upright):
                 raise DataError(
-                    f"{path}: has transparent pixels, which {shape[2]} channels can't hold; give "
-                    f"the data set input_shape [{shape[0]}, {shape[1]}, 4], or save it without."
+                    f"{path}: has transparent pixels, which {shape[2]} channels can't hold; set "
+                    f"input_shape to [{shape[0]}, {shape[1]}, 4], or save the picture without "
+                    "transparency."
                 )
             converted = upright.convert(_MODES[shape[2]])
             if converted.size != (shape[1], shape[0]):
@@ -186,12 +198,12 @@ def _read(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
             return picture, max(times, 1 / times)
     except (Image.DecompressionBombError, *_ERRORS) as error:
         raise DataError(
-            f"{path}: can't be read as an image ({type(error).__name__}); mend or remove it."
+            f"{path}: can't be read as an image ({type(error).__name__}); replace or remove it."
         ) from error
 
 
 def _eight_bits(image: "Image.Image") -> "Image.Image":
-    """A grey image of 16 bits brought to 8; Pillow itself would clip it at 255."""
+    """A grey image of 16 bits reduced to 8 bits. Pillow would clip it at 255."""
     from PIL import Image
 
     if not image.mode.startswith("I"):
@@ -203,14 +215,14 @@ def _eight_bits(image: "Image.Image") -> "Image.Image":
 
 
 def _is_transparent(image: "Image.Image") -> bool:
-    """Whether any pixel is less than opaque."""
+    """Whether any pixel is transparent, fully or in part."""
     if "transparency" not in image.info and "A" not in image.getbands():
         return False
     return image.convert("RGBA").getextrema()[3][0] < 255
 
 
 def _digest(root: Path, classes: list[str]) -> str:
-    """SHA-256 over names and contents, in order."""
+    """SHA-256 of all names and contents, in order."""
     digest = hashlib.sha256()
     for folder in classes:
         for path in _images(root / folder):

@@ -1,4 +1,4 @@
-"""Sequences in a long table, ``csv`` or ``parquet``: a row a step, with its sample and its time."""
+"""Sequences in a long table, ``csv`` or ``parquet``: each row is a step of a sample at a time."""
 
 import re
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from nasturtium.errors import DataError
 
 
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
-    """The sequences of one table, or of two where ``test_path`` names the test split's.
+    """The sequences of one table, or of two if ``test_path`` names the table of the test split.
 
-    Samples stand in the order in which the column ``id`` first names them, steps in that of the
-    column ``time``. All other columns than these and the target are channels, unless ``features``
-    names them. The target is the same in all rows of a sample.
+    Samples are in the order in which the column ``id`` first names them. Their steps are in the
+    order of the column ``time``. All columns except these two and the target are channels, unless
+    ``features`` names the channels. The target is the same in all rows of a sample.
 
     Raises
     ------
     DataError
-        Not such a table; the sentence names column and sample.
+        Not such a table. The message names column and sample.
     """
     paths = [own[key] for key in ("path", "test_path") if key in own]
     files = [_File(path, own) for path in paths]
@@ -34,7 +34,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     parts = [sequences.joined(f.samples, own, f.path, f.channels) for f in files]
     if parts[-1].shape != (len(parts[-1]), *parts[0].shape[1:]):
         raise DataError(
-            f"{paths[1]}: has samples of {parts[1].shape[1]} steps, and {paths[0]} of "
+            f"{paths[1]}: has samples of {parts[1].shape[1]} steps, but {paths[0]} has samples of "
             f"{parts[0].shape[1]}; set 'steps'."
         )
     wheres = [f"{path}: column '{own['target']}'" for path in paths]
@@ -61,11 +61,11 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     )
 
 
-_NO_TIME = "no time like the others; mend it"
+_NO_TIME = "which is no time like the others; correct it"
 
 
 class _File:
-    """Samples of shape (steps, channels), float64, and a target for each."""
+    """The samples of one file, float64 of shape (steps, channels), and a target for each."""
 
     def __init__(self, path: str, own: Mapping):
         self.path = path
@@ -77,10 +77,12 @@ class _File:
         columns, _ = tables.read_columns(path, {**own, **wanted}, text)
         self.channels = [name for name in columns if name not in (*keys, own["target"])]
         if not self.channels:
-            raise DataError(f"{path}: has no column beside id, time and target; name another file.")
+            raise DataError(f"{path}: has only columns of id, time and target; name another file.")
         for name in (*keys, own["target"]):
             if columns[name].null_count or not len(columns[name]):
-                raise DataError(f"{path}: column '{name}' lacks a value; mend or remove the row.")
+                raise DataError(
+                    f"{path}: column '{name}' lacks a value; correct or remove the row."
+                )
         ids = columns[own["id"]].combine_chunks().dictionary_encode()
         check_same(ids.dictionary.to_pylist(), f"{path}: column '{own['id']}'")
         times = f"{path}: column '{own['time']}'"
@@ -91,7 +93,7 @@ class _File:
         if same.any():
             twice = ids[int(order[np.argmax(same)])]
             raise DataError(
-                f"{path}: sample '{twice}' has two rows of the same '{own['time']}'; mend it."
+                f"{path}: sample '{twice}' has two rows with the same '{own['time']}'; remove one."
             )
         starts = np.flatnonzero(np.diff(sample[order], prepend=-1))
         values = np.stack(
@@ -106,7 +108,7 @@ class _File:
         if differs.any():
             raise DataError(
                 f"{self.path}: sample '{ids[int(np.argmax(differs))]}' has more than one "
-                f"'{own['target']}'; a sample needs one."
+                f"'{own['target']}'; give it one target."
             )
         return column.take(pa.array(first))
 
@@ -114,12 +116,12 @@ class _File:
 def _moments(
     column: pa.ChunkedArray, written: str | None, path: str, name: str, where: str
 ) -> np.ndarray:
-    """Times as numbers that sort like them: numbers, dates, or texts of one form as 09:30.
+    """Times as numbers that sort like them: numbers, dates, or texts in one form such as 09:30.
 
     Raises
     ------
     DataError
-        They are texts whose alphabet is no order of time.
+        The times are texts, and their alphabetical order is no order in time.
     """
     try:
         return column.cast(pa.float64()).to_numpy()
@@ -131,13 +133,13 @@ def _moments(
             moments = to_moments(pa.chunked_array([encoded.dictionary]), format_)
             check_converted(pa.chunked_array([encoded.dictionary]), moments, where, 1, _NO_TIME)
             return moments.cast(pa.int64()).to_numpy()[encoded.indices.to_numpy()]
-        # Texts such as 09:30 sort by alphabet; 9:30 and 10:30 don't, nor does step1 beside step10.
+        # Texts such as 09:30 can be sorted. This fails for 9:30 and 10:30, and step2 and step10.
         forms = {re.sub(r"\d", "0", text) for text in texts}
         if len(forms) > 1:
             longest = max(texts, key=len)
             odd = next(t for t in texts if re.sub(r"\d", "0", t) != re.sub(r"\d", "0", longest))
             raise DataError(
-                f"{where} has {odd[:40]!r} beside {longest[:40]!r}, which have no order in time; "
-                "write numbers or dates, or all in one form as 09:30."
+                f"{where}: has {odd[:40]!r} and {longest[:40]!r}, which can't be sorted by time; "
+                "write numbers or dates, or write all in one form, such as 09:30."
             ) from None
         return np.argsort(np.argsort(np.array(texts), kind="stable"))[encoded.indices.to_numpy()]

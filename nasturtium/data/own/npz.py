@@ -1,4 +1,4 @@
-"""Format ``npz``: NumPy's archives, read block by block and never unpickled."""
+"""Format ``npz``: archives of NumPy, read block by block and never unpickled."""
 
 import logging
 import tokenize
@@ -20,10 +20,10 @@ from nasturtium.errors import DataError
 logger = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 16 * 2**20
-# deflate can't pack more tightly; an archive that promises more is a lie.
+# deflate can't compress any further, so an archive that states more is false.
 _LARGEST_RATIO = 1032
 _CHANNELS = (1, 3, 4)
-_NARROWER = "subtract what they have in common, or leave the column out"
+_NARROWER = "subtract a constant from them, or leave the column out"
 _ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,10 +42,10 @@ _ERRORS = (
 
 
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
-    """The samples of one archive, or of two where ``test_path`` names the test split's.
+    """The samples of one archive, or of two if ``test_path`` names the archive of the test split.
 
-    Images have shape (samples, height, width[, channels]), tables (samples, columns), and with
-    ``kind: sequence`` sequences (samples, steps[, channels]).
+    Images have shape (samples, height, width[, channels]), and tables (samples, columns). With
+    ``kind: sequence``, samples are sequences of shape (samples, steps[, channels]).
 
     Raises
     ------
@@ -68,8 +68,8 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     for array in arrays:
         if _input_shape(array, own) != (shape, is_first) or array.dtype != arrays[0].dtype:
             raise DataError(
-                f"{array.where}: has samples of {array.dtype} and shape {array.shape[1:]}, unlike "
-                f"{arrays[0].where}; save both alike."
+                f"{array.where}: has samples of type {array.dtype} and shape {array.shape[1:]}, "
+                f"unlike {arrays[0].where}; save both alike."
             )
     image = len(shape) == 3
     if own.get("kind") == "sequence":
@@ -100,7 +100,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
         features=Blocks((len(all_targets), *shape), dtype, blocks),
         targets=all_targets,
         test_from=len(targets[0]) if len(parts) > 1 else None,
-        # Two arrays of one archive, or of two copies of it, are no test split if they are one.
+        # If both splits use the same array, their files must differ.
         sources=test_files.checksums(
             list(dict.fromkeys(part[0] for part in parts)),
             [part[0] for part in parts] if len({part[1] for part in parts}) == 1 else (),
@@ -109,7 +109,7 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
 
 
 class _Array:
-    """One array of an archive: its header at once, its rows block by block."""
+    """One array of an archive. Its header is read at once, its rows are read block by block."""
 
     def __init__(self, path: str, name: str):
         self.where = f"{path}: array '{name}'"
@@ -118,16 +118,19 @@ class _Array:
             self.shape, self.fortran, self.dtype = _header(file)
             size = int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
             if self.dtype.hasobject:
-                raise DataError(f"{self.where}: holds Python objects; save it as numbers.")
+                raise DataError(f"{self.where}: contains Python objects; save it as numbers.")
             if not self.shape or not self.shape[0] or not size:
                 raise DataError(f"{self.where}: is empty; save samples in it.")
             if size != info.file_size - file.tell() or size > checks.MOST_VALUES:
                 raise DataError(
-                    f"{self.where}: its header promises shape {self.shape}, {size:,} bytes, but "
-                    "it does not hold as many; save it anew."
+                    f"{self.where}: its header states shape {self.shape} and {size:,} bytes, but "
+                    "its size is another one; save it again."
                 )
             if info.file_size > info.compress_size * _LARGEST_RATIO + 1024:
-                raise DataError(f"{self.where}: unpacks to more than it can; save it anew.")
+                raise DataError(
+                    f"{self.where}: states a size that its compressed bytes can't have; save it "
+                    "again."
+                )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -136,7 +139,7 @@ class _Array:
         with self._opened() as (file, _):
             shape, _, dtype = _header(file)
             if self.fortran:
-                # Its rows lie scattered over the whole.
+                # The values of a row are spread over the whole array.
                 whole = np.frombuffer(_exactly(file, int(np.prod(shape)) * dtype.itemsize), dtype)
                 yield whole.reshape(shape[::-1]).T
                 return
@@ -155,8 +158,8 @@ class _Array:
                 if self._name not in names:
                     raise DataError(
                         f"{self._path}: has no array '{self._name}', only "
-                        f"{', '.join(map(repr, names[:10])) or 'nothing'}; name one of them under "
-                        "'features' or 'target'."
+                        f"{', '.join(map(repr, names[:10])) or 'nothing'}; name one of its arrays "
+                        "under 'features' or 'target'."
                     )
                 info = archive.infolist()[names.index(self._name)]
                 with archive.open(info) as file:
@@ -164,7 +167,7 @@ class _Array:
         except _ERRORS as error:
             raise DataError(
                 f"{self.where}: can't be read ({type(error).__name__}: "
-                f"{str(error).splitlines()[0][:100] if str(error) else 'broken'}); save it anew "
+                f"{str(error).splitlines()[0][:100] if str(error) else 'broken'}); save it again "
                 "with numpy.savez."
             ) from error
 
@@ -184,7 +187,7 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 
 
 def _extremes(arrays: Sequence[_Array]) -> tuple[float, float]:
-    """Smallest and largest value of images, which a type says little of."""
+    """Smallest and largest value of images. Their type says little about it."""
     found = []
     for array in arrays:
         low, high, row = np.inf, -np.inf, 1
@@ -210,16 +213,17 @@ def _input_shape(array: _Array, own: Mapping) -> tuple[tuple[int, ...], bool]:
     if own.get("kind") == "sequence":
         return sequences.array_shape(array.shape, array.where), False
     if len(found) == 2:
-        found = (*found, 1)  # grey images, saved without their axis of channels
+        found = (*found, 1)  # grey images without an axis for channels
     wanted = tuple(own.get("input_shape", found))
     if len(found) == 3 and "input_shape" in own and wanted == (*found[1:], found[0]) != found:
         return wanted, True
     if len(found) == 1 and len(wanted) == 3 and np.prod(wanted) == found[0]:
-        return wanted, False  # pictures laid out flat, channel fastest
+        return wanted, False  # pictures as flat rows, channel fastest
     if len(found) not in (1, 3) or wanted not in (found, array.shape[1:]):
         raise DataError(
             f"{array.where}: its samples have shape {array.shape[1:]}, not "
-            f"{wanted if 'input_shape' in own else '(columns,) or (height, width, channels)'}."
+            f"{wanted if 'input_shape' in own else '(columns,) or (height, width, channels)'}; "
+            "save them in this shape, or change 'input_shape'."
         )
     if "input_shape" not in own and _is_channels_first(array, found):
         return (*found[1:], found[0]), True
@@ -227,12 +231,12 @@ def _input_shape(array: _Array, own: Mapping) -> tuple[tuple[int, ...], bool]:
 
 
 def _is_channels_first(array: _Array, shape: tuple[int, ...]) -> bool:
-    """Whether these look like pictures with channels first, and say so.
+    """Whether samples look like pictures with their channels first; if so, there is a warning.
 
     Raises
     ------
     DataError
-        They hardly are pictures; 'input_shape' overrules it.
+        The samples do not look like pictures. The key 'input_shape' overrules this.
     """
     if len(shape) != 3:
         return False
@@ -240,13 +244,14 @@ def _is_channels_first(array: _Array, shape: tuple[int, ...]) -> bool:
     if len(array.shape) == 3 and _is_strip(height, width):
         raise DataError(
             f"{array.where}: its samples of shape {array.shape[1:]} look like series, not like "
-            f"grey pictures; set kind: sequence, or input_shape: {list(shape)} if they are."
+            f"grey pictures; set kind: sequence, or if they are pictures, input_shape: "
+            f"{list(shape)}."
         )
     is_first = height in _CHANNELS and channels not in _CHANNELS
     if is_first:
         logger.warning(
-            "%s: its samples of shape %s are taken for pictures with their channels first; set "
-            "input_shape: %s if they are not.",
+            "%s: its samples of shape %s seem to be pictures with their channels first; if the "
+            "channels come last, set input_shape: %s.",
             array.where,
             array.shape[1:],
             list(shape),
@@ -261,7 +266,7 @@ def _is_strip(height: int, width: int) -> bool:
 def _targets(
     parts: Sequence[tuple[str, str, str]], counts: Sequence[int], own: Mapping
 ) -> tuple[list[np.ndarray], tuple[str, ...] | None]:
-    """Targets of each part, and the classes' names where labels are no numbers from 0."""
+    """Targets of each part, and the names of the classes if labels are no numbers from 0."""
     classification = own["task"] == "classification"
     arrays = [_Array(path, name) for path, _, name in parts]
     for array, (_, features, _), count in zip(arrays, parts, counts, strict=True):
@@ -269,12 +274,12 @@ def _targets(
         if not (is_flat or (classification and len(array.shape) == 2 and len(array) == count)):
             raise DataError(
                 f"{array.where}: has shape {array.shape}, but '{features}' has {count:,} samples; "
-                "save one target a sample."
+                "save one target for each sample."
             )
         if array.dtype.kind in "US" and not classification:
             raise DataError(
-                f"{array.where}: holds texts, but a regression needs numbers; set 'task: "
-                "classification' if they name classes."
+                f"{array.where}: contains texts, but a regression needs numbers; if the texts name "
+                "classes, set 'task: classification'."
             )
         if array.dtype.kind not in "US":
             checks.stored_dtype(array.dtype, False, array.where)

@@ -1,4 +1,4 @@
-"""The column that splits keep to: groups that stay whole, or times in their order."""
+"""The column that decides the splits: groups that stay whole, or times in order."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from nasturtium.errors import DataError
 
 
 def split_column(own: Mapping) -> tuple[str, str] | None:
-    """``group`` or ``time`` and the column that a description names for it, if it does."""
+    """``group`` or ``time`` and the name of its column; None if the description names none."""
     return next(
         ((k, own["split"][k]) for k in ("group", "time") if k in own.get("split", {})), None
     )
@@ -22,19 +22,19 @@ def split_column(own: Mapping) -> tuple[str, str] | None:
 def split_order(
     parts: Sequence[pa.ChunkedArray | None], own: Mapping, dialect: Dialect, paths: Sequence[str]
 ) -> np.ndarray | None:
-    """Number of its group, or rank of its time, by row of all files; int64 of shape (rows,).
+    """Number of the group or rank of the time for each row of all files; int64 of shape (rows,).
 
-    None where the description names no such column.
+    None if the description names no such column.
 
     Parameters
     ----------
     parts
-        The column as text, by file.
+        The column as text, for each file.
 
     Raises
     ------
     DataError
-        A row has none, or one that is no time like the others.
+        A row has no group or time, or its time is not written like the others.
     """
     if parts[0] is None:
         return None
@@ -44,8 +44,8 @@ def split_order(
         row = pc.index(pc.is_null(part), True).as_py()
         if row >= 0:
             raise DataError(
-                f"{path}: column '{name}': row {row + first_row} has no {key} to split by; mend or "
-                "remove the row."
+                f"{path}: column '{name}': row {row + first_row} has no {key} to split by; correct "
+                "or remove the row."
             )
     whole = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
     values = whole if key == "group" else _times(whole, own, dialect, paths[0], first_row)
@@ -65,9 +65,13 @@ def _times(
     found = own.get("date_format") or date_format(pc.unique(column).to_pylist(), path, name)
     moments = None if found is None else to_moments(column, found)
     if moments is None:
-        # A row that is none hides the format of all others; the nearest one tells which row.
+        # One wrong row hides the format of the others. The best format shows which row is wrong.
         converted = [numbers, *(to_moments(column, written) for written in DATE_FORMATS)]
         nearest = min(converted, key=lambda tried: tried.null_count)
-        check_converted(column, nearest, where, first_row, "no time like the others; mend it")
-    check_converted(column, moments, where, first_row, "no date like the others; mend it")
+        check_converted(
+            column, nearest, where, first_row, "which is no time like the others; correct it"
+        )
+    check_converted(
+        column, moments, where, first_row, "which is no date like the others; correct it"
+    )
     return moments

@@ -1,4 +1,4 @@
-"""What the formats of sequences share: samples of shape (steps, channels), float32."""
+"""Functions that all formats of sequences share; samples are float32 of shape (steps, channels)."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,32 +12,32 @@ from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# What to do about numbers that stand for missing ones, by format.
+# For each format, the advice for numbers that may mean missing values.
 _OF_MISSING = {
     "csv": "list it under 'missing_values'",
     "parquet": "save it as null",
     "ts": "write ? instead",
 }
-_NARROWER = "subtract what they have in common, or leave the channel out"
+_NARROWER = "subtract a constant from them, or leave the channel out"
 
 
 def joined(
     samples: Sequence[np.ndarray], own: Mapping, where: str, channels: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Samples of one file, each of shape (steps, channels) in float64, in one float32 array.
+    """Join the samples of one file, each float64 of shape (steps, channels), in a float32 array.
 
-    With the key ``steps``, longer ones are cut at their end, and shorter ones go on with their
-    last step: a jump to zero would be an event of its own.
+    The key ``steps`` cuts longer samples at their end. In shorter ones the last step is repeated,
+    since a jump to zero would be an event of its own.
 
     Parameters
     ----------
     channels
-        Their names, where they have any.
+        Names of the channels, if they have any.
 
     Raises
     ------
     DataError
-        Lengths differ and ``steps`` is not given, or a value is not finite, or not held by float32.
+        Lengths differ and ``steps`` is not given, or a value is not finite or too long for float32.
     """
     lengths = np.array([len(sample) for sample in samples])
     steps = own.get("steps") or int(lengths[0])
@@ -45,10 +45,11 @@ def joined(
         if "steps" not in own:
             raise DataError(
                 f"{where}: has samples of {lengths.min()} to {lengths.max()} steps; set 'steps', "
-                "to which longer ones are cut and shorter ones continued with their last step."
+                "so that longer samples are cut and the last step of shorter ones is repeated."
             )
         logger.warning(
-            "%s: of %d samples, %d are cut to %d steps, and %d are continued with their last one.",
+            "%s: of %d samples, %d are cut to %d steps, and %d are shorter, so their last step is "
+            "repeated; to change this, set 'steps'.",
             where,
             len(samples),
             (lengths > steps).sum(),
@@ -57,7 +58,10 @@ def joined(
         )
     size = len(samples) * steps * samples[0].shape[1]
     if size > checks.MOST_VALUES // 4:
-        raise DataError(f"{where}: would take {4 * size:,} bytes with so many 'steps'; lower them.")
+        raise DataError(
+            f"{where}: would need {4 * size:,} bytes with {steps:,} steps; set 'steps' to a "
+            "smaller number."
+        )
     whole = np.empty((len(samples), steps, samples[0].shape[1]), np.float32)
     missing_allowed = own.get("missing", "error") != "error"
     with np.errstate(over="ignore"):
@@ -79,22 +83,22 @@ def array_shape(shape: tuple[int, ...], where: str) -> tuple[int, int]:
     Raises
     ------
     DataError
-        It has another number of axes.
+        The array has another number of axes.
     """
     if len(shape) not in (2, 3):
         raise DataError(
-            f"{where}: its samples have shape {shape[1:]}, not (steps,) or (steps, channels) as "
-            "sequences have; save it so, or leave out 'kind'."
+            f"{where}: its samples have shape {shape[1:]}, but sequences have (steps,) or (steps, "
+            "channels); save them in one of these shapes, or remove 'kind'."
         )
     return (*shape[1:], 1)[:2]
 
 
 def say_if_turned(steps: int, channels: int, where: str) -> None:
-    """Warn of more channels than steps: they may have come first."""
+    """Warn if there are more channels than steps, since the channels may come first."""
     if channels > steps:
         logger.warning(
-            "%s: its samples are taken for %d steps of %d channels; if their channels come first, "
-            "turn them before they are saved.",
+            "%s: its samples are read as %d steps of %d channels; if the channels come first, swap "
+            "the two axes and save the array again.",
             where,
             steps,
             channels,

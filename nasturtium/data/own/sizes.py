@@ -1,4 +1,4 @@
-"""How many samples a described data set can have at most, from a glance at its files."""
+"""The largest number of samples that a described data set can have, without reading its files."""
 
 import gzip
 import os
@@ -8,15 +8,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-# Larger text files hold samples enough, whatever they are wanted for; so do larger folders.
+# Larger text files and folders have enough samples for every purpose.
 _MOST_BYTES, _MOST_PICTURES = 2**20, 20_000
 _OPENED = {".gz": gzip.open}
 
 
 def most_samples(own: Mapping, key: str = "path") -> int | None:
-    """At most so many samples are in the file or folder that ``key`` names; None where many.
+    """Upper limit of samples in the file or folder that ``key`` names; None if there are many.
 
-    None too where it can't be told without reading it; a broken file is left to its reader.
+    None also if the limit can't be found quickly, or if the file is broken: its reader reports
+    that.
     """
     of_format = {
         "csv": _lines,
@@ -33,14 +34,14 @@ def most_samples(own: Mapping, key: str = "path") -> int | None:
 
 
 def _lines(path: str) -> int | None:
-    """Lines of a text file, its header not counted; a line ends with either sign."""
+    """Number of lines in a text file without its header. Lines end with LF, CR or both."""
     if not path.endswith(".gz") and os.path.splitext(path)[1] in (".bz2", ".zst", ".lz4", ".br"):
         return None
     with _OPENED.get(os.path.splitext(path)[1], open)(path, "rb") as file:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         return None
-    # The last line may lack its end. Of UTF-16, a sign's second byte is a zero.
+    # The last line may have no end. In UTF-16, the second byte of the sign is zero.
     content = content.rstrip(b"\r\n\0")
     return max(content.count(b"\n"), content.count(b"\r"))
 
@@ -61,7 +62,7 @@ def _npz_length(path: str, name: str) -> int:
 
 
 def _parquet_rows(path: str) -> int | None:
-    # Planning imports nothing heavy for those who have no such file.
+    # Planning imports pyarrow only if there is such a file.
     import pyarrow as pa
     import pyarrow.parquet
 

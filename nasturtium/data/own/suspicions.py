@@ -1,4 +1,4 @@
-"""What a column of numbers looks like that it is not taken for: said, since only people know."""
+"""Warns of columns of numbers that may be something else, since only the user knows."""
 
 import logging
 import re
@@ -7,27 +7,27 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
-# Fewer rows than these count up by chance.
+# In fewer rows, numbers may count up by chance.
 _LEAST_ROWS = 20
 _NAMES_ROWS = re.compile(
     r"(.*[ _.-])?(id|index|idx|key|nr|no|num|number|row|rownames?|rowid)", re.I
 )
-# What people write for a missing number, below or above all others.
+# Numbers that people write for missing ones, below or above all others.
 _LOW_MARKS = (-9.0, -99.0, -999.0, -9999.0, -99999.0)
 _HIGH_MARKS = (999.0, 9999.0, 99999.0, 999999.0)
 
 
 def look(column: np.ndarray, name: str, where: str, target: np.ndarray | None, remedy: str) -> None:
-    """Warn of a column of features, float64 of shape (rows,), that seems to be something else.
+    """Warn if a column of features, float64 of shape (rows,), seems to be something else.
 
     Parameters
     ----------
     where
-        Names file and column.
+        Name of file and column in the message.
     target
         The values of a regression's target.
     remedy
-        What to do about numbers that stand for missing ones.
+        Advice for numbers that may mean missing values.
     """
     for said in (
         _rows(column, name),
@@ -40,7 +40,7 @@ def look(column: np.ndarray, name: str, where: str, target: np.ndarray | None, r
 
 
 def look_for_marks(column: np.ndarray, where: str, remedy: str) -> None:
-    """Warn of a channel with a number that may stand for a missing one; its steps may count up."""
+    """Warn if a channel has a number that may mean a missing value."""
     if said := _marks(column, remedy):
         logger.warning("%s %s.", where, said)
 
@@ -52,12 +52,15 @@ def _rows(column: np.ndarray, name: str) -> str | None:
         return "counts the rows; if it only numbers them, leave it out of 'features'"
     whole = _NAMES_ROWS.fullmatch(name) and not (column % 1).any()
     if whole and len(np.unique(column)) == len(column):
-        return "has another whole number in each row; if it names them, leave it out of 'features'"
+        return (
+            "has a different whole number in each row; if it names the rows, leave it out of "
+            "'features'"
+        )
     return None
 
 
 def _dates(column: np.ndarray) -> str | None:
-    """Dates as 20240131."""
+    """A warning of dates such as 20240131."""
     found = column[np.isfinite(column)]
     if not len(found) or found.min() < 1900_01_01 or found.max() > 2100_12_31 or (found % 1).any():
         return None
@@ -65,13 +68,13 @@ def _dates(column: np.ndarray) -> str | None:
     if not (((month >= 1) & (month <= 12)).all() and ((day >= 1) & (day <= 31)).all()):
         return None
     return (
-        f"has numbers such as {found[0]:.0f}, which read like dates and are taken for a quantity; "
-        "write dates as 2024-01-31, or leave it out of 'features'"
+        f"has numbers such as {found[0]:.0f}, which look like dates but are used as a quantity; "
+        "write dates as 2024-01-31, or leave the column out of 'features'"
     )
 
 
 def _marks(column: np.ndarray, remedy: str) -> str | None:
-    """A number that stands far off all others, several times, as -999 does."""
+    """A warning of a repeated number that is far from all others, such as -999."""
     found = column[np.isfinite(column)]
     if len(found) < _LEAST_ROWS:
         return None
@@ -84,7 +87,8 @@ def _marks(column: np.ndarray, remedy: str) -> str | None:
         is_far = rest.min() >= 0 if mark == low else rest.max() < mark / 10
         if is_far:
             return (
-                f"has {mark:g} {times:,} times, far off all others; if that means missing, {remedy}"
+                f"has {mark:g} {times:,} times, far from all other values; if that means missing, "
+                f"{remedy}"
             )
     return None
 

@@ -1,4 +1,4 @@
-"""Columns of CSV and Parquet files, by name and checked: for training and for predicting."""
+"""Reads and checks columns of CSV and Parquet files by name, for training and prediction."""
 
 import difflib
 import os
@@ -24,18 +24,18 @@ from nasturtium.data.own.conversion import (
 from nasturtium.data.own.dialect import Dialect
 from nasturtium.errors import DataError
 
-# A Parquet file may decode to so many bytes, or to so many times its size. Real tables stay below
-# a hundred times; constant columns don't, but are small.
+# A Parquet file may decode to this many bytes, or to this many times its size. Real tables stay
+# below 100 times; constant columns exceed it, but are small.
 _LEAST_BOUND_BYTES, _LARGEST_RATIO = 2**28, 200
 _ROWS_PER_BATCH = 16_384
-# What to do about text where numbers are wanted, while a data set is described.
+# Advice for text in a column of numbers, in the description of a data set.
 DESCRIBE = "name it under 'categorical' or leave it out of 'features'"
 _MOMENT = pa.timestamp("us")
 _CONVERSION = re.compile(r"column #(\d+):.* Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
 
 
 def check_names(path: str, found: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise DataError where a name in ``found`` comes twice, or one that is needed is not there."""
+    """Raise DataError if ``found`` has a name twice, or lacks one of the ``needed`` names."""
     name, times = Counter(found).most_common(1)[0] if found else ("", 0)
     if times > 1:
         raise DataError(f"{path}: has the column '{name}' twice; rename one.")
@@ -54,29 +54,29 @@ def read_csv(
     remedy: str = DESCRIBE,
     remedies: Mapping[str, str] | None = None,
 ) -> ColumnStore:
-    """Columns of a CSV file with a header: strings where ``text`` names them, else float64.
+    """Columns of a CSV file with a header: strings for names in ``text``, otherwise float64.
 
-    Of a column of dates come its parts, ``{name}.days`` and so on.
+    A column of dates becomes several columns, ``{name}.days`` and so on.
 
     Parameters
     ----------
     choose
-        Gives of all names in the file those to read.
+        Takes all names in the file, and returns the ones to read.
     dialect
-        How it writes what it holds; by default commas and decimal points, in UTF-8.
+        Dialect of the file; by default commas and decimal points, in UTF-8.
     remedy
-        What an error advises beside mending the file.
+        Advice in an error, besides correcting the file.
     remedies
         The same for single columns.
 
     Raises
     ------
     DataError
-        No sound CSV file, or a number is none; the sentence names row and column.
+        Not a sound CSV file, or a value is no number. The message names its row and column.
     """
     dialect = dialect or Dialect()
     parse = pyarrow.csv.ParseOptions(delimiter=dialect.separator)
-    # One thread: the row of an error is known then.
+    # With one thread, pyarrow knows the row of an error.
     options = pyarrow.csv.ReadOptions(use_threads=False, encoding=dialect.encoding)
     with (
         _explained(path, "CSV"),
@@ -119,12 +119,12 @@ def read_csv(
         advice = (remedies or {}).get(column, remedy)
         raise DataError(
             f"{path}: row {row} (the header is row 1) has {value!r} in the column "
-            f"'{column}', not a number; mend it, or {advice}."
+            f"'{column}', which is not a number; correct it, or {advice}."
         ) from error
     for name in dated:
         column, where = columns[name], f"{path}: column '{name}'"
         moments = to_moments(column, dialect.dates[name])
-        check_converted(column, moments, where, 2, "no date like the others; mend it")
+        check_converted(column, moments, where, 2, "which is no date like the others; correct it")
         columns.replace(name, date_parts(moments, name, name in dialect.hours))
     return columns
 
@@ -136,7 +136,7 @@ def _converted(
     text: Sequence[str],
     path: str,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches as ``schema`` has them, with null for what is missing; dates are still texts."""
+    """Batches with the columns of ``schema``, and null for missing values. Dates stay texts."""
     first_row = 2
     for batch in batches:
         columns = []
@@ -157,25 +157,26 @@ def _converted(
 def _number_of_text(
     column: pa.ChunkedArray, name: str, dialect: Dialect, where: str, first_row: int
 ) -> pa.ChunkedArray:
-    """Float64 of texts that are truth values, or numbers with thousands."""
+    """Texts as float64: truth values, or numbers with thousands separators."""
     if name in dialect.booleans:
-        converted, what = to_booleans(column), "no truth value like the others; mend it"
+        converted = to_booleans(column)
+        what = "which is no truth value like the others; correct it"
     else:
         converted = to_numbers(column, dialect.decimal, dialect.thousands)
-        what = f"not a number; mend it, or {DESCRIBE}"
+        what = f"which is not a number; correct it, or {DESCRIBE}"
     check_converted(column, converted, where, first_row, what)
     return converted
 
 
 def _bounded(batches: Iterable[pa.RecordBatch], path: str) -> Iterator[pa.RecordBatch]:
-    """The batches of a file that may be packed, as long as they are not too large for its size."""
+    """The batches of a file. DataError if they are too large for the file's compressed size."""
     most_bytes, unpacked_bytes = _most_bytes(path), 0
     for batch in batches:
         unpacked_bytes += batch.nbytes
         if unpacked_bytes > most_bytes:
             raise DataError(
-                f"{path}: holds more than {most_bytes:,} bytes once unpacked, more than "
-                f"{_LARGEST_RATIO:,} times its size; split it."
+                f"{path}: unpacks to more than {most_bytes:,} bytes, over {_LARGEST_RATIO:,} times "
+                "its size; split it into several files."
             )
         yield batch
 
@@ -190,14 +191,14 @@ def read_parquet(
     text: Sequence[str],
     remedy: str = DESCRIBE,
 ) -> ColumnStore:
-    """The same of a Parquet file; its other columns must hold numbers, dates or times.
+    """Columns of a Parquet file: strings for names in ``text``; others are numbers or dates.
 
-    Memory is bounded by what is decoded, batch by batch: a few bytes of the format may stand for
-    any number of rows, or for a long text in each of them.
+    Every batch is checked before more memory is used: in this format a few bytes may mean any
+    number of rows, or a long text in each of them.
     """
     with _explained(path, "Parquet"):
         names = choose(pyarrow.parquet.read_schema(path).names)
-    # A dictionary's texts are not repeated before their length is known.
+    # As dictionaries, so that texts are not repeated before their length is known.
     as_dictionaries = [name for name in names if name in text]
     with (
         _explained(path, "Parquet"),
@@ -226,19 +227,19 @@ def _decoded(
     kinds: Mapping[str, pa.DataType],
     path: str,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches as ``schema`` has them: texts, numbers, and parts of dates."""
+    """Batches with the columns of ``schema``: texts, numbers, and parts of dates."""
     rows, decoded_bytes, most_bytes = file.metadata.num_rows, 0, _most_bytes(path)
     for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[*kinds]):
-        # Text that is no UTF-8, offsets that lead out of the data: found here or never.
+        # Only this finds text that is not UTF-8, and offsets outside the data.
         batch.validate(full=True)
         rows -= len(batch)
         if rows < 0:
-            raise DataError(f"{path}: holds more rows than its footer promises; save it anew.")
+            raise DataError(f"{path}: has more rows than its footer states; save it again.")
         decoded_bytes += sum(map(_decoded_bytes, batch.columns))
         if decoded_bytes > most_bytes:
             raise DataError(
-                f"{path}: holds more than {most_bytes:,} bytes once decoded, more than "
-                f"{_LARGEST_RATIO:,} times its size; split it, or save it as CSV."
+                f"{path}: decodes to more than {most_bytes:,} bytes, over {_LARGEST_RATIO:,} times "
+                "its size; split it into several files, or save it as CSV."
             )
         found: dict[str, pa.Array] = {}
         for name, kind in kinds.items():
@@ -262,7 +263,7 @@ def _is_date(kind: pa.DataType) -> bool:
 
 
 def _decoded_bytes(column: pa.Array) -> int:
-    """Bytes of a column as float64 or as text, before it is made that."""
+    """Bytes that a column will need as float64 or as text."""
     if pa.types.is_dictionary(column.type):
         lengths = pyarrow.compute.binary_length(column.dictionary)
         total = pyarrow.compute.sum(lengths.cast(pa.int64()).take(column.indices)).as_py()
@@ -283,9 +284,11 @@ def _is_number(kind: pa.DataType) -> bool:
 
 @contextmanager
 def _explained(path: str, kind: str) -> Iterator[None]:
-    """Turn what pyarrow raises on a broken file into DataError."""
+    """Raise DataError for pyarrow's errors on a broken file."""
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, LookupError, MemoryError) as error:
         said = " ".join(str(error).split())[:160]
-        raise DataError(f"{path}: is not a sound {kind} file ({said}); mend it.") from error
+        raise DataError(
+            f"{path}: is not a sound {kind} file ({said}); correct or replace it."
+        ) from error

@@ -1,4 +1,4 @@
-"""Formats ``csv`` and ``parquet``: a row a sample, columns by name."""
+"""Formats ``csv`` and ``parquet``: each row is a sample, and columns have names."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -22,22 +22,22 @@ from nasturtium.data.samples import Blocks, Samples
 from nasturtium.errors import DataError
 
 _MOST_CATEGORIES = 1000
-_NARROWER = "subtract what they have in common, or leave it out of 'features'"
+_NARROWER = "subtract a constant from them, or leave the column out of 'features'"
 MISSING = "(missing)"
 
 
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
-    """The samples of one table, or of two where ``test_path`` names the test split's.
+    """The samples of one table, or of two if ``test_path`` names the table of the test split.
 
-    Numeric columns become float32, categorical ones a column of zeros and ones for each category;
-    a missing category is one of its own. With ``input_shape`` of an image, a row holds its values,
-    channel fastest.
+    Numeric columns become float32. Categorical columns become a one-hot column for each category,
+    and a missing category counts as one more. If ``input_shape`` is the shape of an image, a row
+    has the values of its pixels, channel fastest.
 
     Raises
     ------
     DataError
-        Not such a table, a column is missing, or a value is not what its column holds; the
-        sentence names file, row and column.
+        Not such a table, a column is missing, or a value does not fit its column. The message names
+        file, row and column.
     """
     paths = [own["path"], *([own["test_path"]] if "test_path" in own else [])]
     tables = [_Table(paths[0], own)]
@@ -59,8 +59,8 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
     shape = tuple(own.get("input_shape", (width,)))
     if np.prod(shape) != width:
         raise DataError(
-            f"{paths[0]}: has {width} columns of features, which are no samples of "
-            f"shape {shape}; mend 'input_shape' or name the columns under 'features'."
+            f"{paths[0]}: has {width} columns of features, which do not fit samples of shape "
+            f"{shape}; change 'input_shape', or name the columns under 'features'."
         )
     image, dtype = len(shape) == 3, np.dtype(np.float32)
     low, high = min(part.low for part in rows), max(part.high for part in rows)
@@ -112,12 +112,12 @@ class _Table:
         self.numeric = [
             name for name in self.names if name not in self.categorical and name != own["target"]
         ]
-        # Of each numeric column, once they are read.
+        # The spread of each numeric column, known after reading.
         self.spreads: dict[str, float] = {}
         if not self.numeric and not self.categorical:
-            raise DataError(f"{path}: has no column beside its target; name another file.")
+            raise DataError(f"{path}: has no column besides its target; name another file.")
         self.target = self.columns[own["target"]]
-        # Pixels have no meaning of their own, and who names columns has looked at them.
+        # Pixels mean nothing by themselves, and a user who names columns has looked at them.
         self._are_chosen = "features" in own or "input_shape" in own
         self._of_missing = (
             "list it under 'missing_values'" if own["format"] == "csv" else "save it as null"
@@ -126,13 +126,13 @@ class _Table:
             own.get("missing", "error") != "error" and len(own.get("input_shape", (0,))) == 1
         )
         if not len(self):
-            raise DataError(f"{path}: has no rows; put samples in it.")
+            raise DataError(f"{path}: has no rows; add samples.")
 
     def __len__(self) -> int:
         return len(self.target)
 
     def arrange_as(self, other: "_Table") -> None:
-        """Take the order of another file's columns; DataError unless they are the same ones."""
+        """Use the column order of another file; DataError if its columns differ."""
         unlike = sorted(set(self.numeric) ^ set(other.numeric))
         if unlike:
             lacking, having = (self, other) if unlike[0] in other.numeric else (other, self)
@@ -143,7 +143,7 @@ class _Table:
         self.numeric = other.numeric
 
     def row(self, index: int) -> int:
-        """The row as a person counts it in the file."""
+        """Number of the row in the file, as users count it."""
         return index + self._first_row
 
     def add_numbers(self, rows: RowStore) -> None:
@@ -167,7 +167,7 @@ class _Table:
         return checks.targets(column, f"{self.path}: column '{name}'", self._first_row)
 
     def text(self, name: str) -> list[str | None]:
-        """The column's texts; equal ones are one object, since there are many rows of few."""
+        """The texts of a column. Equal texts share one object, to save memory."""
         column = self.columns[name].combine_chunks().dictionary_encode()
         texts = [*column.dictionary.to_pylist(), None]
         return [texts[index] for index in column.indices.fill_null(-1).to_pylist()]
@@ -180,7 +180,7 @@ def _floats(column: pa.ChunkedArray) -> np.ndarray:
 def _encoded(
     tables: Sequence[_Table],
 ) -> tuple[list[str], dict[str, tuple[str, ...]], list[RowStore]]:
-    """Names of all columns of features, the categories by column, the features of each table."""
+    """Names of all feature columns, categories of each column, and features of each table."""
     names, found = list(tables[0].numeric), {}
     rows = [RowStore(table.path, len(table)) for table in tables]
     for table, part in zip(tables, rows, strict=True):
@@ -216,7 +216,7 @@ def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[
         if None in text:
             raise DataError(
                 f"{table.path}: column '{name}': row {table.row(text.index(None))} has no label; "
-                "mend or remove the row."
+                "correct or remove the row."
             )
         values.append(text)
     if "classes" in own:
@@ -238,14 +238,14 @@ def _targets(tables: Sequence[_Table], own: Mapping) -> tuple[np.ndarray, tuple[
 def read_columns(
     path: str, own: Mapping, text: Sequence[str], dialect: Dialect | None = None
 ) -> tuple[ColumnStore, Dialect]:
-    """Columns of a described file by name, those in ``text`` as strings, others as float64.
+    """Columns of a described file by name, and its dialect, detected if ``dialect`` is None.
 
-    And how it writes them: as ``dialect`` says, else as is told from the file.
+    Columns in ``text`` are strings, all others float64.
     """
     seen: dict[tuple[str, ...], list[str]] = {}
 
     def choose(found: Sequence[str]) -> list[str]:
-        # Asked twice, it warns once.
+        # A second call must not repeat the warnings.
         if tuple(found) not in seen:
             seen[tuple(found)] = _wanted(path, own, found)
         return seen[tuple(found)]
@@ -263,7 +263,7 @@ def read_columns(
 
 
 def _typed_dates(found: Mapping[str, object]) -> dict:
-    """Which columns of a Parquet file were dates, by the parts that they became."""
+    """The columns of a Parquet file that were dates, found by the names of their parts."""
     dates = {n.removesuffix(".days"): "" for n in found if n.endswith(".days")}
     dates = {name: "" for name in dates if f"{name}.weekday" in found}
     return {"dates": dates, "hours": tuple(n for n in dates if f"{n}.hour" in found)}

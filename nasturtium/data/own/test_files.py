@@ -1,4 +1,4 @@
-"""A test split in a file of its own: that it is another file, and holds the same quantities."""
+"""Checks of a separate test file: it must be another file, and have the same quantities."""
 
 import logging
 import os
@@ -11,32 +11,32 @@ from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# Two parts of one source differ less than so many times.
+# Spreads in two parts of one source differ by a smaller factor than this.
 _MOST_TIMES, _LEAST_VALUES = 30, 20
 
 
 def checksums(paths: Sequence[str], apart: Sequence[str] = ()) -> dict[str, str]:
-    """SHA-256 of ``paths`` by their names, or by whole paths where two have one name.
+    """SHA-256 of ``paths`` by their names, or by their full paths if two have the same name.
 
     Parameters
     ----------
     apart
-        The file that is trained on, and the test split's, where there is one.
+        The training file, and the test file if there is one.
 
     Raises
     ------
     DataError
-        Those two are the same.
+        The two files in ``apart`` are the same.
     """
     return named({path: file_sha256(path) for path in paths}, apart)
 
 
 def named(found: Mapping[str, str], apart: Sequence[str] = ()) -> dict[str, str]:
-    """The same of checksums that are known, by path: of folders, for example."""
+    """Like :func:`checksums`, but with known checksums by path, for example of folders."""
     if len(apart) > 1 and found[apart[0]] == found[apart[1]]:
         raise DataError(
-            f"{apart[1]}: holds the same as {apart[0]}, so that the test split would be what is "
-            "trained on; name another file, or none and have a part of the first one drawn."
+            f"{apart[1]}: has the same content as {apart[0]}, so the test split would be the "
+            "training data; name another file, or name none, so that a test split is drawn."
         )
     names = [os.path.basename(path) for path in found]
     return {
@@ -46,25 +46,25 @@ def named(found: Mapping[str, str], apart: Sequence[str] = ()) -> dict[str, str]
 
 
 def spread(values: np.ndarray) -> float:
-    """Standard deviation of ``values`` of shape (rows,), without NaN; NaN of too few."""
+    """Standard deviation of ``values`` of shape (rows,) without NaN; NaN if they are too few."""
     found = values[~np.isnan(values)]
     return float(found.std()) if len(found) >= _LEAST_VALUES else np.nan
 
 
 def compare(trained: Mapping[str, float], tested: Mapping[str, float], path: str) -> None:
-    """Warn of a quantity whose size in the test file at ``path`` is another: of another unit, say.
+    """Warn if a quantity has another scale in the test file at ``path``, such as another unit.
 
     Parameters
     ----------
     trained, tested
-        Spread of each quantity by name, such as ``column 'x'``; 0 or NaN where it has none.
+        Spread of each quantity by name, such as ``column 'x'``; 0 or NaN if it has none.
     """
     for name, size in trained.items():
         times = tested[name] / size if size else 0
         if times > _MOST_TIMES or 0 < times < 1 / _MOST_TIMES:
             logger.warning(
-                "%s: %s is spread %.3g times as widely as in the file that is trained on; if its "
-                "unit or scale is another, save both alike.",
+                "%s: %s varies %.3g times as much as in the training file; if it has another unit "
+                "or scale, save both alike.",
                 path,
                 name,
                 times,

@@ -1,4 +1,4 @@
-"""Texts in a column of a CSV or Parquet file: a row a sample."""
+"""Texts in a column of a CSV or Parquet file: each row is a sample."""
 
 import logging
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from nasturtium.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-# A warning's share of all texts.
+# There is a warning if more than this share of the texts is affected.
 _MUCH = 0.5
 _DEFAULTS = {"tokens": "words", "ngram": 3, "length": 50, "vocabulary": 5000}
 
 
 def read(name: str, own: Mapping) -> tuple[Description, Samples]:
-    """The texts of one table, or of two where ``test_path`` names the test split's.
+    """The texts of one table, or of two if ``test_path`` names the table of the test split.
 
-    Features are the first ``length`` tokens of each text, numbered over the whole data set. Which
-    of them a net knows is decided by the train split, when it is drawn.
+    Features are the first ``length`` tokens of each text, numbered over the whole data set. The
+    train split decides later which of these tokens a net knows.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def read(name: str, own: Mapping) -> tuple[Description, Samples]:
 
 
 def _say_lengths(lengths: np.ndarray, settings: Mapping, path: str) -> None:
-    """Warn of texts of which most is not read, or that hardly have several words."""
+    """Warn if most texts are cut, or if most have only one token."""
     cut = np.mean(lengths > settings["length"])
     if cut > _MUCH:
         logger.warning(
-            "%s: %d of 100 texts have more than %d tokens, and their ends are not read; raise "
-            "'length', the longest has %d.",
+            "%s: %d of 100 texts have more than %d tokens, so their ends are not read; increase "
+            "'length' (the longest text has %d tokens).",
             path,
             round(100 * cut),
             settings["length"],
@@ -70,15 +70,15 @@ def _say_lengths(lengths: np.ndarray, settings: Mapping, path: str) -> None:
         )
     if np.mean(lengths == 1) > _MUCH and settings["tokens"] != "characters":
         logger.warning(
-            "%s: %d of 100 texts are one token; if their language writes no blanks, set "
-            "'tokens: characters', and if they are names, 'categorical' in a table.",
+            "%s: %d of 100 texts have only one token; if their language has no blanks, set "
+            "'tokens: characters', and if they are names, use a table with 'categorical'.",
             path,
             round(100 * np.mean(lengths == 1)),
         )
 
 
 def _rows(path: str, own: Mapping) -> tuple[list[str], list]:
-    """Texts and targets of one file, without rows whose target is the threshold itself."""
+    """Texts and targets of one file, without rows whose target equals the threshold."""
     as_text = own["task"] == "classification" and "threshold" not in own
     columns, _ = tables.read_columns(
         path,
@@ -90,17 +90,17 @@ def _rows(path: str, own: Mapping) -> tuple[list[str], list]:
     for column, values in ((own["text"], texts), (own["target"], targets)):
         if None in values:
             raise DataError(
-                f"{path}: column '{column}': row {values.index(None) + first_row} is empty; mend "
-                "or remove the row."
+                f"{path}: column '{column}': row {values.index(None) + first_row} is empty; "
+                "correct or remove the row."
             )
     if not texts:
-        raise DataError(f"{path}: has no rows; put samples in it.")
+        raise DataError(f"{path}: has no rows; add samples.")
     if "threshold" in own:
         kept = [i for i, value in enumerate(targets) if value != own["threshold"]]
         if len(kept) < len(targets):
             logger.warning(
-                "%s: %d of %d rows have a '%s' of exactly %g, neither above nor below, and are "
-                "left out.",
+                "%s: %d of %d rows are left out, since their '%s' is exactly the threshold %g; to "
+                "keep them, change 'threshold'.",
                 path,
                 len(targets) - len(kept),
                 len(targets),
