@@ -31,7 +31,9 @@ def load_summary(results: str | os.PathLike = "results") -> pd.DataFrame:
     """
     path = Path(results) / "summary.parquet"
     if not path.is_file():
-        raise RecordError(f"{path}: there is no such file; run `make study`, or name its folder.")
+        raise RecordError(
+            f"{path}: there is no such file; run `make study`, or give the folder of its results."
+        )
     return read_table(path).to_pandas()
 
 
@@ -52,7 +54,8 @@ def load_trials(results: str | os.PathLike = "results") -> pd.DataFrame:
     paths = sorted(Path(results).glob("*/seed*/*/trials.parquet"))
     if not paths:
         raise RecordError(
-            f"{results}: holds no trials.parquet; run `make study`, or name the folder."
+            f"{results}: has no trials.parquet; run `make study`, or give the folder of its "
+            "results."
         )
     return pd.concat([read_table(path).to_pandas() for path in paths], ignore_index=True)
 
@@ -78,7 +81,9 @@ def load_model(run: str, results: str | os.PathLike = "results"):
     """
     path = Path(results) / run / "model.keras"
     if not path.is_file():
-        raise RecordError(f"{path}: there is no such model; run names are in the summary's 'run'.")
+        raise RecordError(
+            f"{path}: there is no such model; choose a name from the column 'run' of the summary."
+        )
     from nasturtium.models import files
 
     return files.load_model(path)

@@ -9,7 +9,7 @@ import numpy as np
 from nasturtium.errors import DataError
 
 MISSING = "(missing)"
-REMEDY = "the net was trained on numbers there"
+REMEDY = "give a file with numbers in this column"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,10 @@ def encoded(
             parts.append(number)
     lengths = {len(part) for part in parts}
     if len(lengths) != 1 or 0 in lengths:
-        raise DataError(f"{where}: needs as many values in each column, and at least one row.")
+        raise DataError(
+            f"{where}: has columns of different lengths, or no row; give each column the same "
+            "number of values, at least one."
+        )
     return np.concatenate(parts, axis=1)
 
 
@@ -97,11 +100,11 @@ def _one_hot(column: Column, values: list, where: str, first_row: int) -> np.nda
             place = f"{where}: row {row + first_row}"
             if names == [MISSING]:
                 raise DataError(
-                    f"{place} has nothing in the column '{column.name}', and the net has seen no "
-                    "row like that; fill it in or leave the row out."
+                    f"{place} has no value in the column '{column.name}', but the net was trained "
+                    "with a value in every row; fill it in or leave the row out."
                 )
             near = difflib.get_close_matches(names[0], column.categories, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "it was trained on others."
+            hint = f"did you mean '{near[0]}'?" if near else "leave the row out."
             raise DataError(
                 f"{place} has the category '{names[0]}' in the column '{column.name}', which the "
                 f"net has not seen; {hint}"
@@ -140,8 +143,8 @@ def _numbers(values: object, where: str, name: str) -> np.ndarray:
             numbers[row] = np.nan if _is_missing(value) else float(value)
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"{where}: row {row + 1} has {str(value)[:40]!r} in the column '{name}', not a "
-                f"number; mend it, {REMEDY}."
+                f"{where}: row {row + 1} has {str(value)[:40]!r} in the column '{name}', which is "
+                "not a number; correct it, since the net was trained on numbers in this column."
             ) from error
     return numbers
 
@@ -163,14 +166,14 @@ def filled(
         stored = values.astype(np.float32)
     if np.isinf(stored).any():
         row, column = np.argwhere(np.isinf(stored))[0]
-        raise DataError(f"{place(row, column)}: holds an infinite value; mend it.")
+        raise DataError(f"{place(row, column)}: has an infinite value; correct it.")
     missing = np.isnan(stored)
     unfilled = missing & np.array([value is None for value in fill])
     if unfilled.any():
         row, column = np.argwhere(unfilled)[0]
         raise DataError(
-            f"{place(row, column)}: holds no value, and for this data set none is imputed; fill it "
-            "in or leave the row out."
+            f"{place(row, column)}: has no value, and missing values of this data set are not "
+            "imputed; fill it in or leave the row out."
         )
     known = np.array([0.0 if value is None else value for value in fill], np.float32)
     return np.where(missing, known, stored)

@@ -47,7 +47,7 @@ def quantise(bare: BareNet, calibration: np.ndarray) -> bytes:
     converter.inference_input_type = converter.inference_output_type = tf.int8
     content = converter.convert()
     if Interpreter(content).int8_tensors == 0:
-        raise ValueError("no tensor of the file is int8")
+        raise ValueError("the file has no int8 tensor")
     return content
 
 

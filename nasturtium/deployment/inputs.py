@@ -88,7 +88,7 @@ def features_of(inputs: Mapping, samples: object, separator: str | None = None) 
     if isinstance(samples, str | os.PathLike):
         path = Path(samples)
         if not path.exists():
-            raise DataError(f"{path}: there is no such file; name another.")
+            raise DataError(f"{path}: there is no such file; correct the path.")
         if path.suffix.lower() in _TABLES:
             return _from_table_file(inputs, path, separator)
         if path.suffix.lower() in _ARRAYS:
@@ -105,10 +105,10 @@ def features_of(inputs: Mapping, samples: object, separator: str | None = None) 
 def _from_texts(inputs: Mapping, samples: object) -> np.ndarray:
     texts = [samples] if isinstance(samples, str) else samples
     if not isinstance(texts, Sequence) and not hasattr(texts, "tolist"):
-        raise DataError("The samples: this net takes a text, or a list of texts; give it that.")
+        raise DataError("The samples: are no texts; give this net a text or a list of texts.")
     texts = list(texts)
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise DataError("The samples: this net takes texts, and something else is among them.")
+        raise DataError("The samples: are not all texts; give this net only texts.")
     return encoded_texts(texts, inputs, numbers_of(inputs["words"]), len(texts))
 
 
@@ -146,8 +146,8 @@ def _from_table_file(inputs: Mapping, path: Path, separator: str | None) -> np.n
 def _columns(inputs: Mapping, where: str) -> list[Column]:
     if inputs["kind"] != "table":
         raise DataError(
-            f"{where}: this net takes arrays of shape (samples, "
-            f"{', '.join(map(str, inputs['shape']))}), without names of columns; give it one."
+            f"{where}: columns have names, but this net takes arrays without names; give it an "
+            f"array of shape (samples, {', '.join(map(str, inputs['shape']))})."
         )
     return [
         Column(c["name"], c.get("fill"), tuple(c["categories"]) if "categories" in c else None)
@@ -164,21 +164,21 @@ def _load_array(path: Path) -> np.ndarray:
             names = list(loaded.files)
             chosen = names[0] if len(names) == 1 else "x"
             if chosen not in names:
-                raise DataError(f"{path}: holds {', '.join(names)}; save one array, named x.")
+                raise DataError(f"{path}: has {', '.join(names)}; save one array with the name x.")
             return loaded[chosen]
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: is no array of NumPy's; save it with numpy.save.") from error
+        raise DataError(f"{path}: is no NumPy array; save it with numpy.save.") from error
 
 
 def _from_array(inputs: Mapping, samples: object, where: str) -> np.ndarray:
     shape = tuple(inputs["shape"])
     array = np.asarray(samples)
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{where}: holds {array.dtype}, not numbers; give numbers.")
+        raise DataError(f"{where}: has values of type {array.dtype}, not numbers; give numbers.")
     if inputs["kind"] == "table" and any("categories" in c for c in inputs["columns"]):
         raise DataError(
-            f"{where}: an array has no categories; give a frame or a file with the columns "
-            f"{', '.join(c['name'] for c in inputs['columns'])}."
+            f"{where}: an array can't have categories, but this net needs them; give a frame or a "
+            f"file with the columns {', '.join(c['name'] for c in inputs['columns'])}."
         )
     if array.shape == shape:
         array = array[None]
@@ -187,7 +187,7 @@ def _from_array(inputs: Mapping, samples: object, where: str) -> np.ndarray:
     if array.shape[1:] != shape or not len(array):
         raise DataError(
             f"{where}: has shape {np.shape(samples)}, but the net takes (samples, "
-            f"{', '.join(map(str, shape))})."
+            f"{', '.join(map(str, shape))}); reshape it."
         )
     if inputs["kind"] == "pictures":
         return _in_range(array, inputs["largest_value"], where)
@@ -209,14 +209,14 @@ def _in_range(pictures: np.ndarray, largest: float | None, where: str) -> np.nda
     if pictures.dtype.kind == "f" and not np.isfinite(pictures).all():
         picture = int(np.argwhere(~np.isfinite(pictures))[0][0])
         raise DataError(
-            f"{where}: picture {picture + 1} holds a value that is not finite; mend it."
+            f"{where}: picture {picture + 1} has a value that is not finite; correct it."
         )
     low, high = float(pictures.min()), float(pictures.max())
     least = -1.0 if largest == 1 else 0.0
     if largest is not None and (low < least or high > largest):
         raise DataError(
-            f"{where}: holds values from {low:g} to {high:g}, but the net was trained on values up "
-            f"to {largest:g}; give the pictures as they were."
+            f"{where}: has values from {low:g} to {high:g}, but the net was trained on values from "
+            f"{least:g} to {largest:g}; give pictures with the same scale."
         )
     return pictures.astype(np.float32)
 
@@ -228,12 +228,13 @@ def _visible(folder: Path) -> list[Path]:
 def _from_pictures(inputs: Mapping, paths: Sequence[Path]) -> np.ndarray:
     if not inputs.get("picture_files"):
         raise DataError(
-            f"{paths[0] if paths else 'The folder'}: this net was not trained on picture files; "
-            f"give an array of shape (samples, {', '.join(map(str, inputs['shape']))})."
+            f"{paths[0] if paths else 'The folder'}: is no input for this net, which was not "
+            "trained on picture files; give an array of shape (samples, "
+            f"{', '.join(map(str, inputs['shape']))})."
         )
     from nasturtium.data.own.image_folder import read_picture
 
     if not paths:
-        raise DataError("The folder holds no picture; name another.")
+        raise DataError("The folder: has no pictures; name another folder.")
     shape = tuple(inputs["shape"])
     return np.stack([read_picture(path, shape) for path in paths]).astype(np.float32)

@@ -72,7 +72,7 @@ def run_micro(content: bytes, samples: np.ndarray) -> MicroRun:
     try:
         reference = Interpreter(content, reference=True)
     except (ValueError, RuntimeError) as error:
-        return MicroRun(reason=f"TFLite itself can't run it: {str(error).strip()[:200]}")
+        return MicroRun(reason=f"even TFLite can't run it: {str(error).strip()[:200]}")
     inputs = reference.quantised(samples)[:, None]
     with io.BytesIO() as sent:
         np.save(sent, inputs)

@@ -49,7 +49,7 @@ def convert_onnx(model: keras.Model, samples: np.ndarray) -> bytes:
     expected = model(features, training=False).numpy()
     if np.abs(outputs - expected).max() > _LARGEST_RELATIVE * np.abs(expected).max():
         raise MeasurementError(
-            "The ONNX file that tf2onnx made computes something else than the model; use its "
-            "TFLite files."
+            "The ONNX file from tf2onnx gives other outputs than the model; use the TFLite files "
+            "instead."
         )
     return content

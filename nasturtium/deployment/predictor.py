@@ -57,8 +57,8 @@ class Predictor:
         if not np.isfinite(outputs).all():
             row = int(np.argwhere(~np.isfinite(outputs))[0][0])
             raise DataError(
-                f"Row {row + 1} of the samples: the net's answer is not finite; its values are too "
-                "far from all that it was trained on."
+                f"Row {row + 1} of the samples: the net's output is not finite, since the values "
+                "of the row are too far from the training data; correct or remove the row."
             )
         return outputs
 
@@ -100,7 +100,7 @@ def load_predictor(model: str | os.PathLike, results: str | os.PathLike = "resul
         return _of_tflite(path)
     if path.suffix == ".keras":
         return _of_keras(path)
-    raise ModelError(f"{path}: is no model; name a .keras or .tflite file, or a run.")
+    raise ModelError(f"{path}: is no model; give a .keras or .tflite file, or a run.")
 
 
 def describe_model(
@@ -128,13 +128,13 @@ def _of_tflite(path: Path) -> Predictor:
     card_path = path.parent / CARD
     if not card_path.is_file():
         raise ModelError(
-            f"{path}: {CARD} is not beside it, which says what it takes; copy the whole folder."
+            f"{path}: its folder has no {CARD}, which describes the inputs; copy the whole folder."
         )
-    card = read_json(card_path, remedy="copy the whole folder anew")
+    card = read_json(card_path, remedy="copy the whole folder again")
     known = card["files"].get(path.name)
     content = path.read_bytes()
     if known is None or hashlib.sha256(content).hexdigest() != known["sha256"]:
-        raise ModelError(f"{path}: is not the file that {card_path} describes; copy both anew.")
+        raise ModelError(f"{path}: is not the file that {card_path} describes; copy both again.")
     standardise, restore = Scaling(**known["input"]), Scaling(**known["output"])
     interpreter = Interpreter(content)
     return Predictor(card, lambda features: restore(interpreter.predict_all(standardise(features))))
@@ -151,8 +151,8 @@ def _of_keras(path: Path) -> Predictor:
     data = seed and seed.parent.parent / "data" / seed.parent.name
     if data is None or not (data / prepared.CARD).is_file():
         raise ModelError(
-            f"{path}: the data set that it was trained on is not in the results beside it, so what "
-            "it takes is not known; predict by its folder 'deployed'."
+            f"{path}: its inputs are not known, since its results folder does not have the data "
+            "set that it was trained on; use a file in its folder 'deployed' instead."
         )
     source, split = prepared.read(data), data / f"{seed.name}.split.npz"
     net = load_model(path)

@@ -43,15 +43,15 @@ def check_file(path: str | Path) -> None:
     except ValueError:
         found = _from_yaml(text, path)
     if not isinstance(found, Mapping):
-        what = "is empty" if found is None else f"holds a {type(found).__name__}"
-        raise ConfigError(f"{path}: {what}; give it keys, such as 'datasets: [digits]'.")
+        what = "is empty" if found is None else f"contains a {type(found).__name__}"
+        raise ConfigError(f"{path}: {what}; write keys, such as 'datasets: [digits]'.")
 
 
 def _text(path: str | Path) -> str:
     if not os.path.exists(path):
         raise ConfigError(
             f"{path}: there is no such file (from {os.getcwd()}); correct the path of the "
-            "configuration, or write one as config/README.md shows."
+            "configuration, or write one as in config/README.md."
         )
     if not os.path.isfile(path):
         raise ConfigError(f"{path}: is no file; give the path of a configuration file.")
@@ -59,16 +59,18 @@ def _text(path: str | Path) -> str:
         with open(path, "rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: can't be read ({error.strerror}); mend that.") from error
+        raise ConfigError(
+            f"{path}: can't be read ({error.strerror}); make it readable, or give another file."
+        ) from error
     if len(content) > _MOST_BYTES:
         raise ConfigError(
-            f"{path}: has more than {_MOST_BYTES:,} bytes, too many for a configuration; give "
-            "another file."
+            f"{path}: has more than {_MOST_BYTES:,} bytes, which is too much for a configuration; "
+            "give another file."
         )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is no text in UTF-8; save it as that.") from None
+        raise ConfigError(f"{path}: is not UTF-8; save it as text in UTF-8.") from None
 
 
 def _from_json(text: str, path: str | Path) -> Any:
@@ -94,7 +96,7 @@ def _from_yaml(text: str, path: str | Path) -> Any:
         where = f"{path}: line {mark.line + 1}" if mark else f"{path}"
         said = " ".join(filter(None, (error.context, error.problem)))
         tab = "'\\t'" in said
-        remedy = "write blanks instead of tabs" if tab else "look for indentation, brackets, quotes"
+        remedy = "write blanks instead of tabs" if tab else "check indentation, brackets and quotes"
         raise ConfigError(f"{where}: is no YAML ({said[:120]}); {remedy}.") from None
     except yaml.YAMLError as error:
         said = " ".join(str(error).split())[:120]
@@ -102,7 +104,7 @@ def _from_yaml(text: str, path: str | Path) -> Any:
     except (ValueError, OverflowError) as error:
         # Such as a date with month 13, or an integer with 5,000 digits.
         raise ConfigError(
-            f"{path}: has a value that can't be read ({error}); mend it, or put it in quotes."
+            f"{path}: has a value that can't be read ({error}); correct it, or put it in quotes."
         ) from None
 
 
@@ -139,8 +141,8 @@ def _count_values(events: Iterator[yaml.Event], path: str | Path) -> None:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in anchored and anchored[event.anchor] is None:
                 raise ConfigError(
-                    f"{where}: the alias *{event.anchor} stands in what it repeats; write out what "
-                    "you need."
+                    f"{where}: the alias *{event.anchor} is part of the section that it repeats; "
+                    "write out the values."
                 )
             # One without an anchor is reported when values are made.
             _add(open_, anchored.get(event.anchor) or 1, where)
@@ -168,13 +170,13 @@ def _add(open_: list, values: int, where: str) -> None:
     open_[-1][1][0] += values
     if sum(part[1][0] for part in open_) > _MOST_VALUES:
         raise ConfigError(
-            f"{where}: the file stands for more than {_MOST_VALUES:,} values, most likely by "
-            "aliases (*) that repeat each other; write out what you need."
+            f"{where}: the file expands to more than {_MOST_VALUES:,} values, most likely through "
+            "aliases (*) that repeat each other; write out the values."
         )
 
 
 def _too_deep(where: str | Path) -> str:
-    return f"{where}: holds more than {_MOST_LEVELS} levels of sections or lists; write it flatter."
+    return f"{where}: has more than {_MOST_LEVELS} levels of sections or lists; use fewer levels."
 
 
 def _twice(where: str, key: str) -> str:

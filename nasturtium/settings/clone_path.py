@@ -32,6 +32,6 @@ def check(python: str, study: str) -> None:
         if found := bad.search(path):
             name = {" ": "a blank", "'": "a quote", '"': "a quote"}.get(found[0], ascii(found[0]))
             raise ConfigError(
-                f"{what[0].upper()}{what[1:]} {path!a}, and Snakemake starts no script where "
-                f"there is {name} in that path; move it, or make the virtual environment elsewhere."
+                f"{what[0].upper()}{what[1:]} {path!a}, but Snakemake can't start scripts if this "
+                f"path contains {name}; move it, or create the virtual environment elsewhere."
             )

@@ -158,9 +158,9 @@ def _check_tuner(config: Mapping[str, Any], dataset: str) -> None:
     prefix = f"per_dataset.{dataset}." if dataset else ""
     if for_dataset(config, dataset)["search"]["tuner_with_pruning"] == "hyperband":
         raise ConfigError(
-            f"Configuration key '{prefix}search.tuner_with_pruning' can't be hyperband: it ends "
-            "most trials after a few epochs, before their pruning has; choose greedy, random, "
-            "bayesian or pareto. See config/README.md."
+            f"Configuration key '{prefix}search.tuner_with_pruning' can't be hyperband, since it "
+            "ends most trials before their pruning is finished; choose greedy, random, bayesian or "
+            "pareto. See config/README.md."
         )
 
 
@@ -171,9 +171,9 @@ def _check_workers(config: Mapping[str, Any], dataset: str) -> None:
     for key in ("tuner", "tuner_with_pruning"):
         if search["workers"] > 1 and search[key] != "pareto":
             raise ConfigError(
-                f"Configuration key '{prefix}search.{key}' must be pareto where search.workers is "
-                f"{search['workers']}: {search[key]} knows only the trials of its own process, "
-                "while pareto shares a study; change one of the two. See config/README.md."
+                f"Configuration key '{prefix}search.{key}' must be pareto if search.workers is "
+                f"{search['workers']}, since {search[key]} knows only the trials of its own "
+                "process; change one of the two. See config/README.md."
             )
     if search["storage"] is not None:
         storage_url.check(search["storage"], f"{prefix}search.storage")
@@ -187,7 +187,7 @@ def _check_ratios(config: Mapping[str, Any], dataset: str) -> None:
         for ratio in resolved[section][key]:
             if round(ratio, 2) != ratio:
                 raise ConfigError(
-                    f"Configuration key '{prefix}{section}.{key}' must hold ratios in steps of "
+                    f"Configuration key '{prefix}{section}.{key}' must list ratios in steps of "
                     f"0.01, not {ratio!r}. See config/README.md."
                 )
 
@@ -210,12 +210,12 @@ def _check_plain(config: Mapping[str, Any]) -> None:
             if key.endswith(".separator") and value == "\t":
                 continue
             raise ConfigError(
-                f"Configuration key '{key}' must not hold {found}; write plain text. See "
+                f"Configuration key '{key}' must not contain {found}; write plain text. See "
                 "config/README.md."
             )
     raise ConfigError(
-        f"The configuration holds more than {_MOST_VALUES:,} values, most likely by aliases (*) of "
-        "YAML that repeat each other; write out what you need."
+        f"The configuration has more than {_MOST_VALUES:,} values, most likely through aliases (*) "
+        "of YAML that repeat each other; write out the values."
     )
 
 

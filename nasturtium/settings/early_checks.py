@@ -25,7 +25,7 @@ def check_pruning_shares(pruning: Mapping[str, Any], dataset: str) -> None:
     if pruning["warm_up"] + recovery >= 1:
         raise ConfigError(
             f"Configuration keys '{prefix}pruning.warm_up' ({pruning['warm_up']:g}) and 'recovery' "
-            f"({recovery:g} of {pruning['epochs']} epochs) leave no time to prune in; make their "
+            f"({recovery:g} of {pruning['epochs']} epochs) leave no time for pruning; make their "
             "sum less than 1. See config/README.md."
         )
 
@@ -37,7 +37,7 @@ def unlisted(config: Mapping[str, Any]) -> str | None:
         return None
     return (
         f"Data set '{names[0]}' is described under 'own_datasets', but 'datasets' does not list "
-        "it, so nothing is run on it."
+        "it, so nothing runs for it; add it to 'datasets', or remove it."
     )
 
 
@@ -66,7 +66,7 @@ def check_targets(targets: Sequence[str], patterns: Mapping[str, str]) -> None:
         if dataset not in known:
             raise ConfigError(f"{target}: {_hint('data set', dataset, known)}")
         if not re.fullmatch(patterns["seed"], seed.removeprefix("seed")):
-            raise ConfigError(f"{target}: '{seed}' is no seed; write seed0, for example.")
+            raise ConfigError(f"{target}: '{seed}' is no seed; write seed and a number: seed0.")
         named = _RATIO.fullmatch(run[-1])
         # The number of a trial has the same position: retrained/nas-0003.
         is_run = re.fullmatch(patterns["run"], "/".join(run))
@@ -75,11 +75,12 @@ def check_targets(targets: Sequence[str], patterns: Mapping[str, str]) -> None:
         ratio = float(named["ratio"])
         if not 0 < ratio < 1 or round(ratio, 2) != ratio:
             raise ConfigError(
-                f"{target}: a ratio lies between 0 and 1 in steps of 0.01, not {named['ratio']}."
+                f"{target}: {named['ratio']} is no ratio; choose one between 0 and 1 in steps of "
+                "0.01."
             )
         raise ConfigError(
-            f"{target}: a ratio has two decimals in the name of a file; ask for "
-            f"{named['method']}-{ratio:.2f}."
+            f"{target}: ratios in file names have two decimals; write {named['method']}-"
+            f"{ratio:.2f}."
         )
 
 

@@ -21,7 +21,7 @@ def check(options: Mapping, dataset: str) -> None:
     for name, without in (("block_size", [1, 1]), ("layer_ratios", {})):
         if options[name] != without:
             raise ConfigError(
-                f"Configuration key '{key}.{name}' has no effect where {key}.threshold is global, "
-                "which prunes the smallest weights wherever they are; remove one of the two. See "
-                "config/README.md."
+                f"Configuration key '{key}.{name}' has no effect if {key}.threshold is global, "
+                "since the smallest weights of the whole net are pruned; remove one of the two. "
+                "See config/README.md."
             )

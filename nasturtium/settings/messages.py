@@ -34,19 +34,20 @@ def sentence(error) -> str:
     elif rule == "pattern":
         if value in PICKS:
             return (
-                f"Configuration key '{key}' has the name {value!r}, which is that of a pick of "
-                "every search; choose another. See config/README.md."
+                f"Configuration key '{key}' has the name {value!r}, which every search uses for "
+                "one of its picks; choose another name. See config/README.md."
             )
         return (
-            f"Configuration key '{key}' has the name {value!r}, but a name may hold small letters, "
-            "digits and, after the first, underscores only. See config/README.md."
+            f"Configuration key '{key}' has the name {value!r}, but names may only have small "
+            "letters, digits and, after the first character, underscores; choose another name. See "
+            "config/README.md."
         )
     elif rule in ("minProperties", "maxProperties"):
         remedy = f"needs one of {', '.join(error.schema['properties'])}, not {value!r}."
     elif rule == "minItems":
         remedy = f"needs at least {wanted} entries."
     elif rule == "uniqueItems":
-        remedy = f"must not hold an entry twice: {value!r}."
+        remedy = f"must not have an entry twice: {value!r}."
     elif rule == "required":
         remedy = f"lacks a key: {error.message}."
     else:

@@ -55,17 +55,17 @@ def check(config: Mapping[str, Any], files: Sequence[str], results: str | Path) 
     for name, digest in now["settings"].items():
         if before["settings"].get(name, digest) != digest and (Path(results) / name).exists():
             if is_first_look:
-                return f"{results}/{name}: the runs of the first look are made again by this study."
+                return f"{results}/{name}: this study runs the runs of the first look again."
             raise ConfigError(
-                f"{results}/{name} holds runs of another study, made with {made_by}, and this one "
-                "has other settings for it; run it in a folder of its own with --directory, or "
-                f"remove {path} to overwrite them."
+                f"{results}/{name}: has runs of another study with other settings, made with "
+                f"{made_by}; run this study in a folder of its own with --directory, or remove "
+                f"{path} to overwrite those runs."
             )
     if not (Path(results) / "summary.parquet").exists():
         return None
     return (
-        f"{results}: the summary and the report are of {made_by}, and will be of this study; its "
-        "runs stay."
+        f"{results}: this study replaces the summary and the report of {made_by}; the runs of "
+        f"{made_by} stay."
     )
 
 

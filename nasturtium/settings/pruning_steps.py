@@ -92,8 +92,8 @@ def _check(
             return
     total = most_steps * epochs
     raise ConfigError(
-        f"Data set '{dataset}' has at most {samples:,} samples to train by, so '{key}' ({epochs}) "
-        f"with 'training.batch_size' ({batch_size}) is too short to prune in: {total} "
-        "steps at most; raise the first, or lower the second, 'pruning.warm_up' or "
+        f"Data set '{dataset}' has at most {samples:,} training samples, so '{key}' ({epochs}) "
+        f"with 'training.batch_size' ({batch_size}) is too short for pruning: it has at most "
+        f"{total} steps; increase '{key}', or decrease 'training.batch_size', 'pruning.warm_up' or "
         "'pruning.recovery'. See config/README.md."
     ) from last

@@ -60,7 +60,7 @@ def stages_of_keys() -> dict[str, dict[str, frozenset[str]]]:
             if stages is None:
                 raise ConfigError(
                     f"workflow/schemas/config.schema.yaml: key '{section}.{key}' does not say "
-                    "which stages it changes; add 'stages: [...]' beside it, empty for none."
+                    "which stages it changes; add 'stages: [...]' to it, empty for no stage."
                 )
             found.setdefault(section, {})[key] = frozenset(stages)
     return found

@@ -23,9 +23,9 @@ def check(url: str, key: str) -> None:
         )
     if _may_hold_password(url):
         raise ConfigError(
-            f"Configuration key '{key}' must not hold a password, nor anything behind '?': every "
-            "log would show it; set the environment variable NASTURTIUM_STORAGE_PASSWORD or use "
-            "the driver's own file. See docs/search.md."
+            f"Configuration key '{key}' must not have a password, nor anything after '?', since "
+            "every log would show it; set the environment variable NASTURTIUM_STORAGE_PASSWORD, or "
+            "use the driver's own file. See docs/search.md."
         )
 
 

@@ -14,13 +14,15 @@ from nasturtium.settings import clone_path
     "name", ["a b", "it's", 'q"q', "d$HOME", "e(f)", "a;b", "a&b", "a\tb", "`"]
 )
 def test_a_python_that_the_shell_would_not_find_is_refused(name):
-    with pytest.raises(ConfigError, match=r"^Python lies at .*; move it, or make the virtual"):
+    with pytest.raises(ConfigError, match=r"^Python lies at .*; move it, or create the virtual"):
         clone_path.check(f"/home/me/{name}/.venv/bin/python", "/home/me/study")
 
 
 @pytest.mark.parametrize("name", ["b{x}", "b}"])
 def test_braces_in_the_study_s_path_are_refused(name):
-    with pytest.raises(ConfigError, match=f"^The study lies in .* is '{name[1]}' in that"):
+    with pytest.raises(
+        ConfigError, match=f"^The study lies in .* if this path contains '{name[1]}'"
+    ):
         clone_path.check("/usr/bin/python", f"/home/me/{name}")
 
 

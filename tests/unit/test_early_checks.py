@@ -33,7 +33,9 @@ def test_a_retraining_without_time_to_prune_in_is_refused_at_once(pruning, where
     config = {"pruning": pruning}
     if where:
         config = {"per_dataset": {"mnist": config}}
-    with pytest.raises(ConfigError, match=rf"'{where}pruning\.warm_up' .*leave no time to prune"):
+    with pytest.raises(
+        ConfigError, match=rf"'{where}pruning\.warm_up' .*leave no time for pruning"
+    ):
         validated(**config)
 
 
@@ -48,10 +50,10 @@ def test_a_data_set_that_is_described_but_not_named_is_said():
 @pytest.mark.parametrize(
     ("run", "said"),
     [
-        ("digits/seed0/pruned/channels-0.5", "ask for channels-0.50"),
-        ("digits/seed0/nas_pruned/magnitude-.5", "ask for magnitude-0.50"),
-        ("digits/seed0/pruned/channels-0.555", "in steps of 0.01, not 0.555"),
-        ("digits/seed0/pruned/channels-50", "lies between 0 and 1"),
+        ("digits/seed0/pruned/channels-0.5", "write channels-0.50"),
+        ("digits/seed0/nas_pruned/magnitude-.5", "write magnitude-0.50"),
+        ("digits/seed0/pruned/channels-0.555", "0.555 is no ratio"),
+        ("digits/seed0/pruned/channels-50", "choose one between 0 and 1"),
         ("digit/seed0/baseline", "there is no data set 'digit'; did you mean 'digits'"),
         ("digits/seedx/baseline", "'seedx' is no seed"),
     ],
@@ -87,7 +89,7 @@ def test_a_description_of_pixels_needs_height_width_and_channels():
 
 
 def test_a_name_does_not_begin_with_an_underscore():
-    with pytest.raises(ConfigError, match="'_x', but a name may hold small letters"):
+    with pytest.raises(ConfigError, match="'_x', but names may only have small letters"):
         validated(own_datasets={"_x": OWN}, datasets=["digits"])
 
 

@@ -16,7 +16,9 @@ def test_another_configuration_does_not_overwrite_runs(tmp_path):
     other_study.check(first, [], tmp_path)  # nothing there yet
     other_study.remember(first, [], tmp_path)
     (tmp_path / "digits").mkdir()
-    with pytest.raises(ConfigError, match=r"digits holds runs of another study, made"):
+    with pytest.raises(
+        ConfigError, match=r"digits: has runs of another study with other settings, made"
+    ):
         other_study.check(second, ["mine.yaml"], tmp_path)
     # Edited, it is the same study.
     other_study.check(second, [], tmp_path)
@@ -29,7 +31,7 @@ def test_studies_that_share_no_run_live_side_by_side(tmp_path):
     assert other_study.check(second, ["b.yaml"], tmp_path) is None
     (tmp_path / "summary.parquet").touch()
     said = other_study.check(second, ["b.yaml"], tmp_path)
-    assert "the report are of a.yaml, and will be of this study" in said
+    assert "this study replaces the summary and the report of a.yaml" in said
     other_study.remember(second, ["b.yaml"], tmp_path)
     # The first one's runs are still known.
     with pytest.raises(ConfigError, match=r"remove .*study\.json to overwrite"):
@@ -48,7 +50,7 @@ def test_the_study_after_the_first_look_makes_its_runs_again(tmp_path):
     other_study.remember(look, ["/home/me/nasturtium/config/try.yaml"], tmp_path)
     (tmp_path / "digits").mkdir()
     said = other_study.check(study, [], tmp_path)
-    assert "digits: the runs of the first look are made again" in said
+    assert "digits: this study runs the runs of the first look again" in said
     other_study.remember(study, [], tmp_path)
     # The other way round a study's runs are not thrown away for a look.
     with pytest.raises(ConfigError, match="runs of another study"):

@@ -65,7 +65,9 @@ def own(**more):
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("key", ["target_unit", "path", "target"])
 def test_hostile_text_in_the_configuration_is_refused(key, text):
-    with pytest.raises(ConfigError, match=f"'own_datasets.mine.{key}' must not hold the") as caught:
+    with pytest.raises(
+        ConfigError, match=f"'own_datasets.mine.{key}' must not contain the"
+    ) as caught:
         validated(own(**{key: text}), SCHEMA)
     said = str(caught.value)
     assert said == shown(said)
@@ -75,7 +77,7 @@ def test_hostile_text_in_the_configuration_is_refused(key, text):
 def test_hostile_names_of_keys_are_refused_and_shown_escaped():
     with pytest.raises(ConfigError) as caught:
         validated({"datas\x1b[2Jets": ["digits"]}, SCHEMA)
-    assert "'datas\\x1b[2Jets' must not hold the control character '\\x1b'" in str(caught.value)
+    assert "'datas\\x1b[2Jets' must not contain the control character '\\x1b'" in str(caught.value)
 
 
 def test_a_tab_may_separate_a_table():
@@ -85,9 +87,9 @@ def test_a_tab_may_separate_a_table():
 def test_aliases_that_repeat_each_other_are_refused():
     lines = ["a0: &a0 [lol, lol]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    with pytest.raises(ConfigError, match="more than 100,000 values, most likely by aliases"):
+    with pytest.raises(ConfigError, match="more than 100,000 values, most likely through aliases"):
         validated(yaml.safe_load("\n".join(lines)), SCHEMA)
-    with pytest.raises(ConfigError, match="by aliases"):
+    with pytest.raises(ConfigError, match="through aliases"):
         validated(yaml.safe_load("seeds: &a [*a, *a]"), SCHEMA)
 
 
@@ -96,18 +98,18 @@ def test_hostile_names_in_files_are_refused(tmp_path, text):
     path = tmp_path / "a.csv"
     described = own(path=str(path))["own_datasets"]["mine"]
     path.write_text(f"{text},y\n1,2\n3,4\n")
-    with pytest.raises(DataError, match="holds the"):
+    with pytest.raises(DataError, match="contains the"):
         tables.read("mine", described)
     path.write_text(f"x,y\n{text},2\nb,4\n")
-    with pytest.raises(DataError, match=r"column 'x': .*holds the"):
+    with pytest.raises(DataError, match=r"column 'x': .*contains the"):
         tables.read("mine", {**described, "categorical": ["x"]})
     path.write_text(f"x,y\n1,{text}\n2,b\n")
-    with pytest.raises(DataError, match=r"column 'y': .*holds the"):
+    with pytest.raises(DataError, match=r"column 'y': .*contains the"):
         tables.read("mine", {**described, "task": "classification"})
     for name in (text, "b"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
     pictures = {"path": str(tmp_path / "pictures"), "input_shape": [4, 4, 1]}
-    with pytest.raises(DataError, match="holds the"):
+    with pytest.raises(DataError, match="contains the"):
         image_folder.read("mine", pictures)
 
 

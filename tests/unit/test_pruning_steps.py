@@ -94,7 +94,7 @@ def test_too_few_steps_of_a_described_data_set(tmp_path, batch_size, epochs, fit
         return
     with pytest.raises(ConfigError) as raised:
         pruning_steps.check(config)
-    said = f"'mine' has at most 72 samples to train by, so 'pruning.epochs' ({epochs})"
+    said = f"'mine' has at most 72 training samples, so 'pruning.epochs' ({epochs})"
     assert said in str(raised.value)
 
 
@@ -135,5 +135,5 @@ def test_built_in_data_sets_have_steps_enough_by_default():
     config = configuration.validated({"datasets": list(pruning_steps._BUILT_IN)}, load_schema())
     pruning_steps.check(config)
     config["training"]["batch_size"], config["pruning"]["epochs"] = 400, 3
-    with pytest.raises(ConfigError, match=r"Data set 'digits' has at most 1,528 samples"):
+    with pytest.raises(ConfigError, match=r"Data set 'digits' has at most 1,528 training samples"):
         pruning_steps.check(config)

@@ -83,7 +83,7 @@ def test_a_key_that_does_not_say_which_stages_it_changes_is_refused(monkeypatch)
         ("pruning.ratios", [0.333], "'pruning.ratios'", "steps of 0.01"),
         ("pruning.ratios", [], "'pruning.ratios'", "at least 1 entries"),
         ("pruning.methods", ["magic"], "'pruning.methods.0'", "must be one of magnitude"),
-        ("seeds", [1, 1], "'seeds'", "must not hold an entry twice"),
+        ("seeds", [1, 1], "'seeds'", "must not have an entry twice"),
         ("per_dataset.mnist.training.epochs", 1.5, "'per_dataset.mnist.training.epochs'", "type"),
         ("per_dataset.mnits", {}, "'per_dataset.mnits'", "did you mean 'mnist'?"),
         ("per_dataset.mnist.pruning.ratios", [0.005], "'per_dataset.mnist.pruning.ratios'", "0.01"),
@@ -105,7 +105,7 @@ def test_a_mistake_gets_one_sentence_with_key_and_remedy(path, value, named, rem
 def test_one_threshold_over_all_layers_goes_with_no_option_of_single_layers(beside):
     options = {"threshold": "global", **beside}
     (name,) = beside
-    with pytest.raises(ConfigError, match=rf"'pruning\.magnitude\.{name}' has no effect where"):
+    with pytest.raises(ConfigError, match=rf"'pruning\.magnitude\.{name}' has no effect if"):
         configuration.validated(with_key("pruning.magnitude", options), SCHEMA)
     own = with_key("per_dataset.mnist.pruning.magnitude", options)
     with pytest.raises(ConfigError, match=rf"'per_dataset\.mnist\.pruning\.magnitude\.{name}'"):
@@ -189,7 +189,7 @@ def test_an_unknown_device_is_refused_with_those_that_are_known():
 
 def test_hyperband_with_pruning_is_refused_with_the_reason():
     configuration.validated({"search": {"tuner": "hyperband"}}, SCHEMA)
-    with pytest.raises(ConfigError, match="before their pruning has"):
+    with pytest.raises(ConfigError, match="before their pruning is finished"):
         configuration.validated({"search": {"tuner_with_pruning": "hyperband"}}, SCHEMA)
     one = {"per_dataset": {"digits": {"search": {"tuner_with_pruning": "hyperband"}}}}
     with pytest.raises(ConfigError, match=r"per_dataset\.digits\.search\.tuner_with_pruning"):
@@ -202,7 +202,7 @@ PARETO = {"tuner": "pareto", "tuner_with_pruning": "pareto", "workers": 2}
 def test_several_workers_need_a_tuner_whose_study_they_can_share():
     configuration.validated({"search": PARETO}, SCHEMA)
     for key in ("tuner", "tuner_with_pruning"):
-        with pytest.raises(ConfigError, match=f"search.{key}' must be pareto where") as caught:
+        with pytest.raises(ConfigError, match=f"search.{key}' must be pareto if") as caught:
             configuration.validated({"search": {**PARETO, key: "greedy"}}, SCHEMA)
         assert "greedy knows only the trials of its own process" in str(caught.value)
     greedy = {"workers": 2, "tuner": "greedy"}

@@ -167,5 +167,5 @@ def test_descriptions_that_do_not_fit(more, said):
 def test_texts_are_predicted_from_texts_alone():
     inputs = {"kind": "text", "shape": [2], "tokens": "words", "length": 2, "words": ["a"]}
     assert features_of(inputs, "a b c").tolist() == [[2, 1]]
-    with pytest.raises(DataError, match="takes texts"):
+    with pytest.raises(DataError, match="are not all texts"):
         features_of(inputs, [1, 2])

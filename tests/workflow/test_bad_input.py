@@ -111,5 +111,5 @@ def test_too_few_steps_to_prune_in_are_found_before_the_first_job(project):
     )
     done = project.snakemake("-n")
     assert done.returncode != 0
-    assert "'mine' has at most 51 samples to train by" in done.stdout + done.stderr
+    assert "'mine' has at most 51 training samples" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

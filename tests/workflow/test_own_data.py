@@ -165,7 +165,7 @@ def test_a_name_that_is_a_command_is_refused(project):
     project.configure(config)
     done = project.snakemake("-n")
     assert done.returncode != 0
-    assert "has the name 'a; touch x', but a name may hold" in done.stdout + done.stderr
+    assert "has the name 'a; touch x', but names may only have" in done.stdout + done.stderr
     assert not project.path("x").exists()
 
 
