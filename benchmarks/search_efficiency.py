@@ -19,20 +19,38 @@ import logging
 import math
 import statistics
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import nasturtium  # noqa: F401  (chooses Keras 2)
 
-# Tuner, rungs, and largest number of parameters as a multiple of the baseline's.
+
+@dataclass(frozen=True)
+class Kind:
+    """A search: its tuner, rungs, limit of size as a multiple of the baseline's, and pruning.
+
+    ``children_share`` is None for a search without pruning.
+    """
+
+    tuner: str
+    rungs: int
+    size_limit: float | None = 1.0
+    children_share: float | None = None
+
+
 SEARCHES = {
-    "stock": ("stock", 1, None),
-    "random": ("random", 1, None),
-    "random limited": ("random", 1, 1.0),
-    "random rungs": ("random", 3, 1.0),
-    "greedy rungs": ("greedy", 3, 1.0),
-    "pareto rungs": ("pareto", 3, 1.0),
-    "pareto limited": ("pareto", 1, 1.0),
-    "pareto 2 rungs": ("pareto", 2, 1.0),
+    "stock": Kind("stock", 1, None),
+    "random": Kind("random", 1, None),
+    "random limited": Kind("random", 1),
+    "random rungs": Kind("random", 3),
+    "greedy rungs": Kind("greedy", 3),
+    "pareto rungs": Kind("pareto", 3),
+    "pareto limited": Kind("pareto", 1),
+    "pareto 2 rungs": Kind("pareto", 2),
+    "random pruned": Kind("random", 1, children_share=0.0),
+    "random children": Kind("random", 1, children_share=0.4),
+    "pareto pruned": Kind("pareto", 3, children_share=0.0),
+    "pareto children": Kind("pareto", 3, children_share=0.4),
 }
 CONTROLS = ("random", "random limited")
 # Of the reference net of digits.
@@ -93,21 +111,28 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
     from nasturtium.search.run import make_trials, oracle_of, run_trials
     from nasturtium.search.state import SearchState
     from nasturtium.settings import configuration
-    from nasturtium.settings.rungs import affordable_nets, rung_epochs
+    from nasturtium.settings.rungs import affordable_nets, rung_epochs, with_children
     from nasturtium.statistics.pareto import hypervolume
     from nasturtium.training.frame_statistics import frame_of
 
-    tuner, rungs, size_limit = SEARCHES[name]
+    kind, shipped = SEARCHES[name], configuration.for_dataset(shipped_configuration(), "digits")
+    tuner, rungs, of_children = kind.tuner, rung_epochs(epochs, kind.rungs), 0
+    trials = affordable_nets(budget, rungs)
+    if kind.children_share:
+        trials, of_children = with_children(budget, rungs, kind.children_share)
+    is_pruned = kind.children_share is not None
     search = {
-        **configuration.for_dataset(shipped_configuration(), "digits")["search"],
-        "trials": affordable_nets(budget, rung_epochs(epochs, rungs)),
-        "rungs": rungs,
-        "size_limit": size_limit,
+        **shipped["search"],
+        "trials": trials,
+        "children_epochs": of_children,
+        "rungs": kind.rungs,
+        "size_limit": kind.size_limit,
         "latency_runs": 5,
         "objective": {"validation_loss": 1.0, "parameters": 0.1 if tuner != "stock" else 0.0},
     }
     data, test = digits(seed)
-    space = make_space(frame_of(data), search, [], scaled_reference("digits", {}, None))
+    ratios = search["pruning_ratios"] if is_pruned else []
+    space = make_space(frame_of(data), search, ratios, scaled_reference("digits", {}, None))
     reference = {"validation_loss": 0.1, "parameters": BASELINE_PARAMETERS}
     with tempfile.TemporaryDirectory() as folder, metering.session(sources=[], idle_s=0) as meter:
         trials = make_trials(
@@ -121,6 +146,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
             state=SearchState(Path(folder)),
             seed=seed,
             label=name,
+            pruning=shipped["pruning"] if is_pruned else None,
         )
         if tuner == "stock":
             make_oracle(search, "greedy", space, seed)  # seeds the global generators alike
@@ -133,7 +159,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
             oracle = oracle_of(search, tuner, trials, {})
         run_trials(trials, oracle, Path(folder) / "oracle")
         finish(trials)
-        done = [r for r in trials.rows if r["status"] == "completed" and r["epochs"] == epochs]
+        done = [r for r in trials.rows if r["status"] == "completed" and r["epochs"] >= epochs]
         handed_on = [
             (1 - accuracy(row["model_path"], test), math.log(row["parameters"]))
             for row in done

@@ -49,6 +49,11 @@ class SearchSpace(Graph):
         # Otherwise AutoKeras would learn this by reading the data set through its own pipeline.
         self.inputs[0].shape, self.inputs[0].dtype = frame.input_shape, "float32"
 
+    @property
+    def pruning_ratios(self) -> Sequence[float]:
+        """Ratios from which a search with pruning chooses; empty for one without."""
+        return tuple(self._pruning_ratios)
+
     def middle(self) -> dict:
         """Hyperparameters of a member of medium size, for the start of a search.
 

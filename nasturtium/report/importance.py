@@ -32,7 +32,12 @@ def importances(
     for epoch in epochs:
         if epoch["validation_loss"] is not None:
             curves.setdefault(epoch["trial"], []).append(epoch["validation_loss"])
-    done = [row for row in trials if row["status"] == "completed" and row["trial"] in curves]
+    done = [
+        row
+        for row in trials
+        # A child's size does not follow from its hyperparameters.
+        if row["status"] == "completed" and row["trial"] in curves and not row.get("parent")
+    ]
     if len(done) < LEAST_TRIALS:
         return {}
     common = min(len(curves[row["trial"]]) for row in done)

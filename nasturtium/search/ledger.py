@@ -74,9 +74,10 @@ class Ledger:
         return recorded["rungs"][0]
 
     def adopt_all(self) -> None:
-        """Take over the records of all workers."""
+        """Take over the records of all workers, but for children, which are recalled."""
         for _, recorded in sorted(self.state.recorded().items()):
-            self._adopt(recorded)
+            if not recorded["row"].get("parent"):
+                self._adopt(recorded)
 
     def record(self, row: dict, epochs: Sequence[dict]) -> None:
         """Record the state of ``row``'s trial at the end of a rung; ``epochs`` are new."""

@@ -209,5 +209,5 @@ def has_given_up(rows: list[dict]) -> bool:
 
 
 def tried(rows: list[dict]) -> list[dict]:
-    """The rows of the trials that count: those that were not skipped."""
-    return [row for row in rows if row["status"] != SKIPPED]
+    """The rows of the trials that count: those that were not skipped and are no children."""
+    return [row for row in rows if row["status"] != SKIPPED and not row.get("parent")]

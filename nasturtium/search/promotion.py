@@ -7,7 +7,7 @@ from nasturtium.errors import DamageError
 from nasturtium.search.expected import as_expected
 from nasturtium.search.rungs import promoted
 from nasturtium.search.trials import Trials
-from nasturtium.settings.rungs import promoted_count
+from nasturtium.settings.rungs import least_finalists, promoted_count
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ def promote(trials: Trials) -> None:
     for rung in range(1, len(trials.rungs)):
         done = trials.ledger.at_rung(rung - 1)
         seen = [as_expected(row) for row in done]
-        names = promoted(seen, promoted_count(len(done)), _AIMS) if done else []
+        count = promoted_count(len(done), least_finalists(trials.children_epochs))
+        names = promoted(seen, count, _AIMS) if done else []
         for row in done:
             if row["trial"] not in names:
                 trials.checkpoint(row["trial"], rung - 1).unlink(missing_ok=True)

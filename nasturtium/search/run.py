@@ -6,6 +6,7 @@ from pathlib import Path
 from nasturtium.compaction import fold_batch_normalization
 from nasturtium.data.splits import TrainingData
 from nasturtium.models.search_space import SearchSpace, build_net
+from nasturtium.search.children import breed
 from nasturtium.search.judge import Judge
 from nasturtium.search.limits import check_measurable, with_size_limit
 from nasturtium.search.measurer import Measurer
@@ -89,6 +90,7 @@ def make_trials(
         state=state,
         keep=settings.get("keep", 5),
         rungs=rungs,
+        children_epochs=settings.get("children_epochs", 0) if pruning else 0,
         worker=worker,
         trial_minutes=settings.get("trial_minutes"),
         hours=settings.get("hours"),
@@ -133,10 +135,10 @@ def make_pareto(settings: Mapping, trials: Trials, reasons: Mapping[str, str], s
 def run_trials(
     trials: Trials, oracle, folder: Path, run_trial: Callable[..., float] | None = None
 ) -> None:
-    """Run all trials: their first rung as the ``oracle`` proposes them, then those promoted.
+    """Run all trials: their first rung as the ``oracle`` proposes them, promotions, and children.
 
-    Workers leave promotions to the job that collects their trials, since each would have to wait
-    for the others.
+    Workers leave promotions and children to the job that collects their trials, since each would
+    have to wait for the others.
 
     Parameters
     ----------
@@ -148,6 +150,7 @@ def run_trials(
     TrialTuner(oracle, trials.space, run_trial or trials, folder).search()
     if trials.worker is None:
         promote(trials)
+        breed(trials)
 
 
 def oracle_of(settings: Mapping, tuner: str, trials: Trials, reasons: Mapping, storage=None):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from nasturtium.errors import SearchError
-from nasturtium.settings.rungs import spent_epochs
+from nasturtium.settings.rungs import least_finalists, spent_epochs
 
 
 class TooSlow(SearchError):
@@ -45,12 +45,16 @@ def limited(minutes: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def rung_deadlines_s(hours: float | None, nets: int, rungs: Sequence[int]) -> list[float]:
+def rung_deadlines_s(
+    hours: float | None, nets: int, rungs: Sequence[int], children_epochs: int = 0
+) -> list[float]:
     """By rung, the total seconds of trials after which no further net begins it; may be infinite.
 
-    Each rung has the same share of the time as of the epochs.
+    Each rung has the same share of the time as of the epochs. The last one is for children.
     """
     if hours is None:
-        return [float("inf")] * len(rungs)
-    whole = spent_epochs(nets, rungs)
-    return [3600 * hours * spent_epochs(nets, rungs[: n + 1]) / whole for n in range(len(rungs))]
+        return [float("inf")] * (len(rungs) + 1)
+    least = least_finalists(children_epochs)
+    spent = [spent_epochs(nets, rungs[: n + 1], least) for n in range(len(rungs))]
+    whole = spent[-1] + children_epochs
+    return [3600 * hours * epochs / whole for epochs in (*spent, whole)]

@@ -13,8 +13,8 @@ import tf_keras as keras
 from nasturtium.data.splits import TrainingData
 from nasturtium.errors import DamageError, SearchError, StorageError
 from nasturtium.jobs import runtime
-from nasturtium.models.files import save_model
-from nasturtium.models.search_space import SearchSpace, build_net
+from nasturtium.models.files import load_model, save_model
+from nasturtium.models.search_space import PRUNING_RATIO, SearchSpace, build_net
 from nasturtium.search.expected import NOTHING_EXPECTED, expect
 from nasturtium.search.judge import Judge
 from nasturtium.search.ledger import Ledger
@@ -22,8 +22,7 @@ from nasturtium.search.limits import SKIPPED, Unfit, check_limits, has_given_up,
 from nasturtium.search.measurer import Measurer
 from nasturtium.search.state import SearchState
 from nasturtium.search.time_limit import OutOfTime, limited, rung_deadlines_s
-from nasturtium.search.trial import begun_row, progress_text, train_rung
-from nasturtium.training.fit import Trained
+from nasturtium.search.trial import Training, begun_row, child_name, progress_text
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +57,11 @@ class Trials:
         the epochs of the last rung.
     state
         Holds each trial's record and model, for a search that is resumed.
-    worker
-        Number of this process among those that run the search together, or None if it is alone. All
-        workers use the outcomes that one of them has recorded.
-    sampler_seed
-        Seed of the worker's sampler.
+    worker, sampler_seed
+        Number of this process among those that run the search together, or None if it is alone, and
+        the seed of its sampler. All workers use the outcomes that one of them has recorded.
+    children_epochs
+        Total epochs of all children; 0 for no children.
     trial_minutes, hours
         Time limits of a trial's rung and of all trials together; None for none.
     """
@@ -81,12 +80,17 @@ class Trials:
     rungs: Sequence[int] | None = None
     worker: int | None = None
     sampler_seed: int | None = None
+    children_epochs: int = 0
     trial_minutes: float | None = None
     hours: float | None = None
 
     def __post_init__(self):
         self.rungs = list(self.rungs or [self.recipe["epochs"]])
         self.ledger = Ledger(self.state, self.keep, self.worker)
+        self.training = Training(
+            *(self.data, self.recipe, self.rungs, self.pruning, self.seed, self.label),
+            checkpoint=self.checkpoint,
+        )
         if self.is_resumed:
             logger.info(
                 "%s: goes on after an interruption; %d of %d trials are done.",
@@ -101,7 +105,8 @@ class Trials:
         return self.judge.reference
 
     @property
-    def _round_to(self) -> int:
+    def round_to(self) -> int:
+        """Layers that are pruned keep a multiple of this number of channels."""
         return (self.pruning or {}).get("round_to", 1)
 
     @property
@@ -184,13 +189,25 @@ class Trials:
     def run_anew(self, row: dict, rung: int) -> None:
         """Run a trial again, from new weights to the end of ``rung``."""
         logger.warning("%s: trial %s runs again.", self.label, row["trial"])
-        whose = {name: row[name] for name in ("worker", "sampler_seed")}
+        kept = {name: row[name] for name in ("worker", "sampler_seed", "parent")}
         begun = self._begun(row["number"], row["trial"], json.loads(row["hyperparameters"]))
         self.ledger.restart(row["trial"])
         row.clear()
-        row.update(begun, **whose)
-        for again in range(rung + 1):
+        row.update(begun, **kept)
+        for again in [rung] if row["parent"] else range(rung + 1):
             self.run_rung(row, again)
+
+    def begun_child(self, parent: Mapping, ratio: float) -> dict:
+        """The row of a child of ``parent`` that is not yet trained."""
+        name, values = child_name(parent["trial"], ratio), json.loads(parent["hyperparameters"])
+        row = self._begun(len(self.rows), name, {**values, PRUNING_RATIO: ratio})
+        return row | {"parent": parent["trial"]}
+
+    def trained_net(self, row: dict) -> keras.Model:
+        """The model of a trial; if it is damaged or gone, the trial runs again."""
+        if not self.state.has_model(row):
+            self.run_anew(row, row["rung"])
+        return load_model(row["model_path"])
 
     def attempt(self, run: Callable[[dict, int], None], row: dict, rung: int) -> None:
         """Call ``run(row, rung)``; if it fails, only the trial has failed, not the search."""
@@ -202,11 +219,12 @@ class Trials:
             logger.exception("Trial %s failed in rung %d.", row["trial"], row["rung"])
 
     def is_late(self, rung: int) -> bool:
-        """Whether the time is over in which nets may begin ``rung``."""
+        """Whether no net may begin ``rung`` any more; after the last one come children."""
         if self.hours is None:
             return False
         spent_s = sum(row["duration_s"] for row in self.ledger.known())
-        return spent_s > rung_deadlines_s(self.hours, self.total, self.rungs)[rung]
+        deadlines = rung_deadlines_s(self.hours, self.total, self.rungs, self.children_epochs)
+        return spent_s > deadlines[rung]
 
     def checkpoint(self, name: str, rung: int) -> Path:
         """File of the training state of the trial ``name`` at the end of ``rung``."""
@@ -233,14 +251,22 @@ class Trials:
         self, row: dict, rung: int, hyperparameters, epochs: list[dict], before: Mapping
     ) -> None:
         runtime.seed_everything(self.seed)
-        if hyperparameters is not None:
+        parent = self.ledger.row(row["parent"]) if row["parent"] else None
+        if parent is not None:
+            # Its joules include those of its parent, without which there would be no child.
+            before = parent
+            model = self.trained_net(parent)
+        elif hyperparameters is not None:
             model = self.space.build(hyperparameters)
         else:
             model = build_net(self.space, json.loads(row["hyperparameters"]))
-        if rung == 0:
+        if rung == 0 and parent is None:
             footprint = self.measurer.footprint
-            check_limits(model, row, self.judge.constraints, footprint, self._round_to)
-        model, trained = self._train(model, row, rung)
+            check_limits(model, row, self.judge.constraints, footprint, self.round_to)
+        if parent is None:
+            model, trained = self.training.train_rung(model, row, rung)
+        else:
+            model, trained = self.training.train_child(model, row, parent)
         epochs.extend({"trial": row["trial"], **epoch} for epoch in trained.epochs)
         path = self._folder(row["trial"]) / "model.keras"
         save_model(model, path)
@@ -259,24 +285,10 @@ class Trials:
     def _energy(self, row: Mapping, before: Mapping) -> dict:
         """Joules of the trial's fits, over all rungs; null if one was not measured."""
         energy = self.measurer.fit_energy(row["trial"])
-        if row["rung"] > 0 and energy["training_energy_j"] is not None:
+        if (row["rung"] or row["parent"]) and energy["training_energy_j"] is not None:
             earlier = before.get("training_energy_j")
             energy["training_energy_j"] = earlier and earlier + energy["training_energy_j"]
         return energy
-
-    def _train(self, model: keras.Model, row: dict, rung: int) -> tuple[keras.Model, Trained]:
-        return train_rung(
-            model,
-            self.data,
-            self.recipe,
-            row,
-            self.rungs,
-            rung,
-            pruning=self.pruning,
-            seed=self.seed,
-            label=f"{self.label} trial {row['trial']}",
-            checkpoint=lambda number: self.checkpoint(row["trial"], number),
-        )
 
     def _folder(self, name: str) -> Path:
         return self.state.trials / f"trial_{name}"

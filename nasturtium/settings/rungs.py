@@ -7,6 +7,8 @@ from collections.abc import Sequence
 FACTOR = 3
 # A schedule of pruning has to fit into the last rung.
 _LEAST_PRUNING_STEPS = 60
+# With only one net trained to the end, there would be no choice.
+LEAST_FINALISTS = 2
 
 
 def rung_epochs(epochs: int, rungs: int) -> list[int]:
@@ -29,32 +31,57 @@ def pruning_rungs(epochs: int, rungs: int, steps_per_epoch: int) -> list[int]:
     return found
 
 
-def promoted_count(nets: int) -> int:
-    """How many of this number of nets are promoted: a third, but at least two if possible.
-
-    With only one there would be no choice in the end.
-    """
-    return max(min(2, nets), nets // FACTOR)
+def child_epochs(epochs: int, steps_per_epoch: int | None = None) -> int:
+    """Epochs in which a child is pruned: a third of a net's, or more if its pruning needs them."""
+    least = math.ceil(_LEAST_PRUNING_STEPS / steps_per_epoch) if steps_per_epoch else 1
+    return min(epochs, max(math.ceil(epochs / FACTOR), least))
 
 
-def affordable_nets(budget: int, epochs: Sequence[int]) -> int:
+def promoted_count(nets: int, least: int = LEAST_FINALISTS) -> int:
+    """How many of this number of nets are promoted: a third, but at least ``least`` if possible."""
+    return max(min(least, nets), nets // FACTOR)
+
+
+def affordable_nets(budget: int, epochs: Sequence[int], least: int = LEAST_FINALISTS) -> int:
     """Largest number of nets, at least one, whose rungs take at most ``budget`` epochs in total.
 
     Parameters
     ----------
     epochs
         As returned by :func:`rung_epochs`.
+    least
+        See :func:`promoted_count`.
     """
     nets = 1
-    while spent_epochs(nets + 1, epochs) <= budget:
+    while spent_epochs(nets + 1, epochs, least) <= budget:
         nets += 1
     return nets
 
 
-def spent_epochs(nets: int, epochs: Sequence[int]) -> int:
+def spent_epochs(nets: int, epochs: Sequence[int], least: int = LEAST_FINALISTS) -> int:
     """Total epochs of a search that begins with this many nets, over all rungs."""
     spent, before = 0, 0
     for until in epochs:
         spent += nets * (until - before)
-        nets, before = promoted_count(nets), until
+        nets, before = promoted_count(nets, least), until
     return spent
+
+
+def with_children(budget: int, epochs: Sequence[int], share: float) -> tuple[int, int]:
+    """How a search divides its epochs: the nets it begins with, and the epochs of their children.
+
+    Parameters
+    ----------
+    budget
+        Epochs in total.
+    share
+        Share of them that is meant for children.
+    """
+    each = child_epochs(epochs[-1])
+    of_children = int(share * budget) // each * each
+    return affordable_nets(budget - of_children, epochs, least_finalists(of_children)), of_children
+
+
+def least_finalists(children_epochs: int) -> int:
+    """Least number of nets that are trained to the end: one is enough if it has children."""
+    return 1 if children_epochs else LEAST_FINALISTS

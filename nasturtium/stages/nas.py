@@ -11,6 +11,7 @@ from nasturtium import metering
 from nasturtium.errors import DamageError, SearchError
 from nasturtium.metering.workers import join, note_machine, write_joined
 from nasturtium.records.atomic import atomic_path
+from nasturtium.search.children import breed
 from nasturtium.search.finishing import finish
 from nasturtium.search.limits import tried
 from nasturtium.search.picks import covered
@@ -121,6 +122,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
             trials, _ = trials_of(task, kept, meter)
             trials.ledger.adopt_all()
             promote(trials)
+            breed(trials)
             best = finish(trials)
         rows = trials.rows
         for number, row in enumerate(rows):

@@ -89,8 +89,8 @@ class Task:
 
 def without_limits(search: Mapping) -> dict:
     """``search`` without keys that change no trial, such as limits of time."""
-    limits = ("trials", "budget", "hours", "keep", "max_consecutive_failures")
-    limits += ("tolerance_points", "tolerance_mae")
+    limits = ("trials", "budget", "children_share", "children_epochs", "hours", "keep")
+    limits += ("max_consecutive_failures", "tolerance_points", "tolerance_mae")
     return {key: value for key, value in search.items() if key not in limits}
 
 

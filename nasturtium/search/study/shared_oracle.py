@@ -58,7 +58,10 @@ class SharedParetoOracle(ParetoOracle):
     def _restore(self) -> None:
         """Tell the study of recorded trials that it does not know: it was lost, or damaged."""
         known = {t.user_attrs[_NAME] for t in self._all() if SIGNATURE in t.user_attrs}
-        lost = {n: done for n, done in sorted(self._state.recorded().items()) if n not in known}
+        recorded = sorted(self._state.recorded().items())
+        # No oracle proposes children.
+        own = {name: done for name, done in recorded if not done["row"].get("parent")}
+        lost = {name: done for name, done in own.items() if name not in known}
         for name, done in lost.items():
             row = done["rungs"][0]
             values = json.loads(row["hyperparameters"])
