@@ -31,6 +31,8 @@ def breed(trials: Trials) -> None:
     By turns, the smallest net within the tolerance has a child, and the net of the front whose
     child is expected to enlarge the hypervolume most.
     """
+    if not trials.children_epochs:
+        return
     ratios = [ratio for ratio in trials.space.pruning_ratios if ratio > 0]
     count = trials.children_epochs // trials.training.child_epochs
     tried: set[str] = set()

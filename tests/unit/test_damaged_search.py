@@ -16,6 +16,7 @@ from nasturtium.records.parquet import read_rows
 from nasturtium.search import finishing
 from nasturtium.search.state import SearchState
 from nasturtium.search.state_access import gather_state, join_state, open_state
+from nasturtium.search.trial import Training
 from nasturtium.search.trials import Trials
 from nasturtium.stages import nas
 from tests.digits_data import digits_data
@@ -246,6 +247,7 @@ def gather(tmp_path, monkeypatch):
             joined.note_end()
     monkeypatch.setattr(nas, "trials_of", lambda task, kept, meter: (Gathered(kept), {}))
     monkeypatch.setattr(nas, "promote", lambda trials: None)
+    monkeypatch.setattr(nas, "breed", lambda trials: None)
     monkeypatch.setattr(nas, "finish", lambda trials: trials.rows[0])
     monkeypatch.setattr(nas, "covered", lambda rows: 1.0)
     monkeypatch.setattr(nas, "write_results", lambda *arguments: None)
@@ -457,7 +459,7 @@ def test_a_trial_that_can_t_be_made_again_is_not_exported(digits, copied, monkey
     def fails(self, *arguments):
         raise MemoryError("none left")
 
-    monkeypatch.setattr(Trials, "_train", fails)
+    monkeypatch.setattr(Training, "train_rung", fails)
     found = finish(again)
     assert best["status"] == "failed"
     assert found is not best

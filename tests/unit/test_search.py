@@ -24,6 +24,7 @@ from nasturtium.search.run import make_trials, oracle_of, run_trials
 from nasturtium.search.rungs import promoted
 from nasturtium.search.state import SearchState
 from nasturtium.search.state_access import open_state
+from nasturtium.search.trial import Training
 from nasturtium.search.trials import Trials
 from nasturtium.search.tuner import TrialTuner
 from nasturtium.settings.devices import with_device
@@ -426,16 +427,18 @@ def test_a_ratio_of_zero_is_a_trial_without_pruning(digits, tmp_path):
 
 
 @pytest.mark.parametrize("error", [MemoryError("none left"), "nan"])
-def test_a_trial_without_memory_or_with_a_loss_that_diverges_is_a_row(digits, tmp_path, error):
+def test_a_trial_without_memory_or_with_a_loss_that_diverges_is_a_row(
+    digits, tmp_path, error, monkeypatch
+):
     def spoil(trials, number, name, hyperparameters):
         if number == 1 and error == "nan":
             hyperparameters.values[LEARNING_RATE] = 1e30
         elif number == 1:
-            trials._train = lambda *_: (_ for _ in ()).throw(error)
+            monkeypatch.setattr(Training, "train_rung", lambda *_: (_ for _ in ()).throw(error))
         try:
             return trials(number, name, hyperparameters)
         finally:
-            trials.__dict__.pop("_train", None)
+            monkeypatch.undo()
 
     trials = search(digits, tmp_path, {**SETTINGS, "trials": 3}, spoil=spoil)
     assert [row["status"] for row in trials.rows] == ["completed", "failed", "completed"]
