@@ -2,16 +2,20 @@
 
     python -m benchmarks.search_efficiency --budget 300 --epochs 30
 
-On scikit-learn's digits. All searches have the same space, start nets (but `stock`), seeds and
-epochs in all; a net is trained for `--epochs` at most. `stock` is AutoKeras's own greedy oracle,
-which sees the validation loss alone; `random` and `random limited` train every net to the end, the
-latter none that is larger than the baseline; the others have the same limit, and those by rungs
-spend the same epochs by rungs. The hypervolume is the area between the front of (error, ln
-parameters) of the nets that were trained to the end and the corner (0.9, ln parameters of the
-baseline): 0.9 is the error of guessing. `validation` has all of them and the error on the
-validation split, `test` what a search hands on, its best net and its picks, and the error on the
-test split. Printed are each seed's hypervolumes, and the median, mean and least over the seeds of
-the ratios to `random` and to `random limited`.
+On scikit-learn's digits, or with ``--dataset mnist`` on 10,000 of MNIST's training images and its
+test split (its files are needed). All searches have the same space, start nets (but `stock`), seeds
+and epochs in all; a net is trained for `--epochs` at most. `stock` is AutoKeras's own greedy
+oracle, which sees the validation loss alone; `random` and `random limited` train every net to the
+end, the latter none that is larger than the baseline; the others have the same limit, and those by
+rungs spend the same epochs by rungs. In those called `pruned` every net is pruned, with a ratio
+that the search chooses; those called `children` are pruned too, and spend 0.4 of the epochs on
+children.
+
+The hypervolume is the area between the front of (error, ln parameters) of the nets that were
+trained to the end and the corner (0.9, ln parameters of the baseline): 0.9 is the error of
+guessing. `validation` has all of them and the error on the validation split, `test` what a search
+hands on, its best net and its picks, and the error on the test split. Printed are each seed's
+hypervolumes, and the median, mean and least over the seeds of the ratios to each control.
 """
 
 import argparse
@@ -19,8 +23,10 @@ import logging
 import math
 import statistics
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 import nasturtium  # noqa: F401  (chooses Keras 2)
 
@@ -52,9 +58,10 @@ SEARCHES = {
     "pareto pruned": Kind("pareto", 3, children_share=0.0),
     "pareto children": Kind("pareto", 3, children_share=0.4),
 }
-CONTROLS = ("random", "random limited")
-# Of the reference net of digits.
-BASELINE_PARAMETERS = 11_034
+CONTROLS = ("random", "random limited", "random pruned")
+# Of the reference nets.
+BASELINE_PARAMETERS = {"digits": 11_034, "mnist": 483_482}
+MNIST_SAMPLES = 10_000
 SPLITS = ("validation", "test")
 RECIPE = {
     "batch_size": 64,
@@ -72,6 +79,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--searches", nargs="+", default=list(SEARCHES), choices=SEARCHES)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--dataset", default="digits", choices=BASELINE_PARAMETERS)
     arguments = parser.parse_args()
 
     from nasturtium.jobs import runtime
@@ -83,7 +91,10 @@ def main() -> None:
     controls = [name for name in CONTROLS if name in names]
     print(f"{'seed':>6}  {'split':10}  " + "  ".join(f"{name:>14}" for name in names))
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-        volumes = {name: covered(name, seed, arguments.budget, arguments.epochs) for name in names}
+        volumes = {
+            name: covered(name, arguments.dataset, seed, arguments.budget, arguments.epochs)
+            for name in names
+        }
         for number, split in enumerate(SPLITS):
             for name, of_search in volumes.items():
                 for control in controls:
@@ -97,7 +108,7 @@ def main() -> None:
             print(f"{what.__name__:>6}  {split:10}  {figures}  (to {control})")
 
 
-def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, float]:
+def covered(name: str, dataset: str, seed: int, budget: int, epochs: int) -> tuple[float, float]:
     """The hypervolumes of the search ``name`` after so many epochs in all, by split."""
     import keras_tuner
     from autokeras.tuners.greedy import GreedyOracle
@@ -115,7 +126,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
     from nasturtium.statistics.pareto import hypervolume
     from nasturtium.training.frame_statistics import frame_of
 
-    kind, shipped = SEARCHES[name], configuration.for_dataset(shipped_configuration(), "digits")
+    kind, shipped = SEARCHES[name], configuration.for_dataset(shipped_configuration(), dataset)
     tuner, rungs, of_children = kind.tuner, rung_epochs(epochs, kind.rungs), 0
     trials = affordable_nets(budget, rungs)
     if kind.children_share:
@@ -130,10 +141,10 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
         "latency_runs": 5,
         "objective": {"validation_loss": 1.0, "parameters": 0.1 if tuner != "stock" else 0.0},
     }
-    data, test = digits(seed)
+    data, test = split_data(dataset, seed)
     ratios = search["pruning_ratios"] if is_pruned else []
-    space = make_space(frame_of(data), search, ratios, scaled_reference("digits", {}, None))
-    reference = {"validation_loss": 0.1, "parameters": BASELINE_PARAMETERS}
+    space = make_space(frame_of(data), search, ratios, scaled_reference(dataset, {}, None))
+    reference = {"validation_loss": 0.1, "parameters": BASELINE_PARAMETERS[dataset]}
     with tempfile.TemporaryDirectory() as folder, metering.session(sources=[], idle_s=0) as meter:
         trials = make_trials(
             search,
@@ -166,7 +177,7 @@ def covered(name: str, seed: int, budget: int, epochs: int) -> tuple[float, floa
             if row["best"] or row["picked_as"]
         ]
     every = [(1 - row["validation_accuracy"], math.log(row["parameters"])) for row in done]
-    corner = (0.9, math.log(BASELINE_PARAMETERS))
+    corner = (0.9, math.log(BASELINE_PARAMETERS[dataset]))
     return hypervolume(every, corner), hypervolume(handed_on, corner)
 
 
@@ -192,17 +203,31 @@ def shipped_configuration() -> dict:
     )
 
 
-def digits(seed: int):
-    """Of scikit-learn's digits by ``seed``: train and validation splits, and the test split."""
+def split_data(dataset: str, seed: int):
+    """By ``seed``, the train and validation splits of a data set, and its test split."""
     from nasturtium.data import prepared, readers, splits
     from nasturtium.data.catalog import describe
 
     with tempfile.TemporaryDirectory() as folder:
-        prepared.write(folder, describe("digits"), readers.read("digits"))
+        prepared.write(folder, describe(dataset), readers.read(dataset))
         data = prepared.read(folder)
         path = Path(folder) / "split.npz"
         splits.write_split(path, data, {"validation": 0.15, "test": 0.15}, seed)
-        return splits.training_data(data, path), splits.test_data(data, path)
+        training, test = splits.training_data(data, path), splits.test_data(data, path)
+        if dataset == "mnist":
+            of_validation = round(0.15 * MNIST_SAMPLES)
+            training = replace(
+                training,
+                train=first(training.train, MNIST_SAMPLES - of_validation, seed),
+                validation=first(training.validation, of_validation, seed),
+            )
+        return training, test
+
+
+def first(split, count: int, seed: int):
+    """So many samples of a split, drawn by ``seed``."""
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(split))[:count])
+    return type(split)(np.asarray(split.features)[chosen], np.asarray(split.targets)[chosen])
 
 
 if __name__ == "__main__":
