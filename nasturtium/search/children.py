@@ -34,7 +34,8 @@ def breed(trials: Trials) -> None:
     if not trials.children_epochs:
         return
     ratios = [ratio for ratio in trials.space.pruning_ratios if ratio > 0]
-    count = trials.children_epochs // trials.training.child_epochs
+    # One at least: where an epoch has few steps, a child takes more epochs than were planned.
+    count = max(1, trials.children_epochs // trials.training.child_epochs)
     tried: set[str] = set()
     for number in range(count):
         if trials.is_late(len(trials.rungs)):

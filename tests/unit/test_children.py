@@ -205,6 +205,14 @@ def test_nets_that_can_lose_no_more_have_no_children(digits, tmp_path, caplog):
     assert "can be pruned further" in caplog.text
 
 
+def test_there_is_a_child_where_its_pruning_takes_more_epochs_than_were_meant_for_it(
+    digits, tmp_path
+):
+    settings = {**WITH_CHILDREN, "trials": 1, "rungs": 1, "children_epochs": 2}
+    [child] = of_children(search(digits, tmp_path, settings, PRUNING))
+    assert child["epochs"] == 6 + 3
+
+
 def test_no_child_begins_after_the_hours_are_over(digits, tmp_path, caplog):
     settings = {**WITH_CHILDREN, "hours": 1e-6}
     trials = search(digits, tmp_path, settings, PRUNING)
