@@ -90,8 +90,8 @@ def channel_graph(model: keras.Model) -> ChannelGraph:
     if not isinstance(model, keras.Model) or not getattr(model, "_is_graph_network", False):
         name = getattr(model, "name", type(model).__name__)
         raise CompactionError(
-            f"Model {name!r} has no graph of layers: compaction needs a Sequential or functional "
-            "model that has been built."
+            f"Model {name!r} has no graph of layers; give a Sequential or functional model that "
+            "has been built."
         )
     return _Builder(model).build()
 
@@ -168,10 +168,10 @@ class _Builder:
         arguments = tf.nest.flatten(node.call_args)
         special = [key for key, value in node.call_kwargs.items() if value not in (None, False)]
         if len(arguments) != len(step.inputs) or special:
-            return "it is called with arguments beside its inputs"
+            return "it is called with arguments besides its inputs"
         shapes = step.in_shapes + step.out_shapes
         if len(step.out_shapes) != 1 or any(len(s) < 2 or s[-1] is None for s in shapes):
-            return "the number of its channels is not known"
+            return "its number of channels is not known"
         if reason := rule.refusal(step):
             return reason
         step.rule = rule

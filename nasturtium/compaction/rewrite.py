@@ -129,7 +129,8 @@ def _check_finite(model: keras.Model) -> None:
                 name = weight.name.split("/")[-1].removesuffix(":0")
                 raise CompactionError(
                     f"Layer {layer.name!r} of model {model.name!r} has NaN or infinite values in "
-                    f"its {name}: the training diverged, so train it again with a lower rate."
+                    f"its {name}, since the training diverged; lower the learning rate and train "
+                    "it again."
                 )
 
 
@@ -161,8 +162,8 @@ def _rewrite(graph: ChannelGraph, liveness: Liveness) -> CompactionResult:
     except (TypeError, ValueError, NotImplementedError) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]
         raise CompactionError(
-            f"Model {graph.model.name!r} can't be built again from the configurations of its "
-            f"layers, so it could not be loaded from a file either: {why}"
+            f"Model {graph.model.name!r} can't be built from the configurations of its layers, so "
+            f"it can't be compacted or loaded from a file; change its layers ({why})"
         ) from error
     originals = {layer.name: layer for layer in graph.model.layers}
     # Layers of constants already have their weights, and are not copies.

@@ -60,7 +60,7 @@ _STAYING = {
 def why_unknown(layer: keras.layers.Layer) -> str:
     """Return why a layer without a rule keeps the channels around it."""
     if isinstance(layer, keras.Model):
-        return "nested model: compacted inside, its inputs and outputs stay"
+        return "nested model: it is compacted inside, but its inputs and outputs stay"
     kind = type(layer).__name__
     return _STAYING.get(kind, f"{kind} is not a layer whose channels are known")
 

@@ -66,16 +66,16 @@ def verify(
     error = _largest_error(original, compacted, batches)
     if error > tolerance and (double := _double_error(original, compacted, batches)) <= tolerance:
         log.warning(
-            "float32 makes the outputs differ by %.1e, though the models are the same within %.1e "
-            "in float64: they magnify rounding",
+            "the outputs differ by %.1e in float32, but only by %.1e in float64, so the models are "
+            "the same and magnify rounding errors",
             error,
             double,
         )
         error = double
     if not error <= tolerance:
         raise CompactionError(
-            f"The compacted model's outputs differ from the original's by {error:.1e} (relative; "
-            f"allowed: {tolerance:.0e}), so it must not be used: please report this model."
+            f"The compacted model must not be used, since its outputs differ from the original's "
+            f"by {error:.1e} (relative; allowed: {tolerance:.0e}); please report this model."
         )
     if not is_complete:
         return error
@@ -84,8 +84,8 @@ def verify(
         parts = [f"channels of {layer} ({n})" for layer, n in again.removed_channels.items()]
         parts += [f"layer {layer}" for layer in again.removed_layers]
         raise CompactionError(
-            f"Compacting the compacted model again would remove {', '.join(parts)}, so the "
-            "first compaction is not complete: please report this model."
+            f"The compaction is not complete, since a second one would remove {', '.join(parts)}; "
+            "please report this model."
         )
     return error
 
@@ -97,8 +97,8 @@ def _largest_error(original: keras.Model, compacted: keras.Model, batches: list)
         for name, one, other in _outputs(original, compacted, graph, batch):
             if one.shape != other.shape:
                 raise CompactionError(
-                    f"Output {name!r} has shape {other.shape} after compaction and {one.shape} "
-                    "before: please report this model, it must not be used."
+                    f"The compacted model must not be used, since its output {name!r} has shape "
+                    f"{other.shape} instead of {one.shape}; please report this model."
                 )
             error = max(error, _relative_error(one, other))
     return error
@@ -204,8 +204,8 @@ def _outputs(original: keras.Model, compacted: keras.Model, graph, batch):
         except tf.errors.OpError as error:
             why = str(error.message).splitlines()[0][:200]
             raise CompactionError(
-                f"TensorFlow can't run the compacted model as a graph ({why}), so it must not be "
-                "used: please report this model."
+                f"The compacted model must not be used, since TensorFlow can't run it as a graph "
+                f"({why}); please report this model."
             ) from error
     for outputs in found:
         for name, one, other in zip(original.output_names, expected, outputs, strict=True):

@@ -11,7 +11,7 @@ import nasturtium
 from nasturtium.errors import MeasurementError
 from nasturtium.models.files import load_model
 
-NO_GPU = "no GPU: TensorFlow's allocator statistics of a CPU are misleading and are not used"
+NO_GPU = "no GPU: TensorFlow's memory statistics for a CPU are misleading and are not used"
 
 
 def measure_gpu_memory(path: str | os.PathLike, batch_size: int) -> dict[str, int | str | None]:

@@ -26,7 +26,7 @@ def linear_prediction(train: Split, test: Split, classes: int | None) -> dict[st
     chosen = np.linspace(0, len(train) - 1, count).astype(int)
     targets = train.targets[chosen]
     if classes is not None and len(np.unique(targets)) < 2:
-        return {"linear_reason": "the samples that it would be fitted to are all of one class"}
+        return {"linear_reason": "all samples for the fit have the same class"}
     model = Ridge() if classes is None else LogisticRegression(max_iter=_MOST_ITERATIONS)
     pipeline = make_pipeline(StandardScaler(), model)
     with warnings.catch_warnings():

@@ -33,7 +33,7 @@ def measure_tflite(
             if files is not None and not dynamic:
                 files[name] = content
             if dynamic and Interpreter(content).int8_tensors == 0:
-                raise ValueError("no tensor is int8: the converter leaves small ones float32")
+                raise ValueError("no tensor is int8, since the converter keeps small ones float32")
             columns.update(file_columns(name, content, warm_up_runs, runs))
         except REFUSED as error:
             columns.update(refused_columns(name, error))

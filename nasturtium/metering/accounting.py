@@ -163,7 +163,7 @@ def _figures(
         figures.append(methods.two_readings(window, begin, end))
         figures.append(methods.slow_thread(window, trace, begin, end))
     if not figures:
-        reason = begin.reason or end.reason or "the device tells neither energy nor power"
+        reason = begin.reason or end.reason or "the device reports neither energy nor power"
         figures = [Figure("none").fail("none", reason)]
     for figure in figures:
         _judge(figure, window, number, source)

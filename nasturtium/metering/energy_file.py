@@ -39,7 +39,7 @@ def _sum(parts: Sequence[WindowEnergy]) -> WindowEnergy:
         overlap(a, b) for one, two in combinations(parts, 2) for a in one.rows for b in two.rows
     )
     if is_twice:
-        reasons = ["workers used one device at the same time, which a sum would count twice"]
+        reasons = ["workers used one device at the same time, so a sum would count it twice"]
     is_measured = None not in energies and not is_twice
     methods = dict.fromkeys(name for part in parts for name in part.method.split("+"))
     return WindowEnergy(

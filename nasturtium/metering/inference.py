@@ -86,7 +86,10 @@ def measure_inference(
         Fewer than one sample per call, or fewer than one repeat.
     """
     if samples_per_call < 1 or repeats < 1:
-        raise ValueError(f"{samples_per_call} samples a call, {repeats} repeats: both start at 1")
+        raise ValueError(
+            f"{samples_per_call} samples per call and {repeats} repeats are not possible; use at "
+            "least 1 of each"
+        )
     if not meter.can_measure:
         return InferenceEnergy(samples_per_call, reason=meter.reason)
     clock, pauses = meter.clock, random.Random(seed)

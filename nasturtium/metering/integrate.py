@@ -51,7 +51,7 @@ def trapezoid_j(
         begin_w = end_w if begin_w is None else begin_w
         end_w = begin_w if end_w is None else end_w
         if begin_w is None:
-            raise ValueError("neither a sample nor a power at a border")
+            raise ValueError("the window has no sample, and no power at its borders")
     if begin_w is None:
         begin_w = float(np.interp(0.0, seconds, power))
     if end_w is None:

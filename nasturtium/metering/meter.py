@@ -123,7 +123,7 @@ class Meter:
             open inside it then end with it.
         """
         if kind not in KINDS:
-            raise ValueError(f"no kind of window is called '{kind}'; there are {', '.join(KINDS)}")
+            raise ValueError(f"'{kind}' is no kind of window; choose one of {', '.join(KINDS)}")
         if self.is_closed:
             raise RuntimeError("the session of this meter is over")
         parent = next(reversed(self._open), None)
@@ -208,9 +208,9 @@ class Meter:
             The identity does not fit the schema.
         """
         if not self.sampler.is_ours:
-            raise RuntimeError("a forked process can't write the meter of its parent")
+            raise RuntimeError("a forked process can't write the figures of its parent's meter")
         if not self.is_closed:
-            raise RuntimeError("the session is still open: its last windows have no end yet")
+            raise RuntimeError("the session is still open, so its last windows have no end yet")
         windows = (
             {**identity, **row, "t0_wall": self.clock.wall(row["t0_ns"])}
             for _, (_, rows) in sorted(self._closed.items())

@@ -18,7 +18,7 @@ NAIVE = ("epoch_callback", "thread_2s")
 LARGEST_DISAGREEMENT = 0.10
 """Of counter and integrated power, as a share of the counter; above it one is wrong."""
 LONGEST_DELAY_S = 0.1
-NO_INSTANT = "from the driver's default power: no instant power on this device"
+NO_INSTANT = "from the driver's default power, since this device reports no instant power"
 
 
 def is_late(reading: Reading, window: Window) -> bool:
@@ -78,10 +78,10 @@ def counter(
         return figure.fail("error", "the counter went backwards inside the window")
     figure.energy_j = end.energy_j - begin.energy_j
     if figure.energy_j == 0 and window.duration_s < SHORTEST_PERIODS * source.update_period_s:
-        return figure.fail("short", "the counter was not renewed inside the window")
+        return figure.fail("short", "the counter was not updated inside the window")
     if figure.max_gap_s > source.longest_unread_s:
         figure.problems["gap"] = (
-            f"unread for {figure.max_gap_s:.0f} s: wraps of the counter may have been missed"
+            f"not read for {figure.max_gap_s:.0f} s, so the counter may have wrapped unnoticed"
         )
     return figure
 
@@ -146,7 +146,7 @@ def slow_thread(window: Window, trace: Trace, begin: Reading, end: Reading) -> F
     figure.max_gap_s = integrate.longest_gap_s(times[kept], window.t0_ns, window.t1_ns)
     if len(kept) == 0:
         quality = "short" if window.duration_s <= SLOW_PERIOD_S else "gap"
-        return figure.fail(quality, "no sample of a 2 s schedule inside the window")
+        return figure.fail(quality, "no sample of a 2 s schedule falls into the window")
     if figure.max_gap_s > 2 * SLOW_PERIOD_S:
         figure.problems["gap"] = f"no sample of power for {figure.max_gap_s:.1f} s"
     figure.energy_j = float(np.mean(power[kept])) * window.duration_s
@@ -163,7 +163,7 @@ def compare(figures: list[Figure]) -> None:
     difference = abs(by_counter.energy_j - by_power.energy_j)
     if difference > LARGEST_DISAGREEMENT * by_counter.energy_j:
         reason = (
-            f"{by_counter.method} {by_counter.energy_j:.3g} J against "
+            f"{by_counter.method} gives {by_counter.energy_j:.3g} J, but "
             f"{by_power.method} {by_power.energy_j:.3g} J"
         )
         for figure in figures:

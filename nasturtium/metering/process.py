@@ -68,7 +68,7 @@ def session(
     """
     global _current
     if current() is not None:
-        raise RuntimeError("this process has a metering session already")
+        raise RuntimeError("this process already has a metering session")
     found = discover() if sources is None else Discovery(list(sources), None)
     meter = Meter(found, synchronise=synchronise, clock=clock or Clock(), period_s=period_s)
     _current = meter

@@ -82,7 +82,7 @@ def check_config(text: bytes) -> dict:
     except RecursionError:
         raise NotAllowed("has a configuration that nests too deeply") from None
     if not isinstance(config, Mapping):
-        raise NotAllowed("has a configuration that is not that of a model")
+        raise NotAllowed("has a configuration that is not a model's")
     if config.pop("compile_config", None) is not None:
         raise NotAllowed("holds a compiled model; save it uncompiled")
     calls = 0
@@ -103,7 +103,9 @@ def _checked_model(config: Mapping, depth: int) -> Iterator[int]:
     kind = config.get("class_name")
     is_model = kind in _MODELS and config.get("module") in (_MODELS[kind], "keras", "keras.models")
     if not is_model:
-        raise NotAllowed(f"holds '{kind}' of '{config.get('module')}', no plain Keras model")
+        raise NotAllowed(
+            f"holds '{kind}' of '{config.get('module')}', which is no plain Keras model"
+        )
     _check_keys(config, _LAYER_KEYS, f"model '{kind}'")
     if config.get("registered_name") not in (None, kind):
         raise NotAllowed(f"registers '{kind}' under another name")
@@ -160,7 +162,7 @@ def _check_argument(name: str, value: object, depth: int) -> None:
             raise NotAllowed(f"has a '{kind}' without configuration")
         for key, part in inner.items():
             if isinstance(part, Mapping):
-                raise NotAllowed(f"holds more than plain values in '{kind}'")
+                raise NotAllowed(f"has values that are not plain in '{kind}'")
             _check_plain(key, depth)
             _check_plain(part, depth + 1)
         if module == "keras.mixed_precision":
@@ -195,7 +197,7 @@ def _check_outside(config: Mapping, depth: int) -> None:
         _check_plain(config.get(key), depth)
     built = config.get("build_config") or {}
     if not isinstance(built, Mapping) or set(built) - {"input_shape"}:
-        raise NotAllowed("has more than a shape to build a layer with")
+        raise NotAllowed("has a layer whose build configuration is more than a shape")
     _check_plain(list(built.values()), depth)
     _check_plain(config.get("inbound_nodes"), depth, mappings=True)
 
@@ -210,7 +212,7 @@ def _check_plain(value: object, depth: int, *, mappings: bool = False) -> None:
         _check_plain([*value, *value.values()], depth + 1)
     elif isinstance(value, str):
         if len(value) > _LONGEST_TEXT:
-            raise NotAllowed("holds a text of more than 500 characters")
+            raise NotAllowed("has a text of more than 500 characters")
     elif isinstance(value, int):
         if abs(value) > _LARGEST_SIZE:
             raise NotAllowed(f"holds a size above {_LARGEST_SIZE:,}")
@@ -218,7 +220,7 @@ def _check_plain(value: object, depth: int, *, mappings: bool = False) -> None:
         if not abs(value) < _LARGEST_NUMBER:
             raise NotAllowed("holds a number that is not finite")
     elif value is not None:
-        raise NotAllowed("holds more than plain values in its configuration")
+        raise NotAllowed("has values that are not plain in its configuration")
 
 
 def _check_keys(config: Mapping, allowed: set[str] | frozenset[str], where: str) -> None:

@@ -25,9 +25,9 @@ def calls_of(layer: Mapping) -> list[list[tuple[str, int]]]:
         for tensor in inputs:
             is_input = isinstance(tensor, list) and len(tensor) in (3, 4)
             if not is_input or not isinstance(tensor[0], str) or not isinstance(tensor[1], int):
-                raise NotAllowed("has a call of a layer whose inputs are no layers' outputs")
+                raise NotAllowed("has a call of a layer with inputs that are no outputs of layers")
             if len(tensor) == 4 and tensor[3]:
-                raise NotAllowed("has a call of a layer with more than its inputs")
+                raise NotAllowed("has a call of a layer with arguments besides its inputs")
         calls.append([(tensor[0], tensor[1]) for tensor in inputs])
     return calls
 
@@ -41,7 +41,7 @@ def check_order(layers: list[Mapping]) -> None:
     for layer in layers:
         name = layer.get("name", layer["config"].get("name"))
         if not isinstance(name, str) or name in waiting:
-            raise NotAllowed("has two layers of one name, or one without a name")
+            raise NotAllowed("has two layers with the same name, or a layer without a name")
         waiting[name] = calls_of(layer)
     done = {name: 0 if calls else 1 for name, calls in waiting.items()}
     readers: dict[str, list[str]] = {}
@@ -60,7 +60,7 @@ def check_order(layers: list[Mapping]) -> None:
             ready.extend(readers.get(name, ()))
     for name, calls in waiting.items():
         if done[name] < len(calls):
-            raise NotAllowed(f"has a layer '{name[:40]}' whose input is not there, or itself")
+            raise NotAllowed(f"has a layer '{name[:40]}' whose input is missing, or is itself")
 
 
 def given_statistics(layer: Mapping) -> dict[str, object]:
@@ -84,4 +84,4 @@ def check_statistics(statistics: Mapping[str, object], values: int) -> None:
     for name, value in statistics.items():
         count = np.size(value)
         if np.ndim(value) > 1 or count not in (1, values):
-            raise NotAllowed(f"standardises {values:,} values by a {name} of {count:,}")
+            raise NotAllowed(f"standardises {values:,} values with a {name} of {count:,}")

@@ -80,7 +80,7 @@ def _arrays(file: h5py.File) -> Iterator[h5py.Dataset]:
                 continue
             is_plain = isinstance(part, h5py.Dataset) and part.dtype.kind in "fiub"
             if not is_plain or part.external or part.is_virtual:
-                raise NotAllowed(f"has weights outside of itself, or none, in '{name}'")
+                raise NotAllowed(f"has weights in another file, or no weights, in '{name}'")
             if part.id.get_create_plist().get_nfilters():
                 raise NotAllowed(f"has compressed weights in '{name}'")
             yield part

@@ -66,8 +66,8 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
-            f"{path}: its layers and weights don't fit together ({first}); make it again with this "
-            "study."
+            f"{path}: its layers and weights don't fit together ({first}); create it again with "
+            "this study."
         ) from error
 
 
@@ -82,13 +82,11 @@ def _read(path: Path) -> bytes:
 
 
 def _no_file(path: str | os.PathLike) -> ModelError:
-    return ModelError(f"{path}: is no .keras file; make it again with this study.")
+    return ModelError(f"{path}: is no .keras file; create it again with this study.")
 
 
 def _not_allowed(path: str | os.PathLike, error: archive.NotAllowed) -> ModelError:
-    return ModelError(
-        f"{path}: {error}; load it with Keras itself if you trust where it comes from."
-    )
+    return ModelError(f"{path}: {error}; if you trust its source, load it with Keras itself.")
 
 
 def _check_size(config: dict, shapes: list[tuple[int, ...]]) -> None:

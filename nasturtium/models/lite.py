@@ -125,5 +125,6 @@ def _backend() -> tuple[type, type]:
 
         return lite.Interpreter, lite.experimental.OpResolverType
     raise ModelError(
-        "Nothing here runs a .tflite file; install ai-edge-litert, which is small, or tensorflow."
+        "No package here can run a .tflite file; install ai-edge-litert, which is small, or "
+        "tensorflow."
     )

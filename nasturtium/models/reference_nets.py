@@ -70,7 +70,7 @@ def build_reference(
     except ValueError as error:
         raise TrainingError(
             f"Data set '{dataset}': its samples of shape {frame.input_shape} don't fit the "
-            f"reference net {reference!r}; choose another as its reference."
+            f"reference net {reference!r}; choose another reference net."
         ) from error
 
 

@@ -76,9 +76,9 @@ class ChannelPruning(ScheduledPruner):
         super().__init__(schedule)
         if importance not in scores_of.IMPORTANCES:
             known = ", ".join(scores_of.IMPORTANCES)
-            raise PruningError(f"Importance {importance!r} is not known: choose one of {known}.")
+            raise PruningError(f"Importance {importance!r} is not known; choose one of {known}.")
         if importance == "taylor" and batches is None:
-            raise PruningError("Taylor importance needs batches of training data: pass batches=.")
+            raise PruningError("Taylor importance needs batches of training data; pass batches=.")
         self.model = model
         self.selection = ChannelSelection(model, round_to)
         self._net = model
@@ -90,7 +90,7 @@ class ChannelPruning(ScheduledPruner):
         if schedule.target > reachable:
             raise PruningError(
                 f"A pruning ratio of {schedule.target} would leave a layer of model "
-                f"{model.name!r} with too few channels: the largest that can be reached is "
+                f"{model.name!r} with too few channels; use a ratio of at most "
                 f"{np.floor(reachable * 1000) / 1000:.3f}."
             )
 
@@ -109,7 +109,10 @@ class ChannelPruning(ScheduledPruner):
     def on_train_begin(self, logs=None) -> None:
         """Refuse another model, and a training that is too short for the schedule."""
         if self.model is not self._net:
-            raise PruningError("ChannelPruning was made for another model than the one trained.")
+            raise PruningError(
+                "ChannelPruning was made for another model than the trained one; make one for each "
+                "model."
+            )
         steps = (self.params or {}).get("steps")
         if steps and not self.step:
             self.schedule.check_fits(self.params["epochs"], steps)
@@ -139,21 +142,22 @@ class ChannelPruning(ScheduledPruner):
         for variable, mask in zip(self._variables, self._masks, strict=True):
             if np.any(variable.numpy()[mask.numpy() == 0] != 0):
                 raise PruningError(
-                    "Pruned channels are no longer zero after the training: weights of an epoch "
+                    "Pruned channels are no longer zero after the training, since weights from "
                     f"before the schedule's end (step {self.schedule.end_step}) were restored; "
-                    "choose only among the epochs after it."
+                    "choose only among the epochs after its end."
                 )
         result = compact(self._net)
         error = verify(self._net, result.model, inputs, tolerance)
         ratio = 1 - prunable_parameters(result.model) / self.selection.total
         if ratio < self.schedule.target - 1e-9:
             raise PruningError(
-                f"The pruned net lost a share of {ratio:.4f} of its prunable parameters and "
-                f"should have lost {self.schedule.target}: please report this model."
+                f"The pruned net lost a share of {ratio:.4f} of its prunable parameters instead of "
+                f"{self.schedule.target}; please report this model."
             )
         if ratio > self.ratio + 1e-9:
             log.warning(
-                "compaction removed more (%.4f) than was pruned (%.4f): some channels were dead",
+                "compaction removed more parameters (%.4f) than pruning (%.4f), since some "
+                "channels were already unused",
                 ratio,
                 self.ratio,
             )
@@ -163,8 +167,7 @@ class ChannelPruning(ScheduledPruner):
         if self._applied < self.schedule.end_step:
             raise PruningError(
                 f"The training stopped after {self.step} steps, before the end of the pruning "
-                f"schedule at step {self.schedule.end_step}: train longer, and don't stop early "
-                "before it."
+                f"schedule at step {self.schedule.end_step}; train longer, or stop only after it."
             )
 
     def _first_scores(self) -> np.ndarray:
@@ -187,7 +190,7 @@ class ChannelPruning(ScheduledPruner):
 
     def _prune_to(self, ratio: float) -> None:
         reached = self.selection.choose(ratio, self._scores())
-        log.debug("step %d: pruned %.4f of the parameters (due %.4f)", self.step, reached, ratio)
+        log.debug("step %d: pruned %.4f of the parameters (goal %.4f)", self.step, reached, ratio)
         for (layer, weight), mask in zip(self._keys, self._masks, strict=True):
             values = np.ones(mask.shape, mask.dtype.as_numpy_dtype)
             for position in np.flatnonzero(self.selection.pruned):

@@ -80,7 +80,7 @@ class GlobalMagnitudePruning(ScheduledPruner):
         if self._applied < self.schedule.end_step:
             raise PruningError(
                 f"The training stopped after {self.step} steps, before the end of the pruning "
-                f"schedule at step {self.schedule.end_step}; raise pruning.epochs."
+                f"schedule at step {self.schedule.end_step}; increase pruning.epochs."
             )
         self._multiply()
         return compacted(self.model, inputs)
@@ -104,7 +104,7 @@ class GlobalMagnitudePruning(ScheduledPruner):
             if not part.any():
                 raise PruningError(
                     f"At a ratio of {ratio:.3f}, layer '{name}' would lose all its weights, since "
-                    "they are smaller than those of other layers; lower the ratio, or set "
+                    "other layers have larger ones; lower the ratio, or set "
                     "pruning.magnitude.threshold to layer."
                 )
             self._masks[name].assign(part.reshape(kernel.shape))

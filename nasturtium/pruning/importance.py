@@ -64,7 +64,7 @@ def taylor(model: keras.Model, groups: Sequence[Group], batches: Iterable, loss=
     loss = keras.losses.get(loss if loss is not None else getattr(model, "loss", None))
     if not callable(loss):
         raise PruningError(
-            "Taylor importance needs one loss function: compile the model with one, or pass it."
+            "Taylor importance needs one loss function; compile the model with one, or pass it."
         )
     keys = list(read_weights(model, groups))
     variables = [getattr(model.get_layer(layer), name) for layer, name in keys]
@@ -82,7 +82,7 @@ def taylor(model: keras.Model, groups: Sequence[Group], batches: Iterable, loss=
             if gradient is not None:
                 total += np.abs(variable.numpy() * gradient.numpy())
     if not seen:
-        raise PruningError("Taylor importance needs at least one batch of training data.")
+        raise PruningError("Taylor importance has no batch of training data; pass at least one.")
     totals = dict(zip(keys, saliency, strict=True))
     return _relative(groups, totals, lambda w, axes: w.sum(axes))
 

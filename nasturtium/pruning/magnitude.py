@@ -119,8 +119,8 @@ class MagnitudePruning(Pruner):
             step = math.prod(self._blocks[name]) / kernel.size
             if not math.isclose(reached, target, abs_tol=_TOLERANCE + step):
                 raise PruningError(
-                    f"Layer '{name}' reached a sparsity of {reached:.3f}, not {target:.2f}; raise "
-                    "pruning.epochs, so that the schedule has more steps."
+                    f"Layer '{name}' reached a sparsity of {reached:.3f} instead of {target:.2f}; "
+                    "increase pruning.epochs, so that the schedule has more steps."
                 )
         return stripped
 

@@ -64,7 +64,8 @@ def layer_ratios(model: keras.Model, target: float, options: MagnitudeOptions) -
     if unknown:
         raise PruningError(
             f"Configuration key 'pruning.magnitude.layer_ratios.{unknown[0]}': model "
-            f"'{model.name}' has no such layer to prune; choose from {', '.join(prunable)}."
+            f"'{model.name}' has no prunable layer of this name; choose from "
+            f"{', '.join(prunable)}."
         )
     kept = _heads(model) if options.keep_head_dense else set()
     ratios = {name: options.layer_ratios.get(name, target) for name in prunable if name not in kept}

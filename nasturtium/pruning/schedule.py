@@ -45,14 +45,14 @@ class CubicSchedule:
         """Refuse a schedule that could never reach the target."""
         if not 0 < self.target < 1:
             raise PruningError(
-                f"The pruning ratio is {self.target}, but has to lie above 0 and below 1."
+                f"The pruning ratio is {self.target}; choose one above 0 and below 1."
             )
         span = self.end_step - self.begin_step
         if self.begin_step < 0 or self.frequency < 1 or span < 1 or span % self.frequency:
             raise PruningError(
                 f"The pruning schedule from step {self.begin_step} to {self.end_step} every "
-                f"{self.frequency} steps does not end on an update: choose an end that is a whole "
-                "number of updates after the beginning."
+                f"{self.frequency} steps does not end with an update; choose an end that is a "
+                f"multiple of {self.frequency} steps after the beginning."
             )
 
     @classmethod
@@ -83,9 +83,9 @@ class CubicSchedule:
         """
         if not (0 <= warm_up < 1 and 0 < recovery < 1 and warm_up + recovery < 1):
             raise PruningError(
-                f"The pruning schedule's warm-up ({warm_up}) and recovery ({recovery}) are shares "
-                "of the training and have to leave room between them: their sum must be below 1 "
-                "and the recovery above 0."
+                f"The warm-up ({warm_up}) and the recovery ({recovery}) of the pruning schedule "
+                "leave no steps for pruning; choose shares of the training with a sum below 1, and "
+                "a recovery above 0."
             )
         begin = round(warm_up * total_steps)
         span = math.floor(total_steps * (1 - recovery) + 1e-9) - begin
@@ -93,9 +93,9 @@ class CubicSchedule:
         updates = span // frequency
         if total_steps < _LARGEST_SHARE or updates < _LEAST_UPDATES:
             raise PruningError(
-                f"A training of {total_steps} steps is too short to prune in "
-                f"(warm-up {warm_up:.2f}, recovery {recovery:.2f}): train for more epochs or in "
-                f"smaller batches, at least {_LARGEST_SHARE} steps with {_LEAST_UPDATES} updates."
+                f"A training of {total_steps} steps is too short for pruning (warm-up "
+                f"{warm_up:.2f}, recovery {recovery:.2f}); use more epochs or smaller batches, for "
+                f"at least {_LARGEST_SHARE} steps with {_LEAST_UPDATES} updates."
             )
         return cls(ratio, begin, begin + updates * frequency, frequency)
 
@@ -114,8 +114,9 @@ class CubicSchedule:
         recovery = max(1, round(recovery * epochs)) / epochs
         if recovery == 1:
             raise PruningError(
-                f"A training of {epochs} epochs leaves none to prune in beside the recovery; raise "
-                "pruning.epochs (search.epochs in a search) or lower pruning.recovery."
+                f"A training of {epochs} epochs leaves no epoch for pruning before the recovery; "
+                "increase pruning.epochs (search.epochs in a search), or decrease "
+                "pruning.recovery."
             )
         schedule = cls.from_training(epochs * steps_per_epoch, ratio, warm_up, recovery)
         schedule.check_fits(epochs, steps_per_epoch)
@@ -154,12 +155,12 @@ class CubicSchedule:
         if self.end_step > total:
             raise PruningError(
                 f"The pruning schedule ends at step {self.end_step}, but the training has only "
-                f"{total} steps ({epochs} epochs of {steps_per_epoch}): train longer or end the "
+                f"{total} steps ({epochs} epochs of {steps_per_epoch}); train longer, or end the "
                 "schedule earlier."
             )
         if self.first_admissible_epoch(steps_per_epoch) >= epochs:
             raise PruningError(
                 f"The pruning schedule ends at step {self.end_step}, so none of the {epochs} "
-                f"epochs of {steps_per_epoch} steps lies wholly after it: train for more epochs "
-                "or end the schedule earlier."
+                f"epochs of {steps_per_epoch} steps lies completely after it; train for more "
+                "epochs, or end the schedule earlier."
             )

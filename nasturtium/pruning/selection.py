@@ -42,7 +42,7 @@ class ChannelSelection:
     def __init__(self, model: keras.Model, round_to: int = 1) -> None:
         """With ``round_to`` above 1, layers keep multiples of that many channels (for GPUs)."""
         if round_to < 1:
-            raise PruningError(f"round_to is {round_to}, but has to be 1 or more channels.")
+            raise PruningError(f"round_to is {round_to}; set it to at least 1 channel.")
         graph = channel_graph(model)
         self.groups: list[Group] = groups_of(graph)
         self._count = ParameterCount(graph)
@@ -52,9 +52,9 @@ class ChannelSelection:
         self.pruned = np.zeros(len(self.groups), bool)
         if not self._admissible(np.zeros(len(self.groups))):
             raise PruningError(
-                f"Model {model.name!r} has no channels to prune: every layer with a kernel is an "
-                f"output, has at most {max(LEAST_CHANNELS, round_to)} channels, or is one whose "
-                "channels have to stay."
+                f"Model {model.name!r} has no channels to prune, since every layer with a kernel "
+                f"is an output, has at most {max(LEAST_CHANNELS, round_to)} channels, or must keep "
+                "its channels; use wider layers, or leave it unpruned."
             )
 
     def reachable(self, scores: np.ndarray) -> float:

@@ -19,11 +19,11 @@ _open: set[Path] = set()
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space",
-    errno.EDQUOT: "the quota of the disk is used up; free some space",
-    errno.EFBIG: "it would be larger than a file may be here; raise the limit (ulimit -f)",
-    errno.EROFS: "the file system is read only; make it writable",
-    errno.EACCES: "its folder may not be written; change its owner or mode",
-    errno.EPERM: "its folder may not be written; change its owner or mode",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "it would exceed the limit for file sizes; raise the limit (ulimit -f)",
+    errno.EROFS: "the file system is read-only; make it writable",
+    errno.EACCES: "its folder is not writable; change its owner or mode",
+    errno.EPERM: "its folder is not writable; change its owner or mode",
 }
 _OF_READING = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO)
 # HDF5 gives the cause only in its message.
@@ -89,7 +89,7 @@ def why_unreadable(error: OSError) -> str | None:
         return "a folder stands in its place; remove it"
     if error.errno in (errno.EACCES, errno.EPERM) and name is not None:
         is_closed = os.path.exists(name) and not os.access(name, os.R_OK)
-        return "its owner or mode forbids it; change it" if is_closed else None
+        return "its owner or mode forbids it; change them" if is_closed else None
     if error.errno == errno.EIO:
         return "the disk reports an error; check it, and put the file there again or remove it"
     return None

@@ -45,7 +45,7 @@ def reading(path: str | os.PathLike, *, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        again = remedy or "run the same command again, so that it is made"
+        again = remedy or "run the same command again to create it"
         raise DamageError(f"{path} is missing; {again}.") from error
     except OSError as error:
         # Readers raise one without an errno for invalid content.

@@ -105,13 +105,15 @@ def _check_row(path: object, number: int, row: Mapping[str, Any], schema: pa.Sch
     if unknown:
         raise RecordError(
             f"{path}: row {number} has the unknown column '{unknown[0]}'; add it to the schema in "
-            "nasturtium/records or leave it out."
+            "nasturtium/records, or leave it out."
         )
     for field in schema:
         value = row.get(field.name)
         if value is None and not field.nullable:
-            raise RecordError(f"{path}: row {number} lacks the required column '{field.name}'.")
+            raise RecordError(
+                f"{path}: row {number} lacks the required column '{field.name}'; write a value."
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise RecordError(
-                f"{path}: row {number} holds {value} in '{field.name}'; write null and a reason."
+                f"{path}: row {number} has {value} in '{field.name}'; write null and a reason."
             )

@@ -65,7 +65,7 @@ def _changes(row: Mapping, own: Answers, reference: Answers) -> dict[str, object
             place = f"results/{row['dataset']}/seed{row['seed']}"
             raise RecordError(
                 f"{place}/{row['run']}/predictions.parquet: has other {split} samples than "
-                f"{place}/baseline/predictions.parquet, so the two are of different splits; remove "
+                f"{place}/baseline/predictions.parquet, so they belong to different splits; remove "
                 "both, and run the same command again."
             )
         if len(pair[0]["index"]):

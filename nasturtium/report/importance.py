@@ -89,8 +89,8 @@ def draw_importance(trials: Tables, training: Tables, title: str, path: str | os
             found[name] = of_seeds
     if not found:
         sentence = (
-            f"Which hyperparameter matters is said of searches of {LEAST_TRIALS} nets and more; "
-            "give search.trials a larger number."
+            f"The importance of hyperparameters needs a search of at least {LEAST_TRIALS} nets; "
+            "increase search.trials."
         )
         style.save_sentence(sentence, path, title)
         return

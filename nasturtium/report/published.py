@@ -165,7 +165,9 @@ def difference(rows: Sequence[Mapping], run: str, other: str) -> str:
     change = one.change("test", two)
     unit, digits = (" points", "+.2f") if one.classifies else (" MAE", "+.3g")
     if change is None or len(one.rows) < 2:
-        raise RecordError(f"One seed of '{run}' and '{other}' is published; two are needed.")
+        raise RecordError(
+            f"Runs '{run}' and '{other}' are published with only one seed; publish at least two."
+        )
     ends = f"{change.low:{digits}} to {change.high:{digits}}"
     return (
         f"{run} less {other}: {change.estimate:{digits}}{unit} ({ends}; n = {len(one.rows)} seeds)"
@@ -218,8 +220,8 @@ def main(arguments: Sequence[str]) -> int:
     if given.check:
         if made != text:
             sys.stderr.write(
-                f"{given.page}: its tables are not those of the published rows; run "
-                "the same command without --check.\n"
+                f"{given.page}: its tables differ from the published rows; run the same command "
+                "without --check.\n"
             )
         return int(made != text)
     with atomic_path(given.page) as temporary:

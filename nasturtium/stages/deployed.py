@@ -61,8 +61,8 @@ def check_measured(content: bytes, sha256: str, metrics: str | Path) -> None:
     """Raise MeasurementError unless ``content`` is the file that was measured for ``metrics``."""
     if hashlib.sha256(content).hexdigest() != sha256:
         raise MeasurementError(
-            f"{metrics}: has the figures of another file than is converted here, with another "
-            "TensorFlow perhaps; measure the run again (--forcerun measure)."
+            f"{metrics}: has the figures of another TFLite file, perhaps from another TensorFlow; "
+            "measure the run again (--forcerun measure)."
         )
 
 

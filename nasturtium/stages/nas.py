@@ -69,8 +69,8 @@ def work(task: Task, worker: int, state: str | Path, storage: str | None, done: 
     with password_hidden(), join_state(state, task.fingerprint(shared=True), worker) as kept:
         if kept.measured_once("storage", lambda: storage) != storage:
             raise SearchError(
-                f"search.storage was changed while {state} holds trials whose study is in the old "
-                "one; change it back, or remove that folder to start anew."
+                f"search.storage has changed, but the study of the trials in {state} is in the old "
+                "storage; change it back, or remove that folder to start again."
             )
         tables = kept.tables(worker)
         if not ((tables / "energy.parquet").exists() and _is_complete(task, kept)):
@@ -103,13 +103,13 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
         if lost and len(tried(rows)) < total:
             # Fewer workers than before: the others had already finished when one was lost.
             raise SearchError(
-                f"{task.run.label}: only {len(tried(rows))} of {total} trials are done, since "
+                f"{task.run.label}: only {len(tried(rows))} of {total} trials are finished, since "
                 f"worker {lost[0]} was lost; run the same command with '--forcerun search_worker'."
             )
         if len(rows) < (were := kept.at_end()):
             raise SearchError(
-                f"{state}: the records of {were - len(rows)} of {were} trials are gone or were "
-                "damaged; run the same command with '--forcerun search_worker', which runs them "
+                f"{state}: the records of {were - len(rows)} of {were} trials are missing or "
+                "damaged; run the same command with '--forcerun search_worker' to run these trials "
                 "again."
             )
         # The workers' trials are promoted here, in tables like those of a further worker.
@@ -151,7 +151,7 @@ def _is_readable(folder: Path) -> bool:
     except DamageError as error:
         if not is_damaged(error):
             raise
-        logger.warning("%s The run's joules are without that worker's.", error)
+        logger.warning("%s The energy of this worker is missing in the run's energy.", error)
         return False
 
 
@@ -170,7 +170,7 @@ def _judge(
     missing = [
         f"without worker {', '.join(map(str, workers))}, {why}"
         for workers, why in (
-            (lost, "which did not come to its end"),
+            (lost, "which did not finish"),
             (damaged, "whose tables were damaged"),
         )
         if workers

@@ -46,7 +46,7 @@ def run(job: Job, found: str | Path) -> None:
         keras.backend.clear_session()
         model = build(scale)
         logger.info(
-            "%s: scaled by %.3g to %d parameters; the net that was found has %d.",
+            "%s: scaled by %.3g to %d parameters; the net of the search has %d.",
             run.label,
             scale,
             model.count_params(),

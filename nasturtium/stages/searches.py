@@ -201,7 +201,7 @@ def write_picks(task: Task, rows: Sequence[Mapping], epochs: Sequence[Mapping]) 
         row = next((row for row in rows if pick in row["picked_as"]), None)
         if row is None:
             logger.warning(
-                "%s: no net could be picked as '%s'; %s-%s is the same net as %s.",
+                "%s: no net is suitable for the pick '%s', so %s-%s is the same net as %s.",
                 *(job.run.label, pick, job.run.name, pick, job.run.name),
             )
         chosen = row or best
@@ -233,20 +233,20 @@ def _nothing_found(task: Task, rows: Sequence[Mapping]) -> str:
     limits = dict(task.settings["search"]["constraints"])
     if rows and not tried(rows):
         return (
-            f"{task.run.label}: none of the {len(rows)} nets that were proposed keeps to "
-            f"search.constraints {limits} (search.device sets int8_flash and int8_ram, "
-            "search.size_limit parameters); loosen them, or give the search smaller sizes. Of the "
-            f"last one: {rows[-1]['reason']}."
+            f"{task.run.label}: none of the {len(rows)} proposed nets satisfies "
+            f"search.constraints {limits} (search.device sets int8_flash and int8_ram, and "
+            "search.size_limit sets parameters); relax the constraints, or give the search smaller "
+            f"sizes (for the last net: {rows[-1]['reason']})."
         )
     if any(row["status"] == "completed" for row in rows):
         return (
-            f"{task.run.label}: no trial keeps to search.constraints {limits} (search.device sets "
-            "int8_flash and int8_ram, search.size_limit parameters); loosen them, or give the "
-            "search more trials or smaller sizes."
+            f"{task.run.label}: no trial satisfies search.constraints {limits} (search.device sets "
+            "int8_flash and int8_ram, and search.size_limit sets parameters); relax the "
+            "constraints, or give the search more trials or smaller sizes."
         )
     if any(row["worker"] is not None for row in rows):
         return (
-            f"{task.run.label}: no trial was completed; its workers' logs say why each failed, and "
-            "'--forcerun search_worker' tries them again."
+            f"{task.run.label}: no trial was completed; read in the logs of its workers why each "
+            "trial failed, and try again with '--forcerun search_worker'."
         )
-    return f"{task.run.label}: no trial was completed; its log says why each failed."
+    return f"{task.run.label}: no trial was completed; read in its log why each trial failed."

@@ -28,7 +28,7 @@ def fits(rows: Sequence[Mapping]) -> bool:
 
 
 def need(rows: Sequence[Mapping]) -> str:
-    """A sentence part on what a run's int8 file needs, at most over its seeds, of what there is."""
+    """The largest need of a run's int8 file over its seeds, as a part of a sentence."""
     parts = []
     for limit, figure, name in _LIMITS:
         allowed = rows[0].get(limit)
@@ -48,5 +48,5 @@ def why_none(runs: Sequence[Sequence[Mapping]]) -> str:
         needed = [[row.get(figure) for row in rows] for rows in runs]
         known = [max(one) for one in needed if None not in one]
         least = f"{min(known):,} bytes of {name}" if known else f"a {name} that is not known"
-        parts.append(f"{least}, where it has {allowed:,}")
-    return f"no net's int8 file fits into it: the least needs {'; '.join(parts)}"
+        parts.append(f"{least} (available: {allowed:,})")
+    return f"no net's int8 file fits into it; the lowest needs are {' and '.join(parts)}"

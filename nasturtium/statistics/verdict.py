@@ -192,9 +192,9 @@ def _unlearnt(baseline: Candidate) -> str:
     if not is_worse:
         return ""
     return (
-        f"The baseline is worse than a linear model on the test split ({text}): it has not learnt "
-        "what there is to learn, and what is held against it looks too good; raise "
-        "training.epochs, change training.learning_rate, or give it another reference net."
+        f"The baseline is worse than a linear model on the test split ({text}), so it is not fully "
+        "trained, and other nets look too good beside it; increase training.epochs, change "
+        "training.learning_rate, or choose another reference net."
     )
 
 
@@ -204,8 +204,8 @@ def _below(row: Mapping) -> str:
     if row.get("meets_standard") is not False or run.pick is not None:
         return ""
     return (
-        f"{run.name}, seed {run.seed}: no net of this search came within the tolerance of the "
-        "baseline on the validation split; what it hands on is worse."
+        f"{run.name}, seed {run.seed}: no net of this search is within the tolerance of the "
+        "baseline on the validation split, so the exported net is worse."
     )
 
 

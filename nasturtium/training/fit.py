@@ -158,7 +158,7 @@ def fit(
     if keeper.weights is None:
         raise TrainingError(
             f"{label}: no epoch from {first_admissible_epoch + 1} to {recipe['epochs']} has a "
-            "finite validation loss; lower training.learning_rate or raise the epochs."
+            "finite validation loss; lower training.learning_rate, or increase the epochs."
         )
     model.set_weights(keeper.weights)
     facts = {**asdict(execution), **runtime.arithmetic()}

@@ -75,7 +75,7 @@ def _variance(features: np.ndarray, description: Description) -> np.ndarray:
         column = (description.feature_names or range(1, len(variance) + 1))[index]
         raise DataError(
             f"Data set '{description.name}': column '{column}' has a standard deviation of "
-            f"{deviation[index]:.1e} in the train split, which float32 can't standardise; give it "
-            "a unit in which it is nearer to 1."
+            f"{deviation[index]:.1e} in the train split, which float32 can't standardise; use a "
+            "unit in which it is closer to 1."
         )
     return variance

@@ -41,7 +41,7 @@ def choose(model: keras.Model, features: np.ndarray, setting: str, steps: int) -
     if steps < _LEAST_STEPS or not may_gain or not _has_bfloat16():
         return FLOAT32
     gain = _measured_gain(model, features)
-    logger.info("bfloat16 takes %.2f times as many samples a second as float32.", gain)
+    logger.info("bfloat16 processes %.2f times as many samples per second as float32.", gain)
     return MIXED if gain >= _LEAST_GAIN else FLOAT32
 
 

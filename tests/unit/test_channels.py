@@ -152,7 +152,7 @@ def test_a_masked_model_can_be_pruned_again_without_compaction(load):
 
 
 def test_a_ratio_that_would_empty_a_layer_is_refused(load):
-    with pytest.raises(PruningError, match=r"largest that can be reached is 0\.9"):
+    with pytest.raises(PruningError, match=r"a ratio of at most 0\.9"):
         ChannelPruning(load("cnn"), schedule(0.99))
 
 

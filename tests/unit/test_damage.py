@@ -164,7 +164,7 @@ def test_a_folder_in_place_of_an_output_is_named(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DamageError, match=r"a.json is missing; run the same command again, so"):
+    with pytest.raises(DamageError, match=r"a.json is missing; run the same command again to"):
         read_json(tmp_path / "a.json")
 
 
@@ -210,7 +210,7 @@ def test_what_can_not_be_read_is_not_called_unwritten(tmp_path, monkeypatch, num
     # Whoever runs the tests may be allowed to read everything.
     monkeypatch.setattr(os, "access", lambda name, mode: False)
     refused = PermissionError(number, "Permission denied", str(path))
-    said = f"{path} could not be read: its owner or mode forbids it; change it, and run the same"
+    said = f"{path} could not be read: its owner or mode forbids it; change them, and run the same"
     assert _explained(refused).startswith(said)
 
     def copy():

@@ -96,10 +96,10 @@ def test_a_space_in_which_nothing_fits_ends_with_one_sentence(
     run = SimpleNamespace(label="digits seed 0 nas")
     said = _nothing_found(SimpleNamespace(run=run, settings={"search": settings}), trials.rows)
     assert said == (
-        "digits seed 0 nas: none of the 5 nets that were proposed keeps to search.constraints "
-        "{'parameters': 10} (search.device sets int8_flash and int8_ram, search.size_limit "
-        "parameters); loosen them, or give the search smaller sizes. Of the last one: parameters "
-        f"is {trials.rows[-1]['parameters']:,}, and may be 10."
+        "digits seed 0 nas: none of the 5 proposed nets satisfies search.constraints "
+        "{'parameters': 10} (search.device sets int8_flash and int8_ram, and search.size_limit "
+        "sets parameters); relax the constraints, or give the search smaller sizes (for the last "
+        f"net: parameters is {trials.rows[-1]['parameters']:,}, and may be 10)."
     )
 
 

@@ -116,10 +116,10 @@ def test_a_job_does_not_wait_for_ever(tmp_path):
             "raise OSError(28, 'No space left on device', 'results/a.parquet')",
             "results/a.parquet could not be written: the disk is full; free some space, and run",
         ),
-        ("raise OSError(122, 'Quota')", "A file could not be written: the quota of the disk is"),
+        ("raise OSError(122, 'Quota')", "A file could not be written: the disk quota is used up"),
         (
             "raise OSError(30, 'Read-only', 'results/a')",
-            "results/a could not be written: the file system is read only; make it writable,",
+            "results/a could not be written: the file system is read-only; make it writable,",
         ),
         ("raise PermissionError(13, 'No', 'results/a')", "results/a could not be written: its"),
     ],

@@ -91,5 +91,8 @@ def test_a_device_that_can_not_be_metered_does_not_run_either():
 
 
 def test_bad_arguments():
-    with metering.session(sources=[]) as meter, pytest.raises(ValueError, match="both start at 1"):
+    with (
+        metering.session(sources=[]) as meter,
+        pytest.raises(ValueError, match="at least 1 of each"),
+    ):
         metering.measure_inference(lambda: None, 0, meter=meter)

@@ -211,10 +211,13 @@ def test_overlap(clock, open_session):
 
 def test_misuse(open_session):
     with open_session() as meter:
-        with pytest.raises(RuntimeError, match="session already"), metering.session():
+        with (
+            pytest.raises(RuntimeError, match="already has a metering session"),
+            metering.session(),
+        ):
             pass
         assert metering.current() is meter
-        with pytest.raises(ValueError, match="no kind of window is called 'nap'"):
+        with pytest.raises(ValueError, match="'nap' is no kind of window"):
             meter.begin("nap", key="k")
         with meter.window("fit", key="k") as window:
             with pytest.raises(RuntimeError, match="still open"):

@@ -107,7 +107,7 @@ def test_a_counter_that_was_not_renewed_is_not_zero_joules():
     board = Board(constant(100.0), update_s=0.1)
     rows, energy, _ = measure(board, 0.04, lead_s=0.03)
     assert rows["nvml_counter"]["energy_j"] is None
-    assert "not renewed" in rows["nvml_counter"]["reason"]
+    assert "not updated" in rows["nvml_counter"]["reason"]
     assert (energy.method, energy.quality) == ("nvml_power_trapz", "short")
     assert energy.energy_j == pytest.approx(4.0)
 

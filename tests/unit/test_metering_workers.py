@@ -79,7 +79,7 @@ def test_a_device_that_two_used_at_once_is_shared_and_not_counted_twice(tmp_path
     assert windows[0]["reason"] == "worker 1 used the device too"
     job = stored_energy(tmp_path / "energy.parquet", "job")
     assert (job.energy_j, job.method, job.quality) == (None, "none", "shared")
-    assert "count twice" in job.reason
+    assert "count it twice" in job.reason
 
 
 def test_one_after_the_other_on_a_device_is_added_up(tmp_path):

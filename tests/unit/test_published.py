@@ -91,7 +91,7 @@ def test_two_runs_differ_by_seed(tmp_path, capsys):
         difference(rows, "nas9", "nas")
     with pytest.raises(RecordError, match="choose among none"):
         difference([], "nas", "baseline")
-    with pytest.raises(RecordError, match="One seed of 'nas' and 'baseline' is published"):
+    with pytest.raises(RecordError, match="'nas' and 'baseline' are published with only one seed"):
         difference([row for row in rows if row["seed"] == 0], "nas", "baseline")
 
 

@@ -87,7 +87,7 @@ def test_a_format_of_keras_s_past_under_the_new_name_is_refused(plain, tmp_path,
     model.save(tmp_path / "old", save_format=form)
     (tmp_path / "old").rename(plain)
     ran.unlink(missing_ok=True)
-    with pytest.raises(ModelError, match=r"is no .keras file; make it again"):
+    with pytest.raises(ModelError, match=r"is no .keras file; create it again"):
         load_model(plain)
     assert not ran.exists()
 

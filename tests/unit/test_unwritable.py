@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_one_sentence_and_no_file(tmp_path, write, name):
     with pytest.raises(StorageError) as caught, limited():
         write(path)
     assert str(caught.value) == (
-        f"{path} could not be written: it would be larger than a file may be here; raise the limit "
+        f"{path} could not be written: it would exceed the limit for file sizes; raise the limit "
         "(ulimit -f), and run the same command again."
     )
     assert list(tmp_path.iterdir()) == []

@@ -247,5 +247,5 @@ def test_the_best_for_the_device_keeps_to_its_flash_and_ram_by_the_int8_file():
     none = on_device(device_flash_bytes=100, device_ram_bytes=3000)
     assert none.choices[-1].candidate is None
     [why] = text.missing(none)
-    assert "the least needs 3,000 bytes of flash, where it has 100" in why
+    assert "the lowest needs are 3,000 bytes of flash (available: 100" in why
     assert "best for" not in text.terminal(verdict_of(summary(BASELINE), "digits"), "verdict.md")

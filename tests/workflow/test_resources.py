@@ -66,7 +66,7 @@ def test_a_limit_of_file_sizes(project):
         check=False,
     )
     assert done.returncode != 0
-    assert f"{TARGET} could not be written: it would be larger than a file may be" in done.stderr
+    assert f"{TARGET} could not be written: it would exceed the limit for file sizes" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert files(project.path("results")) == []
 

@@ -199,7 +199,7 @@ def _open_gpus(mask: str | None, order: str | None) -> tuple[list[Source], str |
     by_index = mask is not None and "GPU-" not in mask and len(handles) > 1
     note = None
     if by_index and order != "PCI_BUS_ID":
-        note = "selected by index without CUDA_DEVICE_ORDER=PCI_BUS_ID: may be another board"
+        note = "selected by index without CUDA_DEVICE_ORDER=PCI_BUS_ID, so it may be another board"
     sources: list[Source] = [
         _source(index, handles[index], uuids[index], driver, note) for index in visible.indices
     ]
@@ -250,7 +250,11 @@ def _tell(question: Callable, handle: object):
     try:
         return question(handle)
     except FAILURES as error:
-        logger.warning("%s: %s; left empty in energy.parquet.", question.__name__, error)
+        logger.warning(
+            "NVML's %s failed (%s), so its column in energy.parquet stays empty.",
+            question.__name__,
+            error,
+        )
         return None
 
 
