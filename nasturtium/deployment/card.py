@@ -11,21 +11,21 @@ from nasturtium.statistics.intervals import Interval, mean_difference, proportio
 _FILES = ((FLOAT32, "tflite"), (INT8, "tflite_int8"))
 _MADE = {
     "baseline": "the data set's reference net, trained",
-    "baseline_longer": "the reference net, trained on as long as pruned ones are",
-    "pruned": "the trained reference net, pruned while it was trained on, and compacted",
-    "quantised": "the trained reference net, trained on for int8",
-    "pruned_quantised": "the trained reference net, pruned, compacted, and trained on for int8",
-    "nas_quantised": "the best trial of an architecture search, trained on for int8",
+    "baseline_longer": "the trained reference net, retrained for as many epochs as pruned nets",
+    "pruned": "the trained reference net, pruned during a retraining, and compacted",
+    "quantised": "the trained reference net, retrained for int8",
+    "pruned_quantised": "the trained reference net, pruned, compacted, and retrained for int8",
+    "nas_quantised": "the best trial of an architecture search, retrained for int8",
     "nas_with_pruning_quantised": (
-        "the best trial of a search that prunes every trial, trained on for int8"
+        "the best trial of a search that prunes every trial, retrained for int8"
     ),
     "scratch": "a pruned net's shape, trained from new weights",
     "nas": "the best trial of an architecture search",
     "nas_pruned": "the best trial of an architecture search, pruned, and compacted",
     "nas_with_pruning": "the best trial of a search that prunes every trial",
-    "random_search": "the best of the nets that a search drew at random",
-    "baseline_best_of_k": "the best of several reference nets that differ in their seed alone",
-    "scaled": "the reference net, its widths scaled to the size of the net that a search found",
+    "random_search": "the best net of a random search",
+    "baseline_best_of_k": "the best of several reference nets that differ only in their seed",
+    "scaled": "the reference net with its widths scaled to the size of a search's best net",
     "retrained": "a trial of an architecture search, trained for the whole budget",
     "retrained_pruned": "a trial of a search, trained for the whole budget, pruned, and compacted",
 }
@@ -62,19 +62,19 @@ def card(
 # {row["dataset"]}, seed {row["seed"]}, {row["run"]}
 
 A net for {_task(description)}: {made}{pruned}.
-{row["parameters"]:,} parameters, {_count(row["macs"])} multiply-accumulates a sample.
+{row["parameters"]:,} parameters, {_count(row["macs"])} multiply-accumulates per sample.
 Made by Nasturtium with TensorFlow {row["tensorflow_version"]}.
 
 ## Files
 
 {_table(row)}
-RAM is the arena of TensorFlow Lite Micro's interpreter, counted with pointers of 64 bits; weights
-stay in flash. Latency is the median at batch 1 on one thread of {row["cpu_name"]}.
+RAM is the arena of TensorFlow Lite Micro's interpreter with 64-bit pointers; weights stay in
+flash. Latency is the median at batch 1 on one thread of {row["cpu_name"]}.
 
 ## Quality
 
-On the {row["test_samples"]:,} samples of the test split, which no choice has seen; with 95 %
-intervals. They say how far chance in drawing these samples reaches, not what other data would give.
+On the {row["test_samples"]:,} samples of the test split, which no choice used, with 95 % intervals.
+The intervals cover the random choice of these samples. They do not cover other data.
 
 {_quality(row, answers, description)}
 ## Input and output
@@ -83,9 +83,10 @@ intervals. They say how far chance in drawing these samples reaches, not what ot
 
 {_output(description)}
 
-`model.json` holds this for programs, and how to scale. `{FLOAT32}` takes raw numbers; before
-`{INT8}` they are standardised by `model.json`, then rounded to int8 by the file's own scale.
-Neither refuses what is missing or out of range: `nasturtium.load_predictor` does.
+`model.json` has this and the scaling in a form for programs. `{FLOAT32}` takes raw numbers. For
+`{INT8}`, standardise them with the numbers in `model.json`, then round them to int8 with the
+file's own scale. Neither file refuses missing values or values out of range;
+`nasturtium.load_predictor` does.
 
 ## Data
 
@@ -167,12 +168,12 @@ def _input(inputs: Mapping) -> str:
     if inputs["kind"] == "text":
         known = f"{len(inputs['words']):,} of their tokens"
         return (
-            f"Texts, of which the first {inputs['length']} tokens ({inputs['tokens']}, in small "
-            f"letters) are read and {known} known: the files take these tokens' places in `words` "
-            "of `model.json` plus 2, 1 for an unknown one, and 0 for what is filled up."
+            f"Texts. Their first {inputs['length']} tokens ({inputs['tokens']}, in lower case) are "
+            f"read, and {known} are known. The files take a number for each token: its place in "
+            "`words` of `model.json` plus 2, or 1 if it is unknown. Short texts are padded with 0."
         )
     if inputs["kind"] != "table":
-        return f"{shape} numbers a sample, as they stand in the data."
+        return f"{shape} raw numbers per sample."
     lines = ["Columns of a table, by name and in the data's own units:", ""]
     for column in inputs["columns"]:
         if "categories" in column:
@@ -186,9 +187,9 @@ def _input(inputs: Mapping) -> str:
 
 def _output(description: Description) -> str:
     if description.classes is None:
-        return f"Out comes the target, in {description.target_unit or 'the unit of the data'}."
+        return f"The output is the target, in {description.target_unit or 'the unit of the data'}."
     names = description.class_names or tuple(map(str, range(description.classes)))
-    return f"Out come probabilities of {', '.join(names)}, in this order."
+    return f"The outputs are the probabilities of {', '.join(names)}, in this order."
 
 
 def _count(number: int | None) -> str:

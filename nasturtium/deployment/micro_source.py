@@ -39,7 +39,7 @@ def header(
         inputs = _quantising(standardise, *net.input_quantisation)
     else:
         inputs = f"""\
-// Tokens are places in `words` of model.json plus 2, 1 for an unknown one, 0 for what is filled up.
+// A token is its place in `words` of model.json plus 2, 1 if it is unknown, or 0 for padding.
 #define MODEL_INT8_VOCABULARY {vocabulary}
 """
     rows = [content[i : i + _BYTES_PER_LINE] for i in range(0, len(content), _BYTES_PER_LINE)]
@@ -77,12 +77,12 @@ static const unsigned int model_int8_len = {len(content)};
 def _quantising(standardise: Scaling, scale: float, zero: int) -> str:
     """C code that converts a raw number to int8."""
     return f"""\
-// The net takes raw * scale + offset; in order, again and again where there are fewer.
+// The net takes raw * scale + offset. Shorter lists of scales and offsets repeat in order.
 static const float model_int8_scale[] = {{{_floats(standardise.scale)}}};
 static const float model_int8_offset[] = {{{_floats(standardise.offset)}}};
 #define MODEL_INT8_LENGTH(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-// Raw number i of a sample as the net takes it.
+// Raw number i of a sample as an int8 input of the net.
 static inline int8_t model_int8_quantise(float raw, int i) {{
   float x = raw * model_int8_scale[i % MODEL_INT8_LENGTH(model_int8_scale)] +
             model_int8_offset[i % MODEL_INT8_LENGTH(model_int8_offset)];
@@ -125,7 +125,7 @@ static tflite::MicroInterpreter* start() {{
   return net.AllocateTensors() == kTfLiteOk ? &net : nullptr;
 }}
 
-// {taken} in, probabilities or the target in its unit out; false where there is no answer.
+// Input: {taken.lower()}. Output: probabilities, or the target in its unit. False: no output.
 bool predict(const {given}, float* outputs) {{
   static tflite::MicroInterpreter* net = start();
   for (int i = 0; i < MODEL_INT8_INPUTS; i++) {{

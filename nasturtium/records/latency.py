@@ -20,7 +20,7 @@ LITE = pa.schema([*_IDENTITY, column("content", pa.binary(), "the TFLite file", 
 LATENCY = pa.schema(
     [
         *_IDENTITY,
-        column("ratio", pa.float64(), "latency over that of the baseline's file, run in turn"),
+        column("ratio", pa.float64(), "latency over the baseline's, both files run in turn"),
         column("ratio_low", pa.float64(), "lower end of its 95 % interval"),
         column("ratio_high", pa.float64(), "upper end"),
         column("latency_ms", pa.float64(), "median of single calls at batch 1, one CPU thread"),
@@ -28,8 +28,8 @@ LATENCY = pa.schema(
         column("call_floor_ms", pa.float64(), "a call of a file that adds one number"),
         column("blocks", pa.int64(), "blocks of each file"),
         column("calls_per_block", pa.int64(), "calls of a block"),
-        column("load_average", pa.float64(), "of the last minute, before"),
-        column("cpu_mhz", pa.float64(), "frequency of the processor, before"),
+        column("load_average", pa.float64(), "load of the last minute before the measurement"),
+        column("cpu_mhz", pa.float64(), "frequency of the processor before the measurement"),
         column("cpu_name", pa.string(), "processor", required=True),
         column("reason", pa.string(), "why there is no ratio"),
     ]

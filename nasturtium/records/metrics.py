@@ -98,7 +98,7 @@ METRICS = pa.schema(
         *_interval("test_accuracy", "Wilson's score interval"),
         column("test_balanced_accuracy", pa.float64(), "mean of the classes' recalls"),
         column("test_recall", pa.list_(pa.float64()), "by class; null for one without samples"),
-        column("test_confusion", pa.list_(pa.int64()), "counts, row by row: a row a right label"),
+        column("test_confusion", pa.list_(pa.int64()), "counts by row; each row is a right label"),
         column("test_calibration_error", pa.float64(), "expected, 10 bins of equal counts"),
         column("test_mae", pa.float64(), "mean absolute error in target_unit"),
         *_interval("test_mae", "Hall's t for skewed errors"),
@@ -112,12 +112,12 @@ METRICS = pa.schema(
         column("train_accuracy", pa.float64(), "share of right labels, train split, unaugmented"),
         column("train_mae", pa.float64(), "mean absolute error on the train split"),
         column("train_rmse", pa.float64(), "root mean squared error on the train split"),
-        column("constant_accuracy", pa.float64(), "accuracy of always the most frequent label"),
-        column("constant_mae", pa.float64(), "MAE of always the mean training target"),
+        column("constant_accuracy", pa.float64(), "accuracy if the answer is the commonest label"),
+        column("constant_mae", pa.float64(), "MAE if the answer is the mean training target"),
         column(
-            "linear_accuracy", pa.float64(), "of a logistic regression; the baseline's row has it"
+            "linear_accuracy", pa.float64(), "accuracy of a logistic regression; in baseline's row"
         ),
-        column("linear_mae", pa.float64(), "of a linear regression; the baseline's row has it"),
+        column("linear_mae", pa.float64(), "MAE of a linear regression; in the baseline's row"),
         column("linear_reason", pa.string(), "why these are null"),
         # size
         column("parameters", pa.int64(), "all scalars, normalisation folded", required=True),
@@ -169,7 +169,7 @@ METRICS = pa.schema(
         # energy
         *_inference_energy("inference_energy", "in batches of inference_energy_batch_size"),
         *_inference_energy("single_inference_energy", "at batch 1"),
-        column("job_energy_j", pa.float64(), "joules of the job that made the model, alone"),
+        column("job_energy_j", pa.float64(), "joules of only the job that made the model"),
         column("job_energy_method", pa.string(), "how measured, or none", required=True),
         column("job_energy_quality", pa.string(), "as in energy.parquet", required=True),
         column("job_energy_reason", pa.string(), "why it is null or not quite right"),
@@ -179,10 +179,10 @@ METRICS = pa.schema(
             "wall time of its job or jobs",
             required=True,
         ),
-        column("job_epochs", pa.int64(), "epochs that its job trained, of all nets"),
+        column("job_epochs", pa.int64(), "epochs of all nets that its job trained"),
         # machine
         column("device_kind", pa.string(), "cpu or gpu", required=True),
-        column("device_name", pa.string(), "what latency was measured on", required=True),
+        column("device_name", pa.string(), "device of the latency measurements", required=True),
         column("cpu_name", pa.string(), "processor", required=True),
         column("cpu_count", pa.int64(), "logical processors", required=True),
         column("python_version", pa.string(), "Python", required=True),
@@ -239,12 +239,12 @@ SUMMARY = pa.schema(
     [
         *METRICS,
         *(column(f"{name}_ratio", pa.float64(), f"{name} over the baseline's") for name in RATIOS),
-        *_changes("", "test", "which no choice has seen"),
-        *_changes("validation_", "validation", "which runs may be chosen by"),
+        *_changes("", "test", "no choice used this split"),
+        *_changes("validation_", "validation", "choices may use this split"),
         column(
             "differs_from_baseline",
             pa.bool_(),
-            "whether the interval of the change of accuracy or MAE on the test split leaves 0 out",
+            "whether the interval of the change of accuracy or MAE on the test split excludes 0",
         ),
         *(
             column(f"{form}_latency_ratio{end}", pa.float64(), text)
@@ -255,23 +255,23 @@ SUMMARY = pa.schema(
                 ("_high", "upper end"),
             )
         ),
-        column("device", pa.string(), "what nets have to fit into, as search.device names it"),
-        column("device_flash_bytes", pa.int64(), "the most that an int8 file may take of it"),
-        column("device_ram_bytes", pa.int64(), "the most that its arena may take"),
-        column("total_epochs", pa.int64(), "of its job and of all jobs that it started from"),
+        column("device", pa.string(), "device for which nets are searched, from search.device"),
+        column("device_flash_bytes", pa.int64(), "flash of the device: largest int8 file"),
+        column("device_ram_bytes", pa.int64(), "RAM of the device: largest arena"),
+        column("total_epochs", pa.int64(), "epochs of its job and of all jobs that it builds on"),
         column("total_duration_s", pa.float64(), "wall time of the same jobs"),
-        column("total_energy_j", pa.float64(), "joules of the same jobs; null where one is"),
-        column("trial", pa.string(), "trial of the search that the net is"),
+        column("total_energy_j", pa.float64(), "joules of the same jobs; null if one is null"),
+        column("trial", pa.string(), "trial of the search that trained the net"),
         column("meets_standard", pa.bool_(), "of a search: within the tolerance of the baseline"),
         *(
             column(f"int8_gain{end}_{unit}", pa.float64(), text)
             for unit, figure in (("points", "accuracy, x 100"), ("mae", "MAE, in target_unit"))
             for end, text in (
-                ("", f"int8 file less that of the net it was trained on from: test {figure}"),
+                ("", f"test {figure}: int8 file less the int8 file of the net before retraining"),
                 ("_low", "lower end of its 95 % interval"),
                 ("_high", "upper end, paired by sample"),
             )
         ),
-        column("chosen_from_trials", pa.int64(), "nets that were trained to choose this one from"),
+        column("chosen_from_trials", pa.int64(), "trained nets among which this one was chosen"),
     ]
 )

@@ -7,9 +7,9 @@ from nasturtium.records.parquet import column
 # Causes of different bits with the same code, data, settings, seed and versions.
 ARITHMETIC = (
     column("threads", pa.int64(), "TensorFlow's threads of one operation"),
-    column("onednn", pa.bool_(), "whether oneDNN's kernels compute"),
-    column("instruction_set", pa.string(), "what the processor has of what kernels are chosen by"),
-    column("precision", pa.string(), "of layers, and of products on a GPU"),
+    column("onednn", pa.bool_(), "whether oneDNN's kernels are used"),
+    column("instruction_set", pa.string(), "the processor's instructions that select kernels"),
+    column("precision", pa.string(), "precision of layers, and of matrix products on a GPU"),
 )
 
 TRAINING = pa.schema(
@@ -33,7 +33,7 @@ TRAINING = pa.schema(
         column("sparsity", pa.float64(), "share of prunable weights masked; null if not pruning"),
         column("admissible", pa.bool_(), "whether the epoch could be kept", required=True),
         column("selected", pa.bool_(), "whether the epoch's weights were kept", required=True),
-        column("averaged", pa.bool_(), "whether the averaged weights were judged, being better"),
+        column("averaged", pa.bool_(), "whether the averaged weights were better and used"),
         column("steps_per_execution", pa.int64(), "steps between two returns to Python"),
         column("jit_compile", pa.bool_(), "whether XLA compiled the step"),
         *ARITHMETIC,

@@ -22,7 +22,7 @@ TRIALS = pa.schema(
         column("trial", pa.string(), "name of the trial", required=True),
         column("parent", pa.string(), "of a child: the trial whose trained net was pruned further"),
         column("number", pa.int64(), "order in the search, from 0", required=True),
-        column("worker", pa.int64(), "which worker ran it; null where one process ran all"),
+        column("worker", pa.int64(), "worker that ran it; null if one process ran all"),
         column("sampler_seed", pa.int64(), "seed of that worker's sampler"),
         column("status", pa.string(), "completed, failed, or skipped: not trained", required=True),
         column("reason", pa.string(), "why it failed, or was skipped"),
@@ -32,11 +32,11 @@ TRIALS = pa.schema(
         column("rung", pa.int64(), "last rung that it was trained in, from 0", required=True),
         column("on_pareto_front", pa.bool_(), "of validation loss and parameters", required=True),
         column("score", pa.float64(), "objective and shortfall, lower is better; baseline: 0"),
-        column("shortfall", pa.float64(), "tolerances that it is worse than the tolerance"),
-        column("feasible", pa.bool_(), "whether it keeps to search.constraints"),
+        column("shortfall", pa.float64(), "how far it exceeds the tolerance, in tolerances"),
+        column("feasible", pa.bool_(), "whether it satisfies search.constraints"),
         column("hypervolume", pa.float64(), "of ln loss and ln parameters, after this trial"),
-        column("hypervolume_reference_loss", pa.float64(), "validation loss it is counted from"),
-        column("hypervolume_reference_parameters", pa.float64(), "parameters it is counted from"),
+        column("hypervolume_reference_loss", pa.float64(), "loss of its reference point"),
+        column("hypervolume_reference_parameters", pa.float64(), "its reference parameters"),
         column("score_terms", pa.list_(pa.string()), "terms that counted", required=True),
         column("dropped_terms", pa.list_(pa.string()), "terms left out, each with its reason"),
         column("hyperparameters", pa.string(), "JSON object", required=True),
@@ -61,7 +61,7 @@ TRIALS = pa.schema(
         column("macs", pa.int64(), "multiply-accumulates of one sample, zeros included"),
         column("macs_reason", pa.string(), "why macs is null"),
         *(
-            column(f"expected_{name}", pa.int64(), "estimate: after the pruning that is to come")
+            column(f"expected_{name}", pa.int64(), "estimate for after its pruning")
             for name in EXPECTED
         ),
         column("weights_bytes", pa.int64(), "weights in memory, dense"),

@@ -114,8 +114,7 @@ def _on_device(verdict: Verdict) -> list[str]:
 def without_baseline(dataset: str) -> str:
     """The verdict on a data set whose baseline is missing."""
     return (
-        f"{dataset}: no verdict, since the baseline that every net is held against was not made; "
-        "its log says why."
+        f"{dataset}: no verdict, since there is no baseline to compare nets with; its log says why."
     )
 
 
@@ -136,7 +135,8 @@ def caveats(verdict: Verdict) -> list[str]:
         else '"Within 5 % of MAE" and "not told worse" were'
     )
     return [
-        '"Can\'t be told" means that so many samples show no difference, not that there is none.',
+        '"Can\'t be told" means that this number of samples shows no difference, not that there is '
+        "none.",
         f"{verdict.considered} nets were compared on {samples:,} validation samples"
         f"{' a seed' if seeds > 1 else ''}. If all were equally good and erred independently, the "
         f"best of them would look {verdict.optimism:.2g} {unit} better there than it is. So the "
@@ -144,8 +144,8 @@ def caveats(verdict: Verdict) -> list[str]:
         f"{tolerance} decided on the validation samples; where the test samples say otherwise, "
         "believe the test.",
         paired,
-        "Smaller means fewer parameters; among nets within half a percent, clearly fewer that are "
-        "not zero, and then the better net.",
+        "Smaller means fewer parameters. Among nets within half a percent of each other, it means "
+        "clearly fewer parameters that are not zero, and then the better net.",
     ]
 
 

@@ -146,7 +146,7 @@ def test_one_page_answers_and_fetches_nothing(written):
     assert text.index("most accurate") < text.index("<img") < text.index("All figures")
     assert "test MAE (kEUR)" in text
     assert "(a linear model)" in text
-    assert "broken: no verdict, since the baseline" in text
+    assert "broken: no verdict, since there is no baseline" in text
 
 
 def test_the_report_begins_with_the_same_page(written):
