@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from nasturtium.jobs import sharing
 from nasturtium.jobs.fork_messages import OtherUser, connect, receive, send
 
 # Names the server's socket and its Snakemake; the workflow sets it, and scripts inherit it.
@@ -32,7 +33,6 @@ LOAD_S = 120.0
 
 # A shell sets these for each command, and nothing depends on them.
 _SHELL = {"_", "SHLVL", "PWD", "OLDPWD"}
-_GPUS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 _LIMITS = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_NOFILE", "RLIMIT_CPU")
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -178,7 +178,7 @@ class _Refused(Exception):
 def _impossible() -> str:
     if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
         return "this system has no process descriptors"
-    if any(os.path.exists(path) for path in _GPUS):
+    if sharing.has_gpu():
         return "this machine has a GPU, which a fork can't take over"
     try:
         os.close(os.pidfd_open(os.getpid()))

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasturtium.jobs import forking
+from nasturtium.jobs import forking, sharing
 
 if TYPE_CHECKING:
     from nasturtium.jobs.job import Job
@@ -27,6 +27,7 @@ def planned(
     sources: Callable[[], object] = lambda: None,
     *,
     loads_tensorflow: bool = False,
+    threads: int | None = None,
 ) -> Iterator:
     """Run a script's body with its log, on the code and the inputs that were planned.
 
@@ -45,7 +46,12 @@ def planned(
     loads_tensorflow
         Whether the script needs TensorFlow, so that it is loaded for a fork; see ``jobs.forking``.
         Other scripts run in a fork only if TensorFlow is already loaded.
+    threads
+        Threads of a script that asks Snakemake for more only to keep other jobs away; None for one
+        that uses what it asks for.
     """
+    if threads is not None:
+        sharing.compute_with(threads)
     where = forking.hand_over(snakemake.log[0], start=loads_tensorflow)
     # The following imports take a while, and are not needed if a fork runs the script.
     from nasturtium.digest import stage_digest
@@ -65,7 +71,7 @@ def planned(
 
 
 @contextmanager
-def started(snakemake: Any, stage: str) -> Iterator["Job"]:
+def started(snakemake: Any, stage: str, *, threads: int | None = None) -> Iterator["Job"]:
     """The same for a script that trains, searches or measures: with its GPU and TensorFlow.
 
     Parameters
@@ -73,12 +79,15 @@ def started(snakemake: Any, stage: str) -> Iterator["Job"]:
     snakemake
         Its rule has the resource ``gpu`` too, the inputs ``data`` and ``split``, and the params
         ``run`` and ``settings``; its first output lies in the run's directory.
+    stage, threads
+        See :func:`planned`.
     """
-    with planned(snakemake, stage, loads_tensorflow=True):
+    with planned(snakemake, stage, loads_tensorflow=True, threads=threads):
         from nasturtium.jobs import gpu_slots
 
         # Before TensorFlow is imported, since it looks for GPUs only once.
         gpu_slots.take(snakemake.resources.gpu)
+        sharing.note_others(snakemake.threads)
         from nasturtium.jobs.job import Job
         from nasturtium.records.runs import Run
 
@@ -91,5 +100,5 @@ def started(snakemake: Any, stage: str) -> Iterator["Job"]:
             settings=snakemake.params.settings,
             code=snakemake.params.code,
         )
-        job.set_up(snakemake.threads)
+        job.set_up(threads or snakemake.threads)
         yield job

@@ -5,8 +5,10 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
 
-# Explains that other jobs may use this process's device; see jobs/gpu_slots.py.
+# Environment variables. Each explains that other jobs may use this process's GPU, or its processor;
+# see jobs/gpu_slots.py and jobs/sharing.py.
 SHARED = "NASTURTIUM_GPU_SHARED"
+SHARED_CPU = "NASTURTIUM_CPU_SHARED"
 
 
 @dataclass(frozen=True)

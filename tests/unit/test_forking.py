@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nasturtium.jobs import benchmarks, forking
+from nasturtium.jobs import benchmarks, forking, sharing
 
 ROOT = Path(__file__).parents[2]
 
@@ -247,7 +247,7 @@ def test_where_nothing_can_be_loaded_ahead_a_script_runs_by_itself(tmp_path, con
 
 def test_there_is_no_server_on_a_machine_with_a_gpu(tmp_path, monkeypatch):
     (tmp_path / "driver").touch()
-    monkeypatch.setattr(forking, "_GPUS", (str(tmp_path / "driver"),))
+    monkeypatch.setattr(sharing, "_GPUS", (str(tmp_path / "driver"),))
     monkeypatch.setenv(forking.SERVER, "")
     forking.start(ROOT)
     assert "has a GPU" in forking.hand_over(tmp_path / "job.log")

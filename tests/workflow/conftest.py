@@ -50,10 +50,10 @@ class Project:
     def configure(self, config: dict) -> None:
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(config))
 
-    def snakemake(self, *arguments: str, environment: dict | None = None):
+    def snakemake(self, *arguments: str, environment: dict | None = None, cores: int = 1):
         """Run with the tiny configuration; both outputs as text."""
         command = [sys.executable, "-m", "snakemake", *arguments]
-        command += ["--cores", "1", "--configfile", "tiny.yaml"]
+        command += ["--cores", str(cores), "--configfile", "tiny.yaml"]
         variables = {k: v for k, v in os.environ.items() if not k.startswith("NASTURTIUM")}
         variables["XDG_CACHE_HOME"] = str(self.folder / ".cache")
         variables["NASTURTIUM_RETRY_S"] = ""

@@ -10,9 +10,9 @@ rule baseline:
         "logs/benchmarks/{dataset}/seed{seed}/baseline.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="baseline",
         settings=plan.settings("baseline"),

@@ -11,6 +11,7 @@ from snakemake.logging import logger
 from nasturtium.jobs import (
     endings,
     provenance,
+    sharing,
     snakemake_locks,
 )
 from nasturtium.settings import (
@@ -76,6 +77,21 @@ plan = Plan(config)
 # Scripts inherit these. As parameters of rules they would cause reruns without any effect.
 os.environ.setdefault("NASTURTIUM_DATA", config["data_dir"])
 os.environ.update(NASTURTIUM_GPU_JOBS_PER_DEVICE=str(config["gpu_jobs_per_device"]))
+
+
+# How many cores trainings share on this machine; 0 if they run one at a time. A job on a node of a
+# cluster is told its threads and GPUs.
+shared_cores = 0
+if workflow.is_main_process:
+    if workflow.nodes is None:
+        limit = workflow.global_resources.get("gpu")
+        shared_cores = sharing.shared_cores(
+            workflow.resource_settings.cores, limit and limit.value
+        )
+    sharing.announce(shared_cores)
+training_threads = sharing.training_threads(config["threads"], shared_cores)
+training_gpus = 0 if shared_cores else 1
+measuring_threads = sharing.measuring_threads(shared_cores)
 
 
 def stage_code(stage):

@@ -12,9 +12,9 @@ rule baseline_longer:
         "logs/benchmarks/{dataset}/seed{seed}/baseline_longer.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="baseline_longer",
         settings=plan.settings("baseline_longer"),
@@ -36,9 +36,9 @@ rule scratch:
         "logs/benchmarks/{dataset}/seed{seed}/scratch/{method}-{ratio}.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="scratch/{method}-{ratio}",
         settings=plan.settings("scratch"),
@@ -60,9 +60,9 @@ rule baseline_best_of_k:
         "logs/benchmarks/{dataset}/seed{seed}/baseline_best_of_k.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="baseline_best_of_k",
         nets=plan.seeds_for_a_search,
@@ -86,9 +86,9 @@ rule scaled:
         "logs/benchmarks/{dataset}/seed{seed}/scaled.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="scaled",
         settings=plan.settings("scaled"),

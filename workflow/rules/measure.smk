@@ -15,8 +15,9 @@ rule measure:
         "logs/benchmarks/{dataset}/seed{seed}/{run}.measure.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    # One thread: latencies on a CPU are comparable only with the same number of threads.
-    threads: 1
+    # It computes with one thread: latencies on a CPU are comparable only with the same number of
+    # threads. What it asks for keeps other jobs away.
+    threads: measuring_threads
     resources:
         gpu=1,
     params:
@@ -39,7 +40,7 @@ rule latency:
         "logs/benchmarks/{dataset}/seed{seed}/latency.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: 1
+    threads: measuring_threads
     resources:
         gpu=1,
     params:

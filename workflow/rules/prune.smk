@@ -11,9 +11,9 @@ rule pruned:
         "logs/benchmarks/{dataset}/seed{seed}/pruned/{method}-{ratio}.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="pruned/{method}-{ratio}",
         settings=plan.settings("pruned"),

@@ -12,9 +12,9 @@ rule quantised:
         "logs/benchmarks/{dataset}/seed{seed}/quantised.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="quantised",
         settings=plan.settings("quantised"),

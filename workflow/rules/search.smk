@@ -14,9 +14,9 @@ rule nas:
         "logs/benchmarks/{dataset}/seed{seed}/nas{objective}.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="nas{objective}",
         # Not an output: Snakemake would delete it before an interrupted search can continue.
@@ -87,7 +87,7 @@ rule search_worker:
         "../../envs/nasturtium.yaml"
     threads: worker_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="{search}",
         state="state/{dataset}/seed{seed}/{search}",
@@ -112,9 +112,9 @@ rule retrained:
         "logs/benchmarks/{dataset}/seed{seed}/retrained/{search}-{trial}.tsv"
     conda:
         "../../envs/nasturtium.yaml"
-    threads: config["threads"]
+    threads: training_threads
     resources:
-        gpu=1,
+        gpu=training_gpus,
     params:
         run="retrained/{search}-{trial}",
         settings=plan.settings("retrained"),

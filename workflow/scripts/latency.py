@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import planned
 
-with planned(snakemake, "latency", loads_tensorflow=True):
+with planned(snakemake, "latency", loads_tensorflow=True, threads=1):
     from nasturtium.records.runs import Run
     from nasturtium.stages import latency
 
@@ -11,6 +11,6 @@ with planned(snakemake, "latency", loads_tensorflow=True):
         [Run(dataset, seed, name) for name in snakemake.params.runs],
         files=snakemake.input.files,
         output=snakemake.output[0],
-        threads=snakemake.threads,
+        threads=1,
         code=snakemake.params.code,
     )

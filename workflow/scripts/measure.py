@@ -2,7 +2,7 @@
 
 from nasturtium.jobs.script import started
 
-with started(snakemake, "measure") as job:
+with started(snakemake, "measure", threads=1) as job:
     from nasturtium.stages import measure
 
     measure.run(job)

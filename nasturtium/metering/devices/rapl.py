@@ -6,7 +6,7 @@ import re
 import threading
 from pathlib import Path
 
-from nasturtium.metering.sources import Device, Reading, Source, Unreadable
+from nasturtium.metering.sources import SHARED_CPU, Device, Reading, Source, Unreadable
 
 ROOT = Path("/sys/class/powercap")
 # Of the second-level zones, core and uncore are included in the package's figure. dram is separate
@@ -54,7 +54,13 @@ class RaplPackage(Source):
         self._total_uj = self._last_uj
         self._lock = threading.Lock()
         name = _name(self._zone)
-        device = Device(self.kind, self._zone.name, name=name, driver="Linux powercap")
+        device = Device(
+            kind=self.kind,
+            id=self._zone.name,
+            name=name,
+            driver="Linux powercap",
+            shared=os.environ.get(SHARED_CPU),
+        )
         super().__init__(device)
 
     def read(self) -> Reading:
