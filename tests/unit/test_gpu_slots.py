@@ -258,7 +258,7 @@ def test_every_script_of_a_rule_with_a_gpu_starts_its_job_before_it_imports_a_st
     with_gpu = {
         re.search(r'scripts/(\w+\.py)"', rule).group(1)
         for rule in re.split(r"^(?=rule |use rule )", rules, flags=re.MULTILINE)
-        if "gpu=1" in rule
+        if re.search("gpu=(1|training_gpus),", rule)
     }
     # It times files on the CPU, and asks for the GPU only so that no other job runs beside it.
     with_gpu -= {"latency.py"}

@@ -17,7 +17,8 @@ def rules_with_a_gpu() -> set[str]:
     """Also those that a rule hands on to by ``use rule ... as``."""
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     bodies = re.split(r"^(?=rule |use rule )", text, flags=re.MULTILINE)
-    found = {re.match(r"rule (\w+)", body).group(1) for body in bodies if "gpu=1" in body}
+    with_gpu = [body for body in bodies if re.search("gpu=(1|training_gpus),", body)]
+    found = {re.match(r"rule (\w+)", body).group(1) for body in with_gpu}
     pairs = re.findall(r"^use rule (\w+) as (\w+)", text, re.MULTILINE)
     return found | {new for old, new in pairs if old in found}
 
