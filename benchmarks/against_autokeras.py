@@ -1,11 +1,11 @@
-"""AutoKeras by itself, on the study's own splits and epochs: what it exports, how large, how good.
+"""Runs plain AutoKeras on the study's splits and epochs: size and quality of the exported net.
 
     python -m benchmarks.against_autokeras digits --seeds 3 --trials 7 --epochs 9
 
 AutoKeras's greedy tuner with its own blocks, optimizer choices, early stopping and final fit, by
 its own defaults, and nothing of ours but the data: the train, validation and test splits that the
 study of the same seed has. Printed are each seed's test figure, parameters, seconds, and epochs of
-all trials and the final fit, which are to be held against ``total_epochs`` of the study's ``nas``.
+all trials and the final fit, to be compared with ``total_epochs`` of the study's ``nas``.
 """
 
 import argparse

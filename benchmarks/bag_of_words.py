@@ -1,4 +1,4 @@
-"""Logistic regression on counts of words: the control beside nets of texts.
+"""Logistic regression on counts of words: a control for nets of texts.
 
     OMP_NUM_THREADS=1 python -m benchmarks.bag_of_words config/movie_snippets.yaml --seeds 0 1 2
 

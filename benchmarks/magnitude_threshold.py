@@ -1,4 +1,4 @@
-"""Magnitude pruning with a threshold for each layer against one over all layers.
+"""Compares magnitude pruning with a threshold for each layer and with one for the whole net.
 
     python -m benchmarks.magnitude_threshold [--dataset digits] [--seeds 5] [--ratios 0.8 0.9 0.95]
 

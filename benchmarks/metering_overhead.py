@@ -1,4 +1,4 @@
-"""What metering costs: an epoch of training with the meter on and off, interleaved.
+"""Cost of metering: epochs of training with and without the meter, in turn.
 
     python -m benchmarks.metering_overhead
 

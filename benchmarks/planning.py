@@ -1,4 +1,4 @@
-"""How long Snakemake plans a large study, and what it plans when a ratio is added to it.
+"""Time that Snakemake needs to plan a large study, and its plan after a ratio is added.
 
 Makes a project with ten data sets of its own, ten seeds and ten pruning ratios: 1,000 runs of
 ``pruned`` and as many of ``nas_pruned``, with all that these need and what follows from them. Its

@@ -1,4 +1,4 @@
-"""Time and peak memory of preparing large data sets of one's own, each in a process of its own.
+"""Time and peak memory of preparing large data sets of users, each in its own process.
 
 Writes a CSV file of 2 million rows and 30 columns, one value of a hundred missing, and a folder of
 200,000 PNG pictures of 32x32x3, prepares and splits each as the study does, and prints wall time

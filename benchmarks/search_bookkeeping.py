@@ -1,4 +1,4 @@
-"""What a search costs besides its trainings, at its beginning and at its end.
+"""Cost of a search besides training, at its beginning and at its end.
 
     python -m benchmarks.search_bookkeeping --trials 300
 

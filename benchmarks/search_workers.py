@@ -1,4 +1,4 @@
-"""How many trials a minute one worker of a search ends, and how many two do on two cores.
+"""Trials per minute with one worker of a search, and with two workers on two cores.
 
     python -m benchmarks.search_workers
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def trials_per_minute(workers: int, trials: int, epochs: int) -> float:
-    """Of one search by so many processes."""
+    """Trials per minute of a search with ``workers`` processes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = [sys.executable, "-m", "benchmarks.search_workers", "--folder", name]
@@ -137,7 +137,7 @@ def work(worker: int, folder: Path, count: int, epochs: int) -> None:
 
 
 def drawn(space, count: int) -> list[dict]:
-    """Hyperparameters of so many different nets, the same each time."""
+    """Hyperparameters of ``count`` different nets, the same in each call."""
     import keras_tuner
 
     chance, found, known = random.Random(0), [], set()

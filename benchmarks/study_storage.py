@@ -1,4 +1,4 @@
-"""What a trial costs its search beside its training: Optuna's proposal and storage, as trials grow.
+"""Cost of a trial besides training as trials grow: Optuna's proposal and storage.
 
     python -m benchmarks.study_storage --trials 100 400 1600
 

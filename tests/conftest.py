@@ -1,4 +1,4 @@
-"""Shared by all tests."""
+"""Fixtures for all tests."""
 
 import os
 from pathlib import Path

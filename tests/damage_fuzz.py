@@ -1,4 +1,4 @@
-"""Damage files of a finished tiny study at random, and see that it is noticed or does no harm.
+"""Damages files of a finished tiny study at random: damage must be noticed or do no harm.
 
 Run it as ``python -m tests.damage_fuzz --study FOLDER``; without a folder it makes a study first.
 Two kinds of cases, each one file and one damage (a bit flipped, cut, emptied, zeroed, noise, a
@@ -140,7 +140,7 @@ def read_case(study: Path, name: Path, damage: str, drawn: random.Random) -> Cas
 
 
 def _other(path: Path, damage: str) -> str:
-    # Of a search that ended these two decide only whether the next one begins anew, and it does.
+    # In a finished search these two files only decide whether the next one starts again. It does.
     return "anew" if path.name in ("finished", "fingerprint") else f"silently other after {damage}"
 
 

@@ -1,4 +1,4 @@
-"""What a shell told its background jobs to ignore, tests of signals have to hear again."""
+"""Restores signals that a shell makes its background jobs ignore, for tests of signals."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""The first of scikit-learn's digits, as a training sees them."""
+"""The first samples of scikit-learn's digits, in the form of training data."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from nasturtium.data.splits import Split, TrainingData
 
 
 def digits_data(train: int, validation: int) -> TrainingData:
-    """That many samples for each split, in the data set's own order."""
+    """The given number of samples for each split, in the order of the data set."""
     samples = readers.read("digits")
     parts = np.split(np.arange(train + validation), [train])
     splits = [Split(samples.features[part], samples.targets[part]) for part in parts]

@@ -1,4 +1,4 @@
-"""Tables of a study that never ran, to look at figures and reports at a scale that tests can't."""
+"""Generates tables of a study, to test figures and reports at a scale that tests can't run."""
 
 import random
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Kill a tiny study wherever it can be killed, and see that the same command makes it whole.
+"""Kills a tiny study at every possible point; the same command must complete it.
 
 Run it as ``python -m tests.kill_matrix``; it prints a Markdown table. A case starts Snakemake on
 one stage's files, sends a signal to the script, to the fork that runs in its place, to Snakemake or
@@ -340,7 +340,7 @@ def _fork(script: psutil.Process, snakemake: subprocess.Popen) -> psutil.Process
 
 
 def _outlives(process: psutil.Process, patience_s: float = 2.0) -> bool:
-    """Whether a script goes on; that of SIGKILL still gives its memory back for a moment."""
+    """Whether a script still runs. After SIGKILL it needs a moment to release its memory."""
     deadline_s = time.monotonic() + patience_s
     while _alive(process) and time.monotonic() < deadline_s:
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A stand-in for the C library under ``pynvml``: the real bindings run against a known power.
+"""A fake of the C library under ``pynvml``: the real bindings read a known power.
 
 It answers in the library's own units (mW, mJ) through the pointers that the bindings hand it.
 """

@@ -1,4 +1,4 @@
-"""Workers that share a search and train nothing: what tests of their state and storage run."""
+"""Workers that share a search but train nothing, for tests of their state and storage."""
 
 import json
 import os
@@ -22,7 +22,7 @@ TERMS = ["validation_loss", "parameters"]
 
 
 class Space:
-    """Nets of one or two layers: the size of the second is a choice only where there is one."""
+    """Nets of one or two layers; a size of the second layer is chosen only if it exists."""
 
     def build(self, hp) -> int:
         parameters = hp.Choice("units_0", [2, 4, 8, 16, 32], ordered=True)

@@ -1,4 +1,4 @@
-"""Database servers of Debian's packages, each in a folder of its own and gone with the test.
+"""Database servers from Debian's packages, each in its own folder and removed after the test.
 
 Ports, users and files are their own, so that a server of the host is not touched. Each asks for a
 password.

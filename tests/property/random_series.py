@@ -1,4 +1,4 @@
-"""Random small nets over sequences, of which random_nets has no kind."""
+"""Random small nets over sequences, which random_nets does not have."""
 
 import numpy as np
 import tf_keras as keras

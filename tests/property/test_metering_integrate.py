@@ -1,4 +1,4 @@
-"""What must hold for the energy of any trace and any windows."""
+"""Properties of the energy that hold for every trace and every window."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A Slurm of one host with four fake GPUs, of Debian's packages, in a folder of its own.
+"""Slurm from Debian's packages on one host with four fake GPUs, in its own folder.
 
 Its daemons, ports, keys and files are its own, so that a Slurm or Munge of the host is not
 touched. It needs root: as another user, slurmd can't start jobs.

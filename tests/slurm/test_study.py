@@ -1,4 +1,4 @@
-"""The tiny study as jobs of a real Slurm, with one search cancelled on the way."""
+"""The tiny study as jobs of a real Slurm; one search is cancelled while it runs."""
 
 import datetime
 import re

@@ -1,4 +1,4 @@
-"""Four workers, each a job of Slurm, share one search; one of them is cancelled on the way."""
+"""Four workers, each a job of Slurm, share one search; one is cancelled while it runs."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A job for test_gpu_slots: takes a GPU of a fake host, says which, and lives until it is told.
+"""A job for test_gpu_slots: takes a GPU of a fake host, prints it, and waits for a sign to end.
 
 Arguments: the number of GPUs; ``fork`` to leave a child behind that lives on.
 """

@@ -1,4 +1,4 @@
-"""The digits of scikit-learn and two small nets for them."""
+"""scikit-learn's digits and two small nets for them."""
 
 from functools import cache
 

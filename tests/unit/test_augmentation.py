@@ -1,4 +1,4 @@
-"""Augmentation: what may change does, by chance and by seed, and nothing else."""
+"""Augmentation: only the configured changes happen, at random and decided by the seed."""
 
 import numpy as np
 import pytest

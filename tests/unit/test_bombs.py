@@ -1,4 +1,4 @@
-"""A few bytes that stand for very many are refused before they take memory."""
+"""Files of a few bytes that expand to very many are refused before they take memory."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""Channel pruning on the digits: ratios hit, channels removed for real, misuse refused."""
+"""Channel pruning on the digits: ratios are reached, channels are removed, misuse is refused."""
 
 import itertools
 

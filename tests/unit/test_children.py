@@ -1,4 +1,4 @@
-"""Children of a search: nets that were trained to the end, pruned further."""
+"""Children in a search: fully trained nets that are pruned further."""
 
 import logging
 from pathlib import Path
@@ -129,7 +129,7 @@ def test_a_child_is_its_trained_parent_pruned_further(bred):
         own = [epoch for epoch in bred.epochs if epoch["trial"] == row["trial"]]
         assert [epoch["epoch"] for epoch in own] == list(range(parent["epochs"], row["epochs"]))
         assert [epoch["epoch"] for epoch in own if epoch["selected"]] == [row["best_epoch"]]
-        # It has not begun again: its first epoch is better than that of any new net.
+        # It did not start again: its first epoch is better than the first epoch of any new net.
         first = min(e["validation_loss"] for e in bred.epochs if e["epoch"] == 0)
         assert own[0]["validation_loss"] < first
     # Trials that were asked for do not include them.

@@ -1,4 +1,4 @@
-"""CIFAR-10's archives: files in the original formats, and files that mean harm."""
+"""CIFAR-10's archives: files in the original formats, and malicious files."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""A wall clock that is set back, and a font that is not there."""
+"""A wall clock that is set back, and a missing font."""
 
 import ast
 import logging

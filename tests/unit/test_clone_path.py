@@ -1,4 +1,4 @@
-"""A study or a Python that no job can be started from is refused before anything is planned."""
+"""Paths from which Snakemake can't start jobs are refused before anything is planned."""
 
 import shlex
 import subprocess

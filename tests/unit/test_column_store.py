@@ -1,4 +1,4 @@
-"""Tables larger than memory: columns on disk, of which one at a time is read."""
+"""Tables larger than memory: columns lie on disk and are read one at a time."""
 
 import functools
 import subprocess

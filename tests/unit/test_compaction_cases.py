@@ -88,7 +88,7 @@ def test_of_a_net_with_a_dead_layer_its_constant_output_is_left():
 
 
 def residual(kind="Add", bias=0.0):
-    """Two branches merged: ``conv`` twice beside its input; the inner branch is constant."""
+    """Two merged branches: ``conv`` is used twice, and the inner branch is constant."""
     keras.utils.set_random_seed(5)
     inputs = keras.Input((6, 6, 2))
     x = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
@@ -273,7 +273,7 @@ def test_a_transposed_convolution_does_without_zeros_alone(bias, removed):
     turned = model.get_layer("turned")
     turned.kernel.assign(np.where(np.arange(4)[:, None] == 2, 0, turned.kernel))
     turned.bias.assign([0.1, 0.2, 0.6, 0.3])
-    # What reads constants alone is none: the taps that reach a position differ.
+    # A layer that reads only constants need not be constant: each position has other taps.
     only = (np.arange(4)[:, None] != 3) | np.isin(np.arange(5), [1, 2])
     turned.kernel.assign(turned.kernel * only)
     result = compact(model)
@@ -461,7 +461,7 @@ def test_outputs_and_hidden_softmax_are_frozen():
 
 @keras.utils.register_keras_serializable("tests")
 class Doubled(layers.Dense):
-    """A subclass computes something else than its parent."""
+    """A subclass computes something other than its parent."""
 
     def call(self, inputs):
         return 2 * super().call(inputs)
@@ -724,7 +724,7 @@ def test_verify_uses_the_real_inputs_given():
 
 
 def test_verify_tells_rounding_from_a_difference(caplog):
-    """Logits in the hundreds, and close: float32 alone makes two equal softmaxes differ."""
+    """Large logits that are close: in float32, two equal softmaxes differ by rounding."""
     model = sequential(
         layers.Normalization(mean=0.1, variance=1.5),
         layers.Conv2D(24, 3, activation="relu"),

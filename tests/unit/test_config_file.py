@@ -1,4 +1,4 @@
-"""A configuration file that can't be read is one sentence, within bounded memory and time."""
+"""An unreadable configuration file gives one sentence, within bounded memory and time."""
 
 import os
 import re

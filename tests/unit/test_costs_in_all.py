@@ -1,4 +1,4 @@
-"""What a run cost in all, and which nets a search hands on."""
+"""The total cost of a run, and the nets that a search exports."""
 
 import pytest
 

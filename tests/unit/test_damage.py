@@ -1,4 +1,4 @@
-"""Damage at rest: what is read is what was written, or one sentence names the file."""
+"""Damaged files: either the content is what was written, or one sentence names the file."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""A damaged state of a search never becomes a result: what is damaged is made again, or named."""
+"""Damaged state of a search never becomes a result: it is made again, or an error names it."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The full-integer file: int8 throughout, as good as the net, and its RAM on a microcontroller."""
+"""The full-integer file: int8 throughout, as good as the net, with its RAM on a microcontroller."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The code digest: what can change a result changes it, and nothing else does."""
+"""The code digest changes with everything that can change a result, and with nothing else."""
 
 import pytest
 

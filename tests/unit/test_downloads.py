@@ -1,4 +1,4 @@
-"""Downloads: tried again with a pause, and never taken for whole when they are not."""
+"""Downloads: repeated after a pause, and never used if they are incomplete."""
 
 import hashlib
 import http.server

@@ -1,4 +1,4 @@
-"""What shows before anything runs is said then, in one sentence."""
+"""Mistakes that can be found before anything runs give one sentence at once."""
 
 import ast
 from pathlib import Path

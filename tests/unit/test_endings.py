@@ -1,4 +1,4 @@
-"""A job ends at once by a signal, or when the Snakemake that runs it is gone; nothing stays."""
+"""A job ends at once after a signal or when its Snakemake is gone, and leaves nothing behind."""
 
 import contextlib
 import os

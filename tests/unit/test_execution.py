@@ -1,4 +1,4 @@
-"""How steps are run is chosen by net and device, recorded, and changes no result."""
+"""The execution of steps depends on net and device, is recorded, and changes no result."""
 
 import ast
 import os

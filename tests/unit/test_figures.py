@@ -1,4 +1,4 @@
-"""Figures: same tables, same bytes; controls, spread and reasons are in the picture."""
+"""Figures: equal tables give equal bytes; controls, spread and reasons are shown."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""BatchNormalization folded into the layer before it: where it can be, and where it can't."""
+"""BatchNormalization is folded into the layer before it if possible, and only then."""
 
 import numpy as np
 import pytest
@@ -144,7 +144,7 @@ def test_a_residual_net_loses_all_of_them(tmp_path):
     model = residual_net()
     folding = fold_batch_normalization(model)
     assert len(folding.folded) == 9
-    # 4 values a channel become 1, or none where there was a bias.
+    # The 4 values of each channel become 1, or 0 if there was a bias.
     assert (folding.params_before, folding.params_after) == (20_298, 19_786)
     assert verify(model, folding.model) < 1e-5
     assert not compact(folding.model).removed_channels

@@ -1,4 +1,4 @@
-"""Scripts that run in forks: they find, end and are killed as scripts in processes of their own."""
+"""Scripts in forks behave and end like scripts in separate processes."""
 
 import contextlib
 import json

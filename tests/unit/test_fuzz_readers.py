@@ -1,4 +1,4 @@
-"""Readers are fed broken bytes: only DataError comes out, soon, and little memory goes in.
+"""Readers get broken bytes: they raise only DataError, quickly and with little memory.
 
 A few seconds unmarked; the same for a minute a reader under the marker ``long``.
 """
@@ -207,7 +207,7 @@ def test_a_reader_gives_up_with_its_own_error(tmp_path, name):
 @pytest.mark.long
 @pytest.mark.parametrize("names", READERS)
 def test_a_reader_gives_up_with_its_own_error_often(tmp_path, names):
-    # NASTURTIUM_FUZZ_S=60 goes on by chance for a minute a reader: for who works on readers.
+    # For work on readers: NASTURTIUM_FUZZ_S=60 adds a minute of random cases for each reader.
     seconds = float(os.environ.get("NASTURTIUM_FUZZ_S", 0)) / len(names)
     for name in names:
         folder = tmp_path / name

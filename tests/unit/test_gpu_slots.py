@@ -1,4 +1,4 @@
-"""Jobs that run at once on one host have different GPUs, and a dead one's is free at once."""
+"""Simultaneous jobs on one host use different GPUs, and the GPU of a dead job is free at once."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Model files that would do something: each is refused in a sentence before anything is done."""
+"""Malicious model files: each is refused with one sentence before it can do anything."""
 
 import io
 import json

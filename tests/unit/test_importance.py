@@ -1,4 +1,4 @@
-"""Scores of dependency groups on nets small enough to compute them by hand."""
+"""Scores of dependency groups, in nets that are small enough for a calculation by hand."""
 
 import numpy as np
 import pytest

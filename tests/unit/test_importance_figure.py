@@ -1,4 +1,4 @@
-"""Which hyperparameter decides error and size."""
+"""The figure of which hyperparameters decide error and size."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""SIGINT to Snakemake alone reaches its jobs, as Ctrl-C would."""
+"""A SIGINT sent only to Snakemake reaches its jobs, like Ctrl-C."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What a trial is worth while it is half trained, what it must not be bought with, time limits."""
+"""Scores of partly trained trials, the tolerance of quality, and time limits."""
 
 import math
 import time
@@ -59,7 +59,7 @@ def test_size_does_not_pay_for_a_net_that_is_much_worse():
     # 7 points worse where 1 is tolerated: 6 tolerances beyond it.
     assert tiny["shortfall"] == pytest.approx(6)
     assert good["score"] < tiny["score"]
-    # By the objective alone it would be the other way, were it not for the tolerance.
+    # Without the tolerance, the objective would reverse this order.
     everything = judge(points=100.0)
     for row in (tiny, good):
         everything.judge(row, 1.0)

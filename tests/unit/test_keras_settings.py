@@ -1,4 +1,4 @@
-"""What the user's own Keras is set to changes nothing here."""
+"""The Keras settings of the user have no effect here."""
 
 import json
 import os

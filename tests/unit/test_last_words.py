@@ -1,4 +1,4 @@
-"""What failed is named in a sentence each, and the rest is summarised all the same."""
+"""Each failure is named in a sentence, and the rest is summarised anyway."""
 
 import json
 

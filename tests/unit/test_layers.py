@@ -1,4 +1,4 @@
-"""The one description of layers, held against Keras and the rules of compaction."""
+"""The description of layers agrees with Keras and with the rules of compaction."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""Nets that are too large for a search's limits: known before they are trained, and free."""
+"""Nets that exceed a search's limits are found before any training, and cost nothing."""
 
 import json
 import logging
@@ -133,7 +133,7 @@ def test_limits_are_those_of_the_net_as_it_will_be_measured():
     judged(model, {"parameters": kernels // 2}, ratio=0.5)
     with pytest.raises(Unfit, match=r"parameters is at least .* once pruned, and may be 10"):
         judged(model, {"parameters": 10}, ratio=0.5)
-    # Magnitude pruning leaves zeros, of which compaction removes what it can.
+    # Magnitude pruning leaves zeros, and compaction removes as many as it can.
     judged(model, {"parameters": 1}, ratio=0.5, method="magnitude")
     with pytest.raises(Unfit):
         judged(model, {"parameters": 1}, ratio=0.0)

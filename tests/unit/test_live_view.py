@@ -1,4 +1,4 @@
-"""The live view: a state fed by events, and a terminal; plain lines elsewhere."""
+"""The live view: events update its state, a terminal shows it; elsewhere there are plain lines."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""MATLAB files of version 5: what SciPy writes is read, in blocks; sizes that lie are refused."""
+"""MATLAB files of version 5: files of SciPy are read in blocks; false sizes are refused."""
 
 import struct
 import zlib

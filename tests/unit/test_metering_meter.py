@@ -1,4 +1,4 @@
-"""Sessions and windows: who closes what, whose joules are whose, and what is written."""
+"""Sessions and windows: how they close, which joules belong to them, and what is written."""
 
 import os
 import subprocess

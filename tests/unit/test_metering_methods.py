@@ -1,4 +1,4 @@
-"""Known powers through the real bindings: every method gives the joules it should."""
+"""Known powers through the real bindings: every method gives the right joules."""
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def test_power_columns_are_watts():
 
 
 def test_naive_methods_miss_what_they_do_not_see():
-    """Two readings in a pause see nothing of the work between them; the counter does."""
+    """Two readings in pauses miss the work between them; the counter does not."""
     busy = square_wave(70.0, 350.0, period=1.0, until=100.0)
     rows, _, window = measure(Board(busy), 20.0, lead_s=0.25)
     truth = busy.joules(window.t0_ns / 1e9, window.t1_ns / 1e9)

@@ -1,4 +1,4 @@
-"""Which GPUs are found, and what becomes of each of the driver's refusals."""
+"""The GPUs that are found, and the effect of each refusal of the driver."""
 
 import pynvml
 import pytest

@@ -1,4 +1,4 @@
-"""CPU packages in a made-up tree of the kernel's files."""
+"""CPU packages in a fake tree of the kernel's files."""
 
 from contextlib import contextmanager
 

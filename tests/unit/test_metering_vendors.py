@@ -1,4 +1,4 @@
-"""A vendor of devices is one module and one line: the rest of metering knows none by name."""
+"""A new vendor of devices needs one module and one line; no other code names a vendor."""
 
 import re
 import sys

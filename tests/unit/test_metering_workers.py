@@ -1,4 +1,4 @@
-"""The energy of workers: one table of all, in which none is mixed up with or counted twice."""
+"""The energy of workers: one table for all, without mixing them up or counting one twice."""
 
 from datetime import UTC, datetime, timedelta
 

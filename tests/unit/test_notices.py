@@ -1,4 +1,4 @@
-"""What is warned of about data stands in the log, on the cards and in the report."""
+"""Warnings about data are in the log, on the cards and in the report."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ SHARES = {"validation": 0.2, "test": 0.2}
 
 
 def prepare(folder, counts, test_from=None):
-    """A data set with so many samples of each class."""
+    """A data set with the given number of samples of each class."""
     labels = np.repeat(np.arange(len(counts)), counts)
     names = tuple("abcdefghijklmn"[: len(counts)])
     description = Description(

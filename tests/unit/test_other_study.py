@@ -1,4 +1,4 @@
-"""A second study in the same folder takes no results without a word."""
+"""A second study in the same folder never uses or replaces results silently."""
 
 import pytest
 

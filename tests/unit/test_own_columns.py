@@ -1,4 +1,4 @@
-"""Tables and labels as programs write them: nothing is silently wrong."""
+"""Tables and labels in the forms that programs write: nothing is silently wrong."""
 
 import logging
 
@@ -168,7 +168,7 @@ def test_pictures_of_both_orders_of_axes_are_equal(tmp_path, channels, caplog):
     flat = archive(tmp_path, x.reshape(12, -1), input_shape=[9, 8, channels])
     for _, samples in (last, first, declared, flat):
         np.testing.assert_array_equal(np.concatenate(list(samples.features)), x)
-    # What is declared as it stands is left so.
+    # A declared shape that fits the array is kept.
     stays = archive(tmp_path, np.moveaxis(x, -1, 1), input_shape=[channels, 9, 8])
     assert stays[0].input_shape == (channels, 9, 8)
 

@@ -1,4 +1,4 @@
-"""Data sets of the user's: every format, and one sentence for what is broken."""
+"""Data sets of users: every format, and one sentence for every fault."""
 
 import io
 import struct
@@ -318,7 +318,7 @@ def test_a_broken_parquet_file_is_explained(tmp_path, content):
 def test_text_that_is_no_utf_8_is_explained(tmp_path):
     own = parquet(tmp_path, {"age": ["young"], "price": [1]}, categorical=["age"])
     path = tmp_path / "a.parquet"
-    # Not compressed, so that the text stands in the file.
+    # Not compressed, so that the file contains the text itself.
     pyarrow.parquet.write_table(
         pa.table({"age": ["young"], "price": [1]}), path, compression="none", use_dictionary=False
     )

@@ -1,4 +1,4 @@
-"""Paired latency: the same for nets of the same shape, beside whatever else the machine does."""
+"""Paired latency: equal for nets of the same shape, whatever else the machine does."""
 
 import subprocess
 import sys
@@ -78,7 +78,7 @@ def test_a_search_takes_a_trial_s_latency_as_a_ratio_to_the_baseline_s(tmp_path)
     save_model(net(64, 0), path)
     with metering.session(sources=[], idle_s=0) as meter:
         measurer = Measurer(meter, settings, baseline=path)
-        # A search that goes on: what the baseline took when its reference was measured.
+        # A resumed search: the baseline's latency when its reference was measured.
         measurer.baseline_latency_ms = 7.0
         assert measurer.saved(net(64, 1), path)["tflite_latency_ms"] == pytest.approx(7, rel=0.1)
         assert measurer.saved(net(1024, 1), path)["tflite_latency_ms"] > 14

@@ -1,4 +1,4 @@
-"""Folders of pictures as cameras and programs write them: the same pixels, or a sentence."""
+"""Folders of pictures from cameras and programs: the same pixels, or a sentence."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Text of others: markup and control codes stay out, a password is shown in no encoding."""
+"""Text from other people: no markup or control codes, and no password in any encoding."""
 
 import base64
 import html

@@ -1,4 +1,4 @@
-"""Which runs and files a study has, as the rules ask for them."""
+"""The runs and files of a study, as the rules request them."""
 
 import re
 import subprocess

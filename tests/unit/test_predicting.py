@@ -1,4 +1,4 @@
-"""What is taken elsewhere: the files of a run, and predictions by them alone."""
+"""The files of a run for use elsewhere, and predictions with only these files."""
 
 import csv
 import json
@@ -99,7 +99,7 @@ def rows(study, answers) -> pd.DataFrame:
 
 @pytest.fixture
 def alone(study, tmp_path) -> Path:
-    """``deployed`` with nothing of the study beside it."""
+    """``deployed`` without the rest of the study."""
     return Path(
         shutil.copytree(study / "results/cars/seed0/baseline/deployed", tmp_path / "deployed")
     )

@@ -132,7 +132,7 @@ def test_comments_and_other_stages_may_be_changed(job):
 
 
 def test_a_compiled_file_of_other_code_is_not_run(job, package):
-    # Of the same size and second, Python takes the old one for that of the new source.
+    # With the same size and second, Python takes the old compiled file for the new source's.
     folder, _ = package
     source = folder / LATE
     was, stat = source.read_text(), source.stat()

@@ -1,4 +1,4 @@
-"""The one list of pruning methods, and what is made from it."""
+"""The list of pruning methods, and everything that is derived from it."""
 
 from importlib import import_module
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A training too short to prune in is found before the first job."""
+"""A training that is too short for pruning is found before the first job."""
 
 import gzip
 import struct

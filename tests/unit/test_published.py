@@ -1,4 +1,4 @@
-"""Figures beside the docs, and the page's tables made from them."""
+"""Published figures, and the tables of a page that are made from them."""
 
 import datetime
 from pathlib import Path

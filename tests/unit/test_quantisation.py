@@ -1,4 +1,4 @@
-"""Training for int8: what is trained computes as the int8 file does, and what is saved is plain."""
+"""Training for int8: the net computes like the int8 file, and the saved model is plain."""
 
 import numpy as np
 import pytest

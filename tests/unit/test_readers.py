@@ -1,4 +1,4 @@
-"""Readers: original formats, byte for byte, and one sentence for what is broken."""
+"""Readers: original formats, byte for byte, and one sentence for every fault."""
 
 import gzip
 import hashlib

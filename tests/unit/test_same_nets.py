@@ -77,5 +77,5 @@ def test_the_same_net_is_not_told_apart_in_19_of_20_studies(task, seeds):
     draw = np.random.default_rng(seeds)
     told = [_study(task, seeds, draw) for _ in range(STUDIES)]
     same = told.count("can't be told")
-    # 19 of 20, less what chance takes of so many studies once in a thousand times.
+    # 19 of 20, less the deviation that this number of studies exceeds once in 1,000 times.
     assert same >= 0.95 * STUDIES - 3.1 * np.sqrt(0.95 * 0.05 * STUDIES)

@@ -1,4 +1,4 @@
-"""Samplers that are asked for many nets: cheap, and near what is known where that is asked for."""
+"""Samplers that propose many nets: they are cheap, and stay near known nets on request."""
 
 import optuna
 import pytest

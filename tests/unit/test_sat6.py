@@ -1,4 +1,4 @@
-"""SAT-6: all layouts of its files, and one sentence for what is broken."""
+"""SAT-6: all layouts of its files, and one sentence for every fault."""
 
 import sys
 import types

@@ -1,4 +1,4 @@
-"""Workers that share a search: no net twice, none lost, whenever one of them is killed."""
+"""Workers that share a search: no net runs twice or is lost, whenever a worker is killed."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_stale_trials_and_their_study_are_never_taken_over(tmp_path):
         first = state.nonce
         state.finish(provenance_of({}, "code", 2))
     assert read_provenance(folder) == provenance_of({}, "code", 2)
-    # A finished search starts anew, in the same database.
+    # A finished search starts again in the same database.
     assert work(folder, url=url) == TRIALS
     with join_state(folder, "another", 0) as state:
         assert state.recorded() == {}

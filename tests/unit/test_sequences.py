@@ -1,4 +1,4 @@
-"""Sequences of the user's: npz, long tables and .ts files, and one sentence for what is broken."""
+"""Sequences of users: npz, long tables and .ts files, and one sentence for every fault."""
 
 import gzip
 from pathlib import Path

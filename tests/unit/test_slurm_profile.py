@@ -1,4 +1,4 @@
-"""The profile for Slurm takes the default one's place, and knows every rule that needs much."""
+"""The profile for Slurm replaces the default one, and has every rule that needs much."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ def profile(name: str) -> dict:
 
 
 def rules_with_a_gpu() -> set[str]:
-    """Also those that a rule hands on to by ``use rule ... as``."""
+    """Also the rules that another rule makes by ``use rule ... as``."""
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     bodies = re.split(r"^(?=rule |use rule )", text, flags=re.MULTILINE)
     with_gpu = [body for body in bodies if re.search("gpu=(1|training_gpus),", body)]

@@ -1,4 +1,4 @@
-"""Locks that go with their process: what a killed one had locked is free, and no sooner."""
+"""Locks end with their process: a killed one leaves nothing locked, a live one keeps its locks."""
 
 import contextlib
 import subprocess

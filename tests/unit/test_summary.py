@@ -1,4 +1,4 @@
-"""The tables of the summary: right means, right spread, nothing made up."""
+"""The tables of the summary: right means, right spread, no invented figures."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What looks like something else than it is taken for is said, or refused."""
+"""Data that look like something else give a warning or are refused."""
 
 import re
 

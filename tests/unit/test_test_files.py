@@ -1,4 +1,4 @@
-"""A test split in a file of its own is another file, and holds the same quantities."""
+"""A separate test file is another file, and has the same quantities."""
 
 import shutil
 import struct

@@ -1,4 +1,4 @@
-"""Texts of the user's: tokens, a vocabulary of the train split, the net of Kim 2014."""
+"""Texts of users: tokens, a vocabulary of the train split, the net of Kim 2014."""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ def own(path, kind="csv", **more):
 
 
 def table(n=40) -> pd.DataFrame:
-    """``rare<i>`` stands in one text each, ``good`` and others in a quarter of them."""
+    """Each ``rare<i>`` is in one text, ``good`` and others are in a quarter of the texts."""
     texts = [f"A {WORDS[i % 4]} film, rare{i}" for i in range(n)]
     moods = ["up" if i % 4 < 2 else "down" for i in range(n)]
     return pd.DataFrame({"text": texts, "mood": moods, "score": np.arange(n) % 4 - 1.0})

@@ -1,4 +1,4 @@
-"""What a model is as a file to deploy, and what its zeros would save."""
+"""A model as a file for deployment, and the bytes that its zeros would save."""
 
 import os
 import subprocess

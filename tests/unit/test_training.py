@@ -1,4 +1,4 @@
-"""Training, and pruning while training: what is kept, what is zero, what is left alone."""
+"""Training with and without pruning: what is kept, what is zero, what stays unchanged."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""The unit of a table's target and columns changes nothing that is learnt."""
+"""The units of a table's target and columns do not change what a net learns."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every writer under a limit of file sizes: one sentence that names the file, and no file."""
+"""Every writer under a limit of file sizes: one sentence names the file, and no file remains."""
 
 import resource
 import signal
@@ -21,7 +21,7 @@ BYTES = 2048
 
 @contextmanager
 def limited():
-    """No file may have more than BYTES in this process, nor may that of pytest's own output."""
+    """No file of this process may have more than BYTES, including the output of pytest."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, before[1]))

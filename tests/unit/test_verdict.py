@@ -1,4 +1,4 @@
-"""The verdict: validation chooses, the test split reports, and what can't be told is said."""
+"""The verdict: validation chooses, the test split reports, and undecided comparisons say so."""
 
 import numpy as np
 import pytest
@@ -196,7 +196,7 @@ def test_a_baseline_that_a_linear_model_beats_has_not_learnt_and_the_verdict_say
     [said] = [s for s in text.missing(verdict_of(rows, "digits")) if "linear" in s]
     assert "85.00 %, 93.00 %" in said
     assert "training.epochs" in said
-    # Within a point it is no matter, and without a linear model nothing is said.
+    # There is no sentence within one point, or without a linear model.
     near = summary(("baseline", wrong(range(15), range(15)), 1000))
     assert not [s for s in text.missing(verdict_of(near, "digits")) if "linear" in s]
     for row_ in rows:

@@ -1,4 +1,4 @@
-"""CSV and Parquet files as people have them: encodings, notations, dates, truth values."""
+"""CSV and Parquet files from practice: encodings, notations, dates, truth values."""
 
 import datetime
 import gzip

@@ -1,4 +1,4 @@
-"""A project whose study was generated, as Snakemake would have left it."""
+"""A project with a generated study, in the state in which Snakemake would leave it."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ def generated_project(
             (place / "compaction.parquet").touch()
         if run.is_search:
             for pick in PICKS:
-                # The table of trials is the search's alone.
+                # Only the search has the table of trials.
                 picked, alone = f"{place.name}-{pick}", shutil.ignore_patterns("trials.parquet")
                 shutil.copytree(place, place.with_name(picked), ignore=alone)
     _age(results, ages)

@@ -1,4 +1,4 @@
-"""Bad input: one sentence that names the key or file and the remedy, and nothing half-written."""
+"""Bad input: one sentence names the key or file and the remedy, and nothing is half-written."""
 
 import pytest
 

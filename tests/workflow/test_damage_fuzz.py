@@ -1,4 +1,4 @@
-"""A minute of damage to a finished study: no traceback, nothing silently other."""
+"""A minute of damage to a finished study: no traceback, and no silent change."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""docs/deploying.md, from top to bottom: every command of it, run in a finished study."""
+"""Runs every command of docs/deploying.md in a finished study."""
 
 import importlib.util
 import subprocess

@@ -1,4 +1,4 @@
-"""Every command that README and docs show can be run: dry where it would take long."""
+"""Every command in README and docs can be run; long ones are only dry runs."""
 
 import re
 import shutil
@@ -128,7 +128,7 @@ def test_python_of_the_readme_works(tmp_path, monkeypatch, capsys):
 
 
 def test_files_that_the_readme_names_are_written(project):
-    """Every file of the rules' outputs stands in the table, and the other way round."""
+    """The table lists exactly the output files of the rules."""
     table = (ROOT / "README.md").read_text().partition("## What comes out")[2].partition("\n## ")[0]
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     written = {Path(name).name for name in re.findall(r'"(results/[^"]+)"', rules)}

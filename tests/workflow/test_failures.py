@@ -1,4 +1,4 @@
-"""A data set that can't be used does not hide what became of the others."""
+"""A data set that can't be used does not hide the results of the others."""
 
 import yaml
 

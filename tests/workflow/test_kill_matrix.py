@@ -1,4 +1,4 @@
-"""A slice of the kill matrix; the whole of it is ``python -m tests.kill_matrix``."""
+"""A part of the kill matrix; ``python -m tests.kill_matrix`` runs all of it."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Data sets of the user's, each described by a dozen lines, run all five stages."""
+"""Data sets of users, each described in a dozen lines, run all five stages."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Baselines on the real source files, at their full recipes."""
+"""Baselines on the real source files, with their full recipes."""
 
 import pytest
 

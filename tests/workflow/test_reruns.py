@@ -1,4 +1,4 @@
-"""Reruns: finished work is skipped, and exactly what a change touches is done again."""
+"""Reruns: finished work is skipped, and only the work that a change affects is repeated."""
 
 import copy
 import os
@@ -68,7 +68,7 @@ def test_a_changed_parameter_reruns_its_stage_and_what_follows(finished, changed
 
 def test_how_it_is_pruned_reruns_no_training_without_pruning(finished, changed):
     changed.config("pruning", importance="l1")
-    # The pruned shape is another one then, so its control is trained anew.
+    # The pruned shape changes, so its control is trained again.
     assert set(_planned(finished)) == {
         "all",
         "latency",

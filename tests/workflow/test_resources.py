@@ -1,4 +1,4 @@
-"""A machine that lacks something: one sentence with the remedy, and nothing that looks whole."""
+"""A machine without enough resources: one sentence with the remedy, and no half-written file."""
 
 import subprocess
 import sys

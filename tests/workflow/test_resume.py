@@ -1,4 +1,4 @@
-"""What is killed goes on where it stopped, by the same command and with nothing to unlock."""
+"""Killed work continues where it stopped, with the same command and without unlocking."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The five stages end to end: what they write is true."""
+"""The five stages end to end: their outputs are right."""
 
 import hashlib
 import json
@@ -154,7 +154,7 @@ def test_controls_are_what_they_say(finished, summary):
     # The retraining's epochs; and those of the baseline and the retraining together.
     assert len(epochs("baseline_longer")) == len(epochs("pruned/channels-0.50")) == 4
     assert len(epochs("scratch/channels-0.50")) == 3 + 4
-    # One begins where the baseline ended, the other anew.
+    # The first continues from the baseline, the second starts with new weights.
     last = min(row["validation_loss"] for row in epochs("baseline"))
     assert epochs("baseline_longer")[0]["loss"] < epochs("baseline")[0]["loss"] / 2
     assert epochs("scratch/channels-0.50")[0]["loss"] > 2 * last
