@@ -212,7 +212,7 @@ def fuzz_commands(
     first: int = 0,
     told: Callable[[Case], None] = lambda case: None,
 ) -> list[Case]:
-    """The same of commands; each case is drawn by its number, so that it can be run again."""
+    """The same for commands. The number of a case decides what it draws, so it can be repeated."""
     found, start_s = [], time.monotonic()
     names = files(study)
     while len(found) < cases and time.monotonic() - start_s < most_s:

@@ -4,7 +4,7 @@ import signal
 
 
 def restore() -> None:
-    """Give SIGHUP and SIGINT back their usual actions, for this process and those it starts."""
+    """Restore the default actions of SIGHUP and SIGINT in this process and its children."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a command with & in a script

@@ -66,7 +66,7 @@ def write_study(
 
 
 def write_summary(results: Path, rows: list[dict]) -> Path:
-    """``summary.parquet`` of the rows of one or more data sets."""
+    """``summary.parquet`` with the rows of one or more data sets."""
     path = results / "summary.parquet"
     write_table(path, SUMMARY, summarised(rows), code="generated")
     return path

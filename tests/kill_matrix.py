@@ -331,7 +331,7 @@ def _killed(project: Path, target: str, case: Case) -> _Run | None:
 
 
 def _fork(script: psutil.Process, snakemake: subprocess.Popen) -> psutil.Process | None:
-    """The process that runs in the place of a script; None where it runs by itself."""
+    """The process that runs for a script; None if the script runs by itself."""
     # One that runs by itself waits for its Snakemake.
     for number in forking.waited_for(script.pid) - {snakemake.pid}:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -115,7 +115,7 @@ class Body(ak.Block):
 
 
 class _Declared(dict):
-    """Values of hyperparameters, each of which is declared on first use."""
+    """Values of hyperparameters. Each one is declared on its first use."""
 
     def __init__(self, hp: keras_tuner.HyperParameters, kinds: Mapping[str, tuple[list, object]]):
         super().__init__()

@@ -74,7 +74,7 @@ def _fanova(values: Sequence[Mapping], figures: Sequence[float]) -> dict[str, fl
 
 
 def _rank(choice: object) -> tuple[str, object]:
-    # Numbers by size; strings and booleans in any fixed order.
+    # Numbers in ascending order; strings and booleans in any fixed order.
     is_number = isinstance(choice, int | float) and not isinstance(choice, bool)
     return ("", choice) if is_number else (type(choice).__name__, choice)
 

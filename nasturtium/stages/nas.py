@@ -38,7 +38,7 @@ def run(task: Task, state: str | Path) -> None:
     Raises
     ------
     SearchError
-        No trial was completed, none keeps to the constraints, or another process is at it.
+        No trial was completed, none satisfies the constraints, or another process runs the search.
     """
     with open_state(state, task.fingerprint(shared=False)) as kept:
         with task.job.metered() as meter:
@@ -94,7 +94,7 @@ def gather(task: Task, state: str | Path, workers: int) -> None:
     Raises
     ------
     SearchError
-        No trial was completed, none keeps to the constraints, or a worker still runs.
+        No trial was completed, none satisfies the constraints, or a worker is still running.
     """
     with gather_state(state, task.fingerprint(shared=True)) as kept:
         recorded = kept.recorded()

@@ -19,7 +19,7 @@ PACKAGES = "postgresql mariadb-server redis-server"
 
 
 def program(name: str) -> str | None:
-    """Path of a server's program; Debian keeps PostgreSQL's out of PATH."""
+    """Path of a server's program. In Debian, PostgreSQL's is not in PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return shutil.which(name, path=os.pathsep.join(map(str, [*_path(), *versions])))
 

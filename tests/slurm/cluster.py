@@ -53,7 +53,7 @@ PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 
 def missing() -> str | None:
-    """Why no Slurm can be started here, None where it can."""
+    """The reason why Slurm can't start here; None if it can."""
     absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
     if absent:
         return f"no {', '.join(absent)}: apt-get install {PACKAGES}"

@@ -89,7 +89,7 @@ def slurm_project(cluster, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cluster():
-    """A Slurm that runs; tests on it are left out where it can't."""
+    """A running Slurm; its tests are skipped if it can't run."""
     reason = missing()
     if reason is None and importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
         reason = "the Slurm executor is not installed: uv sync --extra slurm"

@@ -28,7 +28,7 @@ def rows(path):
 
 
 def texts(path):
-    """One text of a megabyte in each of 15,700 rows, 15.7 GB."""
+    """A text of one megabyte in each of 15,700 rows, 15.7 GB in all."""
     number = pa.array(np.zeros(15_700, np.int32))
     text = pa.DictionaryArray.from_arrays(number, ["x" * 10**6])
     pyarrow.parquet.write_table(pa.table({"x": text, "y": np.ones(15_700)}), path)

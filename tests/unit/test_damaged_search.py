@@ -222,7 +222,7 @@ def test_a_damaged_reference_is_named_and_not_measured_again(tmp_path, damage):
 
 
 class Gathered:
-    """Stands in for the search's trials, which a gathering job only asks for its rows."""
+    """Replaces the search's trials in a gathering job, which only reads their rows."""
 
     def __init__(self, state):
         self.rows = [done["row"] for done in state.recorded().values()]

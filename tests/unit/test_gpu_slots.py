@@ -72,7 +72,7 @@ def start(tmp_path):
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    """This process as a job on a host of fake GPUs."""
+    """This process as a job on a host with fake GPUs."""
     monkeypatch.setenv(gpu_slots.FOLDER, str(tmp_path / "slots"))
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     # Set, so that what the job sets is taken back after the test.

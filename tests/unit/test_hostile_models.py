@@ -27,7 +27,7 @@ def _own_temporary_folder(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory) -> dict[str, bytes]:
-    """The members of a model of the study."""
+    """The members of a model file of the study."""
     inputs = keras.Input((2,), name="input")
     outputs = keras.layers.Dense(1, activation="relu", name="dense")(inputs)
     path = tmp_path_factory.mktemp("plain") / "model.keras"

@@ -135,7 +135,7 @@ def test_a_pipe_gets_a_line_where_a_job_begins_and_one_where_it_ends(workflow):
     )
     assert begin < stays < end
     assert lines[end].endswith("(1 of 1 jobs are done)")
-    # Neither Snakemake's blocks nor the steps of a job, and nothing for a terminal.
+    # No blocks of Snakemake, no steps of a job, and no control codes of a terminal.
     for part in ("reason:", "Finished jobid", "epoch 2/3", "\x1b"):
         assert part not in done.stderr
     assert max(map(len, lines)) < 200

@@ -94,7 +94,7 @@ def space_of(kind: str, data: TrainingData):
 
 
 def drawn(space, random: np.random.Generator) -> dict:
-    """Each hyperparameter by itself, all choices alike."""
+    """Draw each hyperparameter independently, all choices with the same probability."""
     hyperparameters = keras_tuner.HyperParameters()
     space.build(hyperparameters)
     return {
@@ -104,7 +104,7 @@ def drawn(space, random: np.random.Generator) -> dict:
 
 
 def pruned(model: keras.Model, data: TrainingData, ratio: float):
-    """Train a step on each of the batches of a schedule, prune along, and compact."""
+    """Train one step on each batch of a schedule, prune during this, and compact."""
     regression = data.description.classes is None
     model.compile(
         "sgd", "mse" if regression else "sparse_categorical_crossentropy", run_eagerly=True
@@ -148,7 +148,7 @@ def check_member(space, values: dict, data: TrainingData, path: Path, measurer: 
 
 
 def check_members(kind: str, count: int, folder: Path, seed: int = 0) -> Counter:
-    """Take ``count`` random members of the space of one kind of data all the way."""
+    """Run all steps for ``count`` random members of the space of one kind of data."""
     random = np.random.default_rng(seed)
     path, baseline, seen = folder / "member.keras", folder / "baseline.keras", Counter()
     with metering.session(sources=[], idle_s=0) as meter:

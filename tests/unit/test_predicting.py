@@ -73,7 +73,7 @@ def study(tmp_path_factory) -> Path:
     keras.utils.set_random_seed(0)
     frame = frame_of(training_data(prepared.read(data), split))
     layers = keras.layers
-    # Folded where it is measured, and so where it is deployed.
+    # The measured net is folded, so the deployed one is too.
     body = [layers.Dense(8), layers.BatchNormalization(), layers.ReLU(), layers.Dense(1)]
     job = Job(RUN, data, split, results / "cars/seed0/baseline", SETTINGS, "code")
     with job.metered():
@@ -93,7 +93,7 @@ def answers(study) -> pd.DataFrame:
 
 @pytest.fixture
 def rows(study, answers) -> pd.DataFrame:
-    """The test split's rows of the user's file, in the order of ``answers``."""
+    """Rows of the user's file that are in the test split, in the order of ``answers``."""
     return pd.read_csv(study / "cars.csv").iloc[answers["index"]].reset_index(drop=True)
 
 

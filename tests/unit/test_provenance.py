@@ -40,7 +40,7 @@ LATE = "nasturtium/data/splits.py"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    """The package, as a study's folder has it, and the digest that a plan has of a stage."""
+    """The package in a study's folder, and the digest of a stage in the plan."""
     folder = tmp_path_factory.mktemp("study")
     for part in ("nasturtium", "workflow"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))

@@ -144,7 +144,7 @@ def test_every_kind_of_net_is_trained_and_saved_in_plain_layers(kind, tmp_path):
     kept, plain = quantised_fit(model, data, still, seed=0, label="test")
     path = tmp_path / "model.keras"
     save_model(plain, path)
-    # Nothing was learnt at such a rate, so the function is what it was.
+    # Nothing is learnt at this rate, so the function is unchanged.
     after = load_model(path).predict(samples, verbose=0)
     np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-4)
     assert len(kept.epochs) == 1
@@ -188,7 +188,7 @@ def test_a_net_that_loses_much_by_int8_gains_by_training_for_it(trained, digits)
 
 
 def told(own: list, before: list, task: str = "classification") -> str:
-    """The sentence on a run whose int8 file gives ``own`` where its source's gives ``before``."""
+    """The sentence on a run: its int8 file predicts ``own``, that of its source ``before``."""
     target = np.zeros(len(own))
     names = ("baseline", "quantised")
     rows = [{"dataset": "d", "seed": 0, "run": name, "task": task} for name in names]

@@ -18,7 +18,7 @@ SHARES = {"validation": 0.2, "test": 0.2}
 
 
 def write_idx(path, array: np.ndarray, *, magic=None, cut=0, extra=b""):
-    """An IDX file as its authors describe it: magic, big-endian sizes, bytes."""
+    """An IDX file as in its specification: magic number, big-endian sizes, bytes."""
     header = struct.pack(">I", magic if magic is not None else 0x0800 + array.ndim)
     header += struct.pack(f">{array.ndim}I", *array.shape)
     body = array.astype(np.uint8).tobytes()

@@ -54,7 +54,7 @@ def _row(task: str, seed: int, run: str, answers: dict) -> dict:
 
 
 def _study(task: str, seeds: int, draw: np.random.Generator) -> str:
-    """What the verdict says of the most accurate of the two other nets on the test split."""
+    """The verdict on the more accurate of the two other nets, on the test split."""
     rows, answers = [], []
     for seed in range(seeds):
         sizes = SAMPLES[task].items()

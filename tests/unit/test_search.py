@@ -355,7 +355,7 @@ def test_only_what_a_net_has_is_asked_for_and_equal_nets_are_known_unbuilt(digit
 def test_a_constraint_is_respected(digits, tmp_path):
     free = search(digits, tmp_path / "free", {**PARETO, "trials": 6})
     best = finish(free)["parameters"]
-    # Just below what it would choose otherwise.
+    # Just below the value that it would choose otherwise.
     most = sorted(row["parameters"] for row in free.rows)[1]
     settings = {**PARETO, "trials": 6, "constraints": {"parameters": most}}
     trials = search(digits, tmp_path / "bound", settings)

@@ -45,7 +45,7 @@ def test_what_a_lost_worker_began_is_tried_by_another_that_lives(tmp_path):
     assert max(row["parameters"] for row in recorded(tmp_path)) == 64
     assert work(tmp_path, worker=1) == 0
     with gather_state(tmp_path, "mark") as state:
-        # Neither has written what it measured of itself.
+        # Neither worker has written its own measurements.
         assert state.lost_workers() == [0, 1]
         (state.tables(1) / "energy.parquet").touch()
         assert state.lost_workers() == [0]
@@ -207,7 +207,7 @@ def test_a_storage_that_can_t_be_opened_is_told_without_the_password(tmp_path, m
     monkeypatch.setenv("NASTURTIUM_STORAGE_PASSWORD", PASSWORD)
 
     def connect(url, **options):
-        # As a driver's worst: it repeats what it was given.
+        # The worst driver: its error repeats its input.
         assert PASSWORD not in str(url)
         raise RuntimeError(f"can't connect with {options['connect_args']}")
 

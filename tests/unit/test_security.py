@@ -234,7 +234,7 @@ def test_an_encrypted_address_does_not_lead_to_an_open_one(url, location, refuse
 
 
 def test_a_redirect_is_looked_at_while_it_is_followed(monkeypatch, tmp_path):
-    """By pooch and requests as they are, with a transport that answers by hand."""
+    """Downloads with the real pooch and requests, over a fake transport."""
 
     class Transport(requests.adapters.BaseAdapter):
         def send(self, request, **kwargs):

@@ -264,7 +264,7 @@ def test_one_threshold_spares_the_head_and_empties_no_layer(net, digits):
 
 @pytest.mark.parametrize(("rows", "columns"), [(4, 1), (1, 10), (4, 10), (16, 16)])
 def test_blocks_that_make_a_grid_of_one_column_or_row_are_left(digits, rows, columns):
-    """A head of one unit, or one as wide as a block; tfmot would raise of its shapes."""
+    """A head of one unit, or as wide as a block; tfmot would raise because of its shapes."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Dense(16, activation="relu", name="hidden")(keras.layers.Flatten()(inputs))
     x = keras.layers.Dense(1, name="one")(x)

@@ -12,7 +12,7 @@ from tests.workflow.conftest import ROOT, TINY
 
 
 def _planned(project, *arguments):
-    """Jobs by rule without those that draw, which have to follow the summary."""
+    """Jobs by rule, without ``figures`` and ``pages``, which follow the summary."""
     jobs = project.planned(*arguments)
     if "summary" in jobs:
         assert {"figures", "pages"} <= set(jobs)
@@ -170,7 +170,7 @@ def test_a_lost_file_is_made_again_when_asked_for(finished):
     content, stat = lost.read_bytes(), lost.stat()
     lost.unlink()
     try:
-        # What was made from it is still there and newer than what it was made from.
+        # Its outputs still exist, and are newer than their inputs.
         assert _planned(finished) == {}
         assert _planned(finished, target) == {"measure": 1}
     finally:
