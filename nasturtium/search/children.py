@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # shown it.
 _EXPECTED_SLOPE = 0.25
 _FIRST_RATIO = 0.5
+# A larger step seldom succeeds in so few epochs; a child of the child can lose the rest.
+_LARGEST_RATIO = 0.7
 
 
 def breed(trials: Trials) -> None:
@@ -34,6 +36,7 @@ def breed(trials: Trials) -> None:
     if not trials.children_epochs:
         return
     ratios = [ratio for ratio in trials.space.pruning_ratios if ratio > 0]
+    ratios = [ratio for ratio in ratios if ratio <= _LARGEST_RATIO] or ratios
     # One at least: where an epoch has few steps, a child takes more epochs than were planned.
     count = max(1, trials.children_epochs // trials.training.child_epochs)
     tried: set[str] = set()

@@ -182,6 +182,14 @@ def test_a_parent_whose_model_is_damaged_is_trained_again_first(
     assert losses == [row["validation_loss"] for row in of_children(bred)]
 
 
+def test_a_child_loses_most_of_its_weights_only_where_there_is_no_smaller_ratio(digits, tmp_path):
+    for ratios, lost in (([0.3, 0.9], {0.3}), ([0.9], {0.9})):
+        settings = {**WITH_CHILDREN, "trials": 1, "filters": [32], "units": [32]}
+        settings = {**settings, "pruning_ratios": [0, *ratios], "children_epochs": 3}
+        trials = search(digits, tmp_path / str(len(ratios)), settings, PRUNING)
+        assert {row["pruning_ratio"] for row in of_children(trials)} == lost
+
+
 def test_a_child_that_fails_is_a_row_and_another_one_is_tried(digits, tmp_path, monkeypatch):
     train, tries = Training.train_child, []
 
