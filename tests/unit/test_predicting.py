@@ -141,7 +141,10 @@ def test_a_run_s_name_and_its_model_give_what_was_measured(study, rows, answers)
     for model in ("cars/seed0/baseline", results / "cars/seed0/baseline/model.keras"):
         predictor = load_predictor(model, results)
         assert predictor.unit == "EUR"
-        np.testing.assert_allclose(predictor.predict(rows), answers["prediction"], rtol=1e-6)
+        # The nets' outputs are float32 in standard deviations, and threads decide their last bit.
+        noise = 4e-7 * float(np.std(answers["prediction"]))
+        found = predictor.predict(rows)
+        np.testing.assert_allclose(found, answers["prediction"], rtol=1e-6, atol=noise)
 
 
 def test_columns_may_stand_in_any_order_beside_others(alone, rows):
