@@ -115,8 +115,8 @@ def _runner() -> int | None:
 def _await_end(runner: int, end: Callable[[str, int], object]) -> None:
     _wait_for(runner)
     end(
-        f"Ended, as the Snakemake that ran this job is gone (process {runner}); the same command "
-        "goes on from here.",
+        f"Ended, as the Snakemake that ran this job is gone (process {runner}); run the same "
+        "command to continue.",
         1,
     )
 
@@ -124,8 +124,8 @@ def _await_end(runner: int, end: Callable[[str, int], object]) -> None:
 def _await_script(descriptor: int, end: Callable[[str, int], object]) -> None:
     os.read(descriptor, 1)
     end(
-        "Ended, as the script that this process is a fork for is gone; the same command goes on "
-        "from here.",
+        "Ended, as the script that this process is a fork for is gone; run the same command "
+        "to continue.",
         1,
     )
 
@@ -151,7 +151,7 @@ def _await_signal(reading: int, end: Callable[[str, int], object]) -> None:
         number = os.read(reading, 1)[0]
         if number in _ENDING:
             name = signal.Signals(number).name
-            end(f"Ended by {name}; the same command goes on from here.", 128 + number)
+            end(f"Ended by {name}; run the same command to continue.", 128 + number)
 
 
 def _nothing(number: int, frame: object) -> None:

@@ -155,9 +155,9 @@ def _answer(asked: dict, own: dict, loaders: dict, name: str, more: list[str]) -
     if key in loaders:
         return {"refused": "TensorFlow could not be loaded for forks"}
     if not asked["start"]:
-        return {"refused": "no process has TensorFlow loaded yet, which this job does without"}
+        return {"refused": "no process has TensorFlow loaded yet, and this job does not need it"}
     if len(loaders) == _MOST:
-        return {"refused": "jobs in two other environments have a process for forks each"}
+        return {"refused": "jobs in two other environments have a process for their forks already"}
     address = f"{name}-{len(loaders)}"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(f"\0{address}")

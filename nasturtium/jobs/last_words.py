@@ -66,7 +66,7 @@ def after_failures(
         sys.stderr.write(f"The rest could not be summarised: {why}\n")
     lines = [f"- {failure}" for failure in failed]
     sys.stderr.write("\n".join(["\nFailed:", *lines, ""]))
-    sys.stderr.write("Mend that, and run the same command again: what is done stays.\n")
+    sys.stderr.write("Correct that, and run the same command again; what is finished stays.\n")
 
 
 def failures(logs: str | Sequence[str], folder: str | Path = ".") -> list[Failure]:
@@ -97,4 +97,4 @@ def _why(log: Path | None) -> str:
         told = _SENTENCE.findall(log.read_text(encoding="utf-8", errors="replace"))
     if told:
         return told[-1].strip()
-    return f"it ended without a word; see {log}" if log else "it ended without a word"
+    return f"it ended without a message; see {log}" if log else "it ended without a message"

@@ -93,7 +93,7 @@ def _wait_for_others(log: Path, wait_s: float) -> None:
 
     lock = log.with_name(f".{log.name}.lock")
     if not snakemake_locks.hold(lock, wait_s, waiting):
-        logger.warning("%s: this file system has no locks; the job runs without.", lock)
+        logger.warning("%s: this file system has no locks; the job runs without a lock.", lock)
 
 
 def _end(log: int, sentence: str, status: int) -> None:

@@ -47,7 +47,7 @@ def announce_plan(plan: str, *, is_main: bool) -> None:
     elif os.environ.get(PLAN, planned) != planned:
         raise JobError(
             "The configuration or the code was changed after this run was planned, and its results "
-            f"would pass for those of the old ones; {_AGAIN}."
+            f"would look like those of the old ones; {_AGAIN}."
         )
 
 
@@ -76,8 +76,8 @@ class Importer(importlib.abc.MetaPathFinder):
         if self._known.digest != os.environ.get(PACKAGE) and compute() != code:
             raise JobError(
                 "The code of this stage was changed after this run was planned (the latest change "
-                f"is in {self._known.latest()}), and its results would pass for those of the old "
-                f"code; {_AGAIN}."
+                f"is in {self._known.latest()}), and its results would look like those of "
+                f"the old code; {_AGAIN}."
             )
 
     def find_spec(self, name: str, path: object, target: object = None):
@@ -121,7 +121,7 @@ class _Snapshot:
         known = self._files.get(path)
         if known != source and (known is None or digest.meaning(known) != digest.meaning(source)):
             raise JobError(
-                f"{path}: was changed while this job ran, and the results would pass for those of "
+                f"{path}: was changed while this job ran, and its results would look like those of "
                 f"the old code; {_AGAIN}."
             )
 
@@ -160,7 +160,7 @@ def unchanged(paths: Iterable[str], what: Callable[[], object] = lambda: None) -
     if changed or what() != more:
         raise JobError(
             f"{changed[0] if changed else 'A source file'}: was changed while this job read it, so "
-            f"that its results may be of either content; {_AGAIN}."
+            f"its results may come from the old or the new content; {_AGAIN}."
         )
 
 

@@ -92,4 +92,5 @@ def _remove_orphaned(locks: Path) -> None:
         path.unlink(missing_ok=True)
     if left:
         # Not standard output: a graph of the workflow may be written there.
-        sys.stderr.write("The last run was killed; its locks are removed, and this one goes on.\n")
+        message = "The last run was killed; its locks are removed, and this run continues.\n"
+        sys.stderr.write(message)

@@ -41,14 +41,14 @@ def _marked_with_whole_models(trials: Trials) -> dict | None:
         for row in wanted:
             if row["trial"] in again:
                 raise DamageError(
-                    f"{row['model_path']} is damaged as soon as it is written; check the disk, and "
-                    "run the same command again."
+                    f"{row['model_path']} is damaged right after it was written; check the disk, "
+                    "and run the same command again."
                 )
             again.add(row["trial"])
             logger.warning("%s is damaged or gone.", row["model_path"])
             trials.attempt(trials.run_anew, row, row["rung"])
     for row in damaged:
-        logger.warning("%s is damaged or gone, and is named no more.", row["model_path"])
+        logger.warning("%s is damaged or gone, and its row no longer names it.", row["model_path"])
         row["model_path"] = None
     return best
 

@@ -66,7 +66,9 @@ class Ledger:
         if recorded is None:
             return None
         if recorded["row"]["hyperparameters"] != row["hyperparameters"]:
-            logger.warning("The oracle goes another way from trial %s on.", row["trial"])
+            logger.warning(
+                "From trial %s on, the oracle proposes other nets than before.", row["trial"]
+            )
             self.state.forget([row["trial"], *self._recorded])
             self._recorded.clear()
             return None

@@ -87,8 +87,8 @@ def check_limits(
     most_bytes = constraints.get("int8_flash")
     if reason is None and most_bytes is not None and counts.prunable > most_bytes:
         reason = (
-            f"int8_flash is above {counts.prunable:,}, a byte for each weight, and may be "
-            f"{most_bytes:,.0f}"
+            f"int8_flash is above {counts.prunable:,}, a byte for each weight, but at most "
+            f"{most_bytes:,.0f} is allowed"
         )
     if reason is None and constraints.keys() & set(_OF_FILE):
         needed = footprint(used)
@@ -122,7 +122,9 @@ def _check_pruned(
         )
     least = math.floor((1 - ratio - selection.largest_step()) * selection.total)
     if most is not None and least > most:
-        raise _refused(row, f"parameters is at least {least:,} once pruned, and may be {most:,.0f}")
+        raise _refused(
+            row, f"parameters is at least {least:,} once pruned, but at most {most:,.0f} is allowed"
+        )
 
 
 def _refused(row: dict, reason: str) -> Unfit:
@@ -152,7 +154,7 @@ def with_size_limit(
     if smallest > most:
         logger.warning(
             "The smallest net of the space has %s parameters, more than search.size_limit allows "
-            "(%s times the baseline's %s): this search goes without that limit.",
+            "(%s times the baseline's %s): this search has no such limit.",
             f"{smallest:,}",
             f"{size_limit:g}",
             f"{baseline:,}",
@@ -184,7 +186,7 @@ def check_measurable(
         is_of_machine = term in _OF_MACHINE or "not installed" in why
         if is_of_machine and reference.get(TERMS[term]) is None:
             raise SearchError(
-                f"search.constraints.{term} can't be kept to, since it can't be measured here "
+                f"search.constraints.{term} can't be checked, since it can't be measured here "
                 f"({why}); remove it, or search on a machine that can."
             )
 
@@ -198,7 +200,7 @@ def _exceeded(terms: tuple[str, ...], found: Mapping, constraints: Mapping) -> s
             why = found.get("macs_reason" if term == "macs" else "tflite_int8_reason")
             return f"{term} is limited, and not known: {why}"
         if value > most:
-            return f"{term} is {value:,}, and may be {most:,.0f}"
+            return f"{term} is {value:,}, but at most {most:,.0f} is allowed"
     return None
 
 

@@ -162,7 +162,7 @@ class Measurer:
     def _footprint(self, model: keras.Model) -> dict[str, object]:
         """Flash and RAM of the int8 file, if anything needs them, since it takes a second."""
         if not {"int8_flash", "int8_ram"} & self._asked():
-            return {"tflite_int8_reason": "neither a term, nor constrained, nor an aim"}
+            return {"tflite_int8_reason": "neither in the objective nor limited nor minimised"}
         needed = self.footprint(model)
         return {
             "tflite_int8_bytes": needed.flash_bytes,

@@ -66,7 +66,7 @@ def mark_best(rows: Sequence[dict], standard: Standard | None, rung: int) -> dic
     if candidates and not good:
         logger.warning(
             "No net of this search comes within the tolerance of the baseline; the one with the "
-            "lowest score is handed on, and it is worse than the baseline."
+            "lowest score is exported, and it is worse than the baseline."
         )
     best = min(good or candidates, key=_order, default=None)
     for row in candidates:

@@ -124,4 +124,4 @@ def read_note(path: Path) -> dict | None:
 
 
 def _anew(folder: Path) -> str:
-    return f"remove the folder {folder} and run the same command again, so that it starts anew"
+    return f"remove the folder {folder}, and run the same command to start from the beginning"

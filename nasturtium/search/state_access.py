@@ -145,7 +145,7 @@ def known_fingerprint(folder: Path) -> str | None:
         return ""
     found = read_note(path)
     if found is None:
-        logger.warning("%s is damaged: which search it is of is told by its trials.", path)
+        logger.warning("%s is damaged; its trials' records say which search it is.", path)
         marks = SearchState(folder).marks()
         return marks.pop() if len(marks) == 1 else ""
     return found["of"]
@@ -162,9 +162,12 @@ def _take_over(folder: Path, fingerprint: str) -> None:
         _mend(folder, fingerprint)
         return
     if known and known != fingerprint:
-        logger.info("%s: made for another space, objective, data set or code; starts anew.", folder)
+        logger.info(
+            "%s: made for another space, objective, data set or code; the search starts anew.",
+            folder,
+        )
     elif known is None and SearchState(folder).names():
-        logger.warning("%s: its file %s is gone; starts anew.", folder, _FINGERPRINT)
+        logger.warning("%s: its file %s is gone; the search starts anew.", folder, _FINGERPRINT)
     # First, so that a folder that was only partly emptied is never taken for a search.
     _remove(folder / _FINGERPRINT)
     for path in folder.iterdir():

@@ -93,7 +93,7 @@ class Trials:
         )
         if self.is_resumed:
             logger.info(
-                "%s: goes on after an interruption; %d of %d trials are done.",
+                "%s: continues after an interruption; %d of %d trials are finished.",
                 self.label,
                 self.ledger.resumed,
                 self.total,
@@ -147,7 +147,7 @@ class Trials:
                 raise RepeatedFailure(first["reason"])
             return first["score"]
         if self.is_late(0):
-            raise OutOfTime("search.hours are over; no further net is begun")
+            raise OutOfTime("search.hours are over; no further net is trained")
         self.rows.append(row)
         self.run_rung(row, 0, hyperparameters)
         return row["score"]

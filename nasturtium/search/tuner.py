@@ -83,7 +83,7 @@ class TrialTuner(AutoTuner):
                 raise
             raise SearchError(
                 "The search stopped after too many failed trials in a row; the reasons are in the "
-                "log, and search.learning_rates or the space are the keys to change."
+                "log, and search.learning_rates or the keys of the space should be changed."
             ) from error
 
     def run_trial(self, trial, *args, **kwargs) -> dict[str, float]:

@@ -185,7 +185,7 @@ def test_a_fingerprint_that_is_gone_is_said(tmp_path, caplog):
     work(tmp_path)
     harm(tmp_path / "fingerprint", "gone")
     assert work(tmp_path) == TRIALS
-    assert "its file fingerprint is gone; starts anew" in caplog.text
+    assert "its file fingerprint is gone; the search starts anew" in caplog.text
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -445,7 +445,7 @@ def test_a_model_that_can_t_be_written_whole_ends_the_search(digits, copied, mon
     folder, _, _ = copied
     again = search(digits, folder, RUNGS)
     monkeypatch.setattr(type(again.state), "has_model", lambda self, row: False)
-    with pytest.raises(DamageError, match="is damaged as soon as it is written; check the disk"):
+    with pytest.raises(DamageError, match="is damaged right after it was written; check the disk"):
         finish(again)
 
 

@@ -86,7 +86,7 @@ def test_a_signal_ends_a_job_that_does_not_come_back_to_python(tmp_path, number)
         process.send_signal(number)
         assert process.wait(20) == 128 + number
     log = (tmp_path / "job.log").read_text()
-    assert f"Ended by {signal.Signals(number).name}; the same command goes on" in log
+    assert f"Ended by {signal.Signals(number).name}; run the same command to continue" in log
     assert log.count("Ended") == 1
     assert nothing_half_written(tmp_path)
 

@@ -51,7 +51,7 @@ def test_each_failed_job_is_named_once_with_its_last_error(tmp_path):
     found = failures(str(tmp_path / "snakemake.log"), tmp_path)
     assert [str(failure) for failure in found] == [
         "results/data/broken/seed0.split.npz (split_data): class 'x' has one row; remove it.",
-        "results/digits/seed0/nas/model.keras (killed): it ended without a word; see "
+        "results/digits/seed0/nas/model.keras (killed): it ended without a message; see "
         f"{tmp_path}/logs/digits/seed0/nas.log",
     ]
     (tmp_path / "well.log").write_text("57 of 57 steps (100%) done\n")

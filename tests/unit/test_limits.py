@@ -66,7 +66,7 @@ def test_a_net_that_is_too_large_is_not_trained_and_another_takes_its_place(
     assert "Traceback" not in capsys.readouterr().err
     for row in found["skipped"]:
         assert row["parameters"] > 700
-        assert row["reason"] == f"parameters is {row['parameters']:,}, and may be 700"
+        assert row["reason"] == f"parameters is {row['parameters']:,}, but at most 700 is allowed"
         assert (row["epochs"], row.get("score"), row["feasible"]) == (0, None, False)
         assert not [epoch for epoch in trials.epochs if epoch["trial"] == row["trial"]]
     assert all(row["parameters"] <= 700 for row in found["completed"])
@@ -99,7 +99,7 @@ def test_a_space_in_which_nothing_fits_ends_with_one_sentence(
         "digits seed 0 nas: none of the 5 proposed nets satisfies search.constraints "
         "{'parameters': 10} (search.device sets int8_flash and int8_ram, and search.size_limit "
         "sets parameters); relax the constraints, or give the search smaller sizes (for the last "
-        f"net: parameters is {trials.rows[-1]['parameters']:,}, and may be 10)."
+        f"net: parameters is {trials.rows[-1]['parameters']:,}, but at most 10 is allowed)."
     )
 
 
@@ -131,7 +131,7 @@ def test_limits_are_those_of_the_net_as_it_will_be_measured():
     # What channels leave at the least is known: the ratio, and one group more.
     kernels = count_weights(model).prunable
     judged(model, {"parameters": kernels // 2}, ratio=0.5)
-    with pytest.raises(Unfit, match=r"parameters is at least .* once pruned, and may be 10"):
+    with pytest.raises(Unfit, match=r"parameters is at least .* once pruned, but at most 10 is"):
         judged(model, {"parameters": 10}, ratio=0.5)
     # Magnitude pruning leaves zeros, and compaction removes as many as it can.
     judged(model, {"parameters": 1}, ratio=0.5, method="magnitude")
@@ -149,7 +149,7 @@ def test_a_file_is_only_made_where_the_weights_alone_would_fit():
     with pytest.raises(Unfit, match=r"int8_flash is above .*, a byte for each weight"):
         judged(cnn(), {"int8_flash": 1}, footprint=footprint)
     assert not asked
-    with pytest.raises(Unfit, match="int8_flash is 20,000, and may be 19,999"):
+    with pytest.raises(Unfit, match="int8_flash is 20,000, but at most 19,999 is"):
         judged(cnn(), {"int8_flash": 19_999}, footprint=footprint)
     with pytest.raises(Unfit, match="int8_ram is limited, and not known: no int8 form"):
         judged(cnn(), {"int8_ram": 10**9}, footprint=footprint)
@@ -161,7 +161,7 @@ def test_nothing_is_trained_that_is_larger_than_the_baseline_may_be(digits, tmp_
     # The baseline has 1,000 parameters here.
     settings = {**BOUND, "constraints": {}, "size_limit": 0.7, "trials": 2}
     found = counted(search(digits, tmp_path, settings))
-    assert found["skipped"][0]["reason"] == "parameters is 798, and may be 700"
+    assert found["skipped"][0]["reason"] == "parameters is 798, but at most 700 is allowed"
     assert all(row["parameters"] <= 700 for row in found["completed"])
 
 
@@ -173,7 +173,7 @@ def test_the_limit_of_size_gives_way_where_nothing_could_keep_to_it(caplog):
     assert with_size_limit({}, 1.0, 99, 99) == {"parameters": 99}
     assert not caplog.records
     assert with_size_limit({"macs": 1}, 1.0, 99, 100) == {"macs": 1}
-    assert "this search goes without that limit" in caplog.text
+    assert "this search has no such limit" in caplog.text
 
 
 def test_a_net_that_is_yet_to_be_pruned_is_judged_by_the_size_it_will_have(digits, tmp_path):
@@ -258,7 +258,7 @@ def test_a_limit_that_can_t_be_measured_here_ends_the_search_before_its_first_tr
     check_measurable({term: 5}, {**known, column: 3.0}, {})
     # Of other nets it may be known.
     check_measurable({"int8_ram": 5, "macs": 5}, {**known, "macs": None}, {})
-    with pytest.raises(SearchError, match="int8_ram can't be kept to"):
+    with pytest.raises(SearchError, match="int8_ram can't be checked"):
         check_measurable(
             {"int8_ram": 5}, known, {"tflite_int8_arena_bytes": "tflite-micro is not installed"}
         )
@@ -266,7 +266,7 @@ def test_a_limit_that_can_t_be_measured_here_ends_the_search_before_its_first_tr
         check_measurable({"parameters": 5, term: 5}, {**known, column: None}, why)
     said = str(caught.value)
     assert said.startswith(
-        f"search.constraints.{term} can't be kept to, since it can't be measured"
+        f"search.constraints.{term} can't be checked, since it can't be measured"
     )
     assert "(no device was found)" in said
     assert "\n" not in said

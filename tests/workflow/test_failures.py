@@ -33,7 +33,7 @@ def test_a_failing_data_set_leaves_the_others_answers_figures_and_report(tmp_pat
         assert any(f"{name}: which net to take?" in line for line in last), output
     failed = last[last.index("Failed:") :]
     assert failed[1].startswith("- results/data/lonely/seed0.split.npz (split_data): Data set")
-    assert failed[2].startswith("Mend that, and run the same command again")
+    assert failed[2].startswith("Correct that, and run the same command again")
     assert "Traceback" not in output
     summary = project.path("results/summary.parquet")
     assert {row["dataset"] for row in read_rows(summary)} == {"digits", "diabetes"}

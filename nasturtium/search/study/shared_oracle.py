@@ -77,7 +77,7 @@ class SharedParetoOracle(ParetoOracle):
             self._study.add_trial(trial)
             self._tell(optuna.Trial(self._study, self._all()[-1]._trial_id), row)
         if lost:
-            logger.warning("The study of this search knew nothing of %d trials.", len(lost))
+            logger.warning("The study did not know %d recorded trials; they are added.", len(lost))
 
     def _take_over_lost(self) -> None:
         """End the trials of dead workers: as recorded, or in a new trial of the same net."""

@@ -75,7 +75,7 @@ class Journal(JournalFileBackend):
         try:
             lines = self._journal.read_bytes().splitlines()
             if not all(map(_is_whole, lines)):
-                logger.warning("%s is damaged and is made again of the trials on record.", path)
+                logger.warning("%s is damaged and is made again from the trials' records.", path)
                 self._journal.write_bytes(b"")
         finally:
             lock.release()
