@@ -188,7 +188,7 @@ def test_what_a_search_measured_once_is_checked(tmp_path):
     assert state.measured_once("reference", lambda: [{"loss": 1.5}, {}]) == [{"loss": 1.5}, {}]
     path = tmp_path / "reference.json"
     path.write_bytes(path.read_bytes().replace(b"1.5", b"1.7"))
-    with pytest.raises(DamageError, match=f"remove the folder {tmp_path} and run the same"):
+    with pytest.raises(DamageError, match=f"remove the folder {tmp_path}, and run the same"):
         state.measured_once("reference", dict)
 
 

@@ -130,9 +130,13 @@ def test_a_block_that_hangs_in_python_ends_after_its_minutes():
 
 
 def test_each_rung_has_its_part_of_the_hours():
-    assert rung_deadlines_s(None, 9, [4, 10, 30]) == [math.inf] * 3
-    first, second, last = rung_deadlines_s(2.0, 9, [4, 10, 30])
-    assert last == 7200
+    assert rung_deadlines_s(None, 9, [4, 10, 30]) == [math.inf] * 4
+    first, second, last, children = rung_deadlines_s(2.0, 9, [4, 10, 30])
+    assert last == children == 7200
     # 9 nets for 4 epochs, 3 for 6 more, 2 for 20 more: 36, 18 and 40 of 94.
     assert first == pytest.approx(7200 * 36 / 94)
     assert second == pytest.approx(7200 * 54 / 94)
+    # With children, one net may be trained to the end: 36, 18 and 20 of 94, and 20 for children.
+    *_, last, children = rung_deadlines_s(2.0, 9, [4, 10, 30], 20)
+    assert last == pytest.approx(7200 * 74 / 94)
+    assert children == 7200
