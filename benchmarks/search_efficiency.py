@@ -130,7 +130,9 @@ def covered(name: str, dataset: str, seed: int, budget: int, epochs: int) -> tup
     tuner, rungs, of_children = kind.tuner, rung_epochs(epochs, kind.rungs), 0
     trials = affordable_nets(budget, rungs)
     if kind.children_share:
-        trials, of_children = with_children(budget, rungs, kind.children_share)
+        given = {"epochs": epochs, "rungs": kind.rungs, "trials": trials, "budget": budget}
+        divided = with_children({**given, "children_share": kind.children_share})
+        trials, of_children = divided["trials"], divided["children_epochs"]
     is_pruned = kind.children_share is not None
     search = {
         **shipped["search"],

@@ -43,12 +43,7 @@ def cut_by_groups(
 def cut_by_time(indices: np.ndarray, times: np.ndarray, share: float, where: str) -> list:
     """``indices`` in two ascending parts; the second has about ``share`` of them, the latest ones.
 
-    Samples of the same time stay together.
-
-    Parameters
-    ----------
-    times
-        Rank of the time of every sample; int64.
+    Samples of the same time stay together. ``times`` has the rank of every sample's time, int64.
 
     Raises
     ------

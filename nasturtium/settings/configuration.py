@@ -17,7 +17,7 @@ from nasturtium.records.runs import BASELINE_LONGER, NAS_WITH_PRUNING
 from nasturtium.settings import early_checks, magnitude, storage_url
 from nasturtium.settings.devices import DEVICES, with_device
 from nasturtium.settings.messages import sentence
-from nasturtium.settings.rungs import affordable_nets, rung_epochs, spent_epochs, with_children
+from nasturtium.settings.rungs import affordable_nets, rung_epochs, with_children
 from nasturtium.settings.schema import fill_defaults, load_defaults, resolved, stages_of_keys
 
 # A number or boolean in YAML's notation.
@@ -142,17 +142,8 @@ def for_search(
             )
         found["search"]["objective"] = named[objective]
     if stage == NAS_WITH_PRUNING and METHODS[found["pruning"]["search_method"]].removes_channels:
-        _resolve_children(found["search"])
+        found["search"].update(with_children(found["search"]))
     return found
-
-
-def _resolve_children(search: dict[str, Any]) -> None:
-    """Divide a search's epochs between its trials and their children; the total stays the same."""
-    epochs = rung_epochs(search["epochs"], search["rungs"])
-    total = search["budget"] or spent_epochs(search["trials"], epochs)
-    trials, search["children_epochs"] = with_children(total, epochs, search["children_share"])
-    if search["children_epochs"]:
-        search["trials"] = trials
 
 
 def _check_device(config: Mapping[str, Any], dataset: str) -> None:

@@ -1,7 +1,8 @@
 """Rungs of a search: many nets for few epochs, a third of them for more, a few to the end."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 # One of this many nets is promoted, and trained for this many times the epochs.
 FACTOR = 3
@@ -67,19 +68,25 @@ def spent_epochs(nets: int, epochs: Sequence[int], least: int = LEAST_FINALISTS)
     return spent
 
 
-def with_children(budget: int, epochs: Sequence[int], share: float) -> tuple[int, int]:
-    """How a search divides its epochs: the nets it begins with, and the epochs of their children.
+def with_children(search: Mapping[str, Any]) -> dict[str, int]:
+    """``trials`` and ``children_epochs`` of a search whose total epochs stay as they are.
 
     Parameters
     ----------
-    budget
-        Epochs in total.
-    share
-        Share of them that is meant for children.
+    search
+        Section ``search`` with ``epochs``, ``rungs``, ``trials``, ``budget`` and
+        ``children_share``, the share of the epochs that is meant for children.
     """
-    each = child_epochs(epochs[-1])
-    of_children = int(share * budget) // each * each
-    return affordable_nets(budget - of_children, epochs, least_finalists(of_children)), of_children
+    epochs = rung_epochs(search["epochs"], search["rungs"])
+    total, each = (
+        search["budget"] or spent_epochs(search["trials"], epochs),
+        child_epochs(epochs[-1]),
+    )
+    of_children = int(search["children_share"] * total) // each * each
+    if not of_children:
+        return {"trials": search["trials"], "children_epochs": 0}
+    nets = affordable_nets(total - of_children, epochs, least_finalists(of_children))
+    return {"trials": nets, "children_epochs": of_children}
 
 
 def least_finalists(children_epochs: int) -> int:

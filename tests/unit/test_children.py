@@ -85,13 +85,14 @@ def latencies_aside(rows: list[dict]) -> list[dict]:
 def test_children_are_paid_from_the_same_epochs():
     for epochs in ([30], [4, 10, 30], [6, 17, 50]):
         for budget in (80, 300, 1000):
-            nets, of_children = with_children(budget, epochs, 0.4)
+            given = {"epochs": epochs[-1], "rungs": len(epochs), "budget": budget}
+            found = with_children({**given, "trials": 1, "children_share": 0.4})
+            nets, of_children = found["trials"], found["children_epochs"]
             least = least_finalists(of_children)
             assert of_children % child_epochs(epochs[-1]) == 0
             assert 0.4 * budget - child_epochs(epochs[-1]) < of_children <= 0.4 * budget
             spent = spent_epochs(nets, epochs, least) + of_children
             assert spent <= budget or nets == 1
-    assert with_children(300, [30], 0) == (10, 0)
     # A third of the epochs is not enough where an epoch has two steps.
     assert child_epochs(90, 2) == 30
     assert child_epochs(90, 1) == 60
@@ -182,6 +183,7 @@ def test_a_parent_whose_model_is_damaged_is_trained_again_first(
     assert losses == [row["validation_loss"] for row in of_children(bred)]
 
 
+@pytest.mark.long
 def test_a_child_loses_most_of_its_weights_only_where_there_is_no_smaller_ratio(digits, tmp_path):
     for ratios, lost in (([0.3, 0.9], {0.3}), ([0.9], {0.9})):
         settings = {**WITH_CHILDREN, "trials": 1, "filters": [32], "units": [32]}
@@ -190,6 +192,7 @@ def test_a_child_loses_most_of_its_weights_only_where_there_is_no_smaller_ratio(
         assert {row["pruning_ratio"] for row in of_children(trials)} == lost
 
 
+@pytest.mark.long
 def test_a_child_that_fails_is_a_row_and_another_one_is_tried(digits, tmp_path, monkeypatch):
     train, tries = Training.train_child, []
 
@@ -213,6 +216,7 @@ def test_nets_that_can_lose_no_more_have_no_children(digits, tmp_path, caplog):
     assert "can be pruned further" in caplog.text
 
 
+@pytest.mark.long
 def test_there_is_a_child_where_its_pruning_takes_more_epochs_than_were_meant_for_it(
     digits, tmp_path
 ):

@@ -89,7 +89,9 @@ def test_two_trainings_run_at_once_with_one_thread_each(without_gpu):
         assert {row["threads"] for row in rows} == {1}
 
 
-@pytest.mark.parametrize("machine", ["without_gpu", "with_gpu"])
+@pytest.mark.parametrize(
+    "machine", ["without_gpu", pytest.param("with_gpu", marks=pytest.mark.long)]
+)
 def test_nothing_trains_while_a_model_is_measured(machine, request):
     project = request.getfixturevalue(machine)
     found = jobs(project)
@@ -102,12 +104,14 @@ def test_nothing_trains_while_a_model_is_measured(machine, request):
         assert (row["latency_threads"], row["tflite_threads"]) == (1, 1)
 
 
+@pytest.mark.long
 def test_beside_a_gpu_one_training_runs_at_a_time(with_gpu):
     assert not overlap(*trainings(with_gpu))
     spans = [job[1:] for job in jobs(with_gpu) if job[0] == "baseline"]
     assert not overlap(*spans)
 
 
+@pytest.mark.long
 def test_neighbours_change_no_bit(without_gpu, with_gpu):
     assert weights(without_gpu) == weights(with_gpu)
 
