@@ -131,7 +131,8 @@ def covered(name: str, dataset: str, seed: int, budget: int, epochs: int) -> tup
     trials = affordable_nets(budget, rungs)
     if kind.children_share:
         given = {"epochs": epochs, "rungs": kind.rungs, "trials": trials, "budget": budget}
-        divided = with_children({**given, "children_share": kind.children_share})
+        given = {**shipped["search"], **given, "children_share": kind.children_share}
+        divided = with_children(given)
         trials, of_children = divided["trials"], divided["children_epochs"]
     is_pruned = kind.children_share is not None
     search = {

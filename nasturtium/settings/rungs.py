@@ -74,15 +74,17 @@ def with_children(search: Mapping[str, Any]) -> dict[str, int]:
     Parameters
     ----------
     search
-        Section ``search`` with ``epochs``, ``rungs``, ``trials``, ``budget`` and
-        ``children_share``, the share of the epochs that is meant for children.
+        Section ``search`` with ``epochs``, ``rungs``, ``trials``, ``budget``, ``pruning_ratios``
+        (without any but 0 there are no children), and ``children_share``, the share of the epochs
+        that is meant for children.
     """
     epochs = rung_epochs(search["epochs"], search["rungs"])
     total, each = (
         search["budget"] or spent_epochs(search["trials"], epochs),
         child_epochs(epochs[-1]),
     )
-    of_children = int(search["children_share"] * total) // each * each
+    share = search["children_share"] if any(search["pruning_ratios"]) else 0
+    of_children = int(share * total) // each * each
     if not of_children:
         return {"trials": search["trials"], "children_epochs": 0}
     nets = affordable_nets(total - of_children, epochs, least_finalists(of_children))

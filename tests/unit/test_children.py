@@ -86,7 +86,8 @@ def test_children_are_paid_from_the_same_epochs():
     for epochs in ([30], [4, 10, 30], [6, 17, 50]):
         for budget in (80, 300, 1000):
             given = {"epochs": epochs[-1], "rungs": len(epochs), "budget": budget}
-            found = with_children({**given, "trials": 1, "children_share": 0.4})
+            given |= {"pruning_ratios": [0, 0.5], "trials": 1, "children_share": 0.4}
+            found = with_children(given)
             nets, of_children = found["trials"], found["children_epochs"]
             least = least_finalists(of_children)
             assert of_children % child_epochs(epochs[-1]) == 0
@@ -111,7 +112,7 @@ def test_only_a_search_that_prunes_channels_has_children():
     _, by_budget = searches(budget=whole, children_share=0.4)
     assert by_budget["trials"] == pruned["trials"]
     assert affordable_nets(whole, epochs) == 40
-    for keys in ({"method": "magnitude"}, {"children_share": 0}):
+    for keys in ({"method": "magnitude"}, {"children_share": 0}, {"pruning_ratios": [0]}):
         _, without = searches(**{"trials": 40, "children_share": 0.4, **keys})
         assert without["trials"] == 40
         assert not without.get("children_epochs")
